@@ -1,0 +1,61 @@
+# Every target works as the first command on a fresh machine: it makes its own
+# virtual environment from the lock. Needed: Python 3.11+, make, a C++ compiler.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt lint types parity picture schema lock clean
+
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment from the lock
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## fetch the sample crawl and make a dataset from it in runs/demo
+	$(BIN)/cuvee demo
+
+test: $(READY) ## run all tests
+	$(BIN)/python -m pytest
+
+check: fmt-check lint types test ## format, lint, types and tests, as CI runs them
+
+.PHONY: fmt-check
+fmt-check: $(READY)
+	$(BIN)/ruff format --check .
+
+fmt: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+lint: $(READY) ## lint
+	$(BIN)/ruff check .
+
+types: $(READY) ## check types, strictly
+	$(BIN)/mypy
+
+parity: $(READY) ## compare every decision with datatrove's own blocks
+	$(BIN)/python -m pytest tests/parity -v
+
+picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
+	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg
+
+schema: $(READY) ## write the recipe's JSON Schema for editors
+	$(BIN)/cuvee schema > configs/recipe.schema.json
+
+lock: $(READY) ## renew requirements.lock from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+
+clean: ## remove runs, caches and the virtual environment
+	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

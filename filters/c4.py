@@ -1,0 +1,103 @@
+"""The line filter of C4.
+
+Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified
+Text-to-Text Transformer", section 2.2, https://jmlr.org/papers/v21/20-074.html; as
+datatrove 0.10.1 reads it (`c4_filters.py`, `C4QualityFilter` with lines as paragraphs).
+
+datatrove drops a page at the first line with "lorem ipsum" or a curly bracket. Here
+that is a rule's decision, so the edit goes on as though there were no such rule and
+counts what it met.
+"""
+
+import re
+from types import MappingProxyType
+
+from filters.edit import Edit, Edited, Options, own_signals
+from filters.signal import signal
+from filters.text import Text
+
+END_MARKS = (".", "?", "!", '"', "'")
+POLICY_PHRASES = (
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "use of cookies",
+    "use cookies",
+)
+
+_CITATION = re.compile(r"\[(?:\d*|edit|citation needed)\]")
+_SIGNALS = MappingProxyType(
+    {
+        "removed_lines": "Count lines that the edit took out.",
+        "sentences": "Count sentences of the kept lines, each line by itself.",
+        "lorem_lines": "Count lines with 'lorem ipsum' among those long enough to keep.",
+        "lorem_first": "1 if a line with 'lorem ipsum' comes no later than the first curly bracket.",
+        "curly_lines": "Count lines with a curly bracket among those long enough to keep.",
+    }
+)
+
+
+@signal(version=1)
+def sentences(text: Text) -> int:
+    """Count sentences; an empty text has one."""
+    return text.segmenter.sentence_count(text.raw)
+
+
+def edit_lines(text: Text, options: Options) -> Edited:
+    """Take out lines that are no sentences of prose, and citation marks from the others."""
+    counts = dict.fromkeys(_SIGNALS, 0)
+    kept: list[str] = []
+    for raw in text.lines:
+        line = _long_enough(raw.strip(), options)
+        if line is None:
+            continue
+        lowered = line.lower()
+        if "lorem ipsum" in lowered:
+            counts["lorem_lines"] += 1
+            if not counts["curly_lines"]:
+                counts["lorem_first"] = 1
+        if options["javascript"] and "javascript" in lowered:
+            continue
+        counts["curly_lines"] += "{" in line
+        if options["policy"] and any(phrase in lowered for phrase in POLICY_PHRASES):
+            continue
+        counts["sentences"] += text.segmenter.sentence_count(line)
+        kept.append(line)
+    counts["removed_lines"] = len(text.lines) - len(kept)
+    return Edited("\n".join(kept).strip(), counts)
+
+
+def _long_enough(line: str, options: Options) -> str | None:
+    """Return the line without citations if its words and its end are as they should be.
+
+    Words are counted before citations are taken out, as datatrove does: `a [1] b` has three.
+    """
+    words = line.split()
+    longest = options["max_word_length"]
+    if len(line) > longest and any(len(word) > longest for word in words):
+        return None
+    if options["citations"]:
+        line = _CITATION.sub("", line)
+    if options["terminal_punctuation"] and (not line.endswith(END_MARKS) or line.endswith("...")):
+        return None
+    return line if len(words) >= options["min_words_per_line"] else None
+
+
+C4_LINES = Edit(
+    name="c4_lines",
+    summary="Take out lines that are no sentences of prose (C4).",
+    version=1,
+    options=MappingProxyType(
+        {
+            "terminal_punctuation": True,
+            "min_words_per_line": 3,
+            "max_word_length": 1000,
+            "javascript": True,
+            "policy": True,
+            "citations": True,
+        }
+    ),
+    signals=MappingProxyType(own_signals(__name__, 1, _SIGNALS)),
+    apply=edit_lines,
+)

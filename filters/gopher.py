@@ -1,0 +1,157 @@
+"""Repetition and quality counts of Gopher.
+
+Rae et al. 2021, "Scaling Language Models: Methods, Analysis & Insights from Training
+Gopher", https://arxiv.org/abs/2112.11446, appendix A1. Where the paper leaves a choice,
+the count is that of datatrove 0.10.1 (`gopher_repetition_filter.py`,
+`gopher_quality_filter.py`).
+"""
+
+from collections.abc import Iterable
+
+from datatrove.utils.text import PUNCTUATION_SET
+
+from filters.signal import signal
+from filters.text import Text
+
+STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
+BULLETS = ("•", "-")
+ELLIPSES = ("...", "…")
+
+_MARKS = "".join(sorted(PUNCTUATION_SET))
+
+
+def duplicates(parts: Iterable[str]) -> tuple[int, int]:
+    """Return how many parts equal an earlier one, and their characters."""
+    seen: set[str] = set()
+    count = chars = 0
+    for part in parts:
+        if part in seen:
+            count += 1
+            chars += len(part)
+        else:
+            seen.add(part)
+    return count, chars
+
+
+def _paragraph_duplicates(text: Text) -> tuple[int, int]:
+    return duplicates(text.paragraphs)
+
+
+def _line_duplicates(text: Text) -> tuple[int, int]:
+    return duplicates(text.line_runs)
+
+
+@signal(version=1)
+def chars(text: Text) -> int:
+    """Count code points, whitespace included."""
+    return text.chars
+
+
+@signal(version=1)
+def words(text: Text) -> int:
+    """Count words and marks, as the tokenizer separates them."""
+    return len(text.words)
+
+
+@signal(version=1)
+def lines(text: Text) -> int:
+    """Count lines by any line boundary of Unicode; a final boundary opens no line."""
+    return len(text.lines)
+
+
+@signal(version=1)
+def line_runs(text: Text) -> int:
+    """Count parts between runs of newlines; one at either end makes an empty part."""
+    return len(text.line_runs)
+
+
+@signal(version=1)
+def paragraphs(text: Text) -> int:
+    """Count parts of the stripped text between two or more newlines; never 0."""
+    return len(text.paragraphs)
+
+
+@signal(version=1)
+def dup_paragraphs(text: Text) -> int:
+    """Count paragraphs that equal an earlier one."""
+    return text.share(_paragraph_duplicates)[0]
+
+
+@signal(version=1)
+def dup_paragraph_chars(text: Text) -> int:
+    """Count characters of the paragraphs that equal an earlier one."""
+    return text.share(_paragraph_duplicates)[1]
+
+
+@signal(version=1)
+def dup_lines(text: Text) -> int:
+    """Count line runs that equal an earlier one."""
+    return text.share(_line_duplicates)[0]
+
+
+@signal(version=1)
+def dup_line_chars(text: Text) -> int:
+    """Count characters of the line runs that equal an earlier one."""
+    return text.share(_line_duplicates)[1]
+
+
+def _lexical(text: Text) -> tuple[int, int]:
+    # No letter is among the marks (the digit １ is), so a word of letters needs no closer look.
+    found = [
+        (count, len(word))
+        for word, count in text.word_counts.items()
+        if word.isalpha() or word.strip(_MARKS)
+    ]
+    return sum(count for count, _ in found), sum(count * length for count, length in found)
+
+
+@signal(version=1, settings={"marks": _MARKS})
+def lexical_words(text: Text) -> int:
+    """Count words that are not made of punctuation and control characters alone."""
+    return text.share(_lexical)[0]
+
+
+@signal(version=1, settings={"marks": _MARKS})
+def lexical_word_chars(text: Text) -> int:
+    """Count characters of the lexical words."""
+    return text.share(_lexical)[1]
+
+
+@signal(version=1)
+def hashes(text: Text) -> int:
+    """Count number signs `#`."""
+    return text.raw.count("#")
+
+
+@signal(version=1, settings={"ellipses": ELLIPSES})
+def ellipses(text: Text) -> int:
+    """Count ellipses, `…` or three full stops; four full stops are one."""
+    return sum(text.raw.count(mark) for mark in ELLIPSES)
+
+
+@signal(version=1, settings={"bullets": BULLETS})
+def bullet_lines(text: Text) -> int:
+    """Count lines that begin with a bullet or a hyphen, after whitespace."""
+    return sum(line.lstrip().startswith(BULLETS) for line in text.lines)
+
+
+@signal(version=1, settings={"ellipses": ELLIPSES})
+def ellipsis_lines(text: Text) -> int:
+    """Count lines that end with an ellipsis, before whitespace."""
+    return sum(line.rstrip().endswith(ELLIPSES) for line in text.lines)
+
+
+@signal(version=1)
+def alpha_words(text: Text) -> int:
+    """Count words that contain at least one letter of any script."""
+    return sum(
+        count
+        for word, count in text.word_counts.items()
+        if word.isalpha() or any(map(str.isalpha, word))
+    )
+
+
+@signal(version=1, settings={"stop_words": STOP_WORDS})
+def distinct_stop_words(text: Text) -> int:
+    """Count which of eight English stop words occur, in lower case."""
+    return sum(word in text.word_counts for word in STOP_WORDS)

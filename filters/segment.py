@@ -1,0 +1,307 @@
+"""Words and sentences, as datatrove 0.10.1 finds them, from one memoised tokenizer.
+
+datatrove runs a spaCy pipeline over every whole text. spaCy's tokenizer, however,
+works on one whitespace-separated chunk at a time (spaCy, `tokenizer.pyx`,
+`_tokenize_affixes`), so the tokens of a chunk can be remembered. Three things are
+not settled by a chunk alone:
+
+- The last pass of the tokenizer matches special cases over the whole document, so a
+  match can straddle a single space. Chunks between which that could happen are
+  tokenised together and not remembered.
+- Whitespace other than one space between two chunks is a token of its own. It is never
+  a word, but it ends the search for a sentence's end.
+- From the second text on, spaCy 3 fails at a token `IS_ALPHA`: its id, 1, is the mark of
+  a deleted key in spaCy's hash table, so its entry outlives the memory zone that owns it.
+  datatrove then takes these letters out of the whole text and tries again. So do we, on
+  the first text as well, because a result may not depend on what came before.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import chain, pairwise
+from typing import Any, Generic, Protocol, TypeVar
+
+from filters.errors import UsageError, nearest
+
+MOST_CHUNKS = 1 << 17
+"""Chunks that are remembered per process; then the memo starts again, so its memory is bounded."""
+
+LONGEST_CHUNK = 48
+"""Characters of the longest chunk that is remembered; longer ones rarely come again."""
+
+_LOST = "IS_ALPHA"
+_CHUNK = re.compile(r"\S+")
+_SPACE_TOKEN = re.compile(r"\A\s+|[^\S ]\s*| \s+")
+_END, _OTHER = ".", "o"
+
+Seen = TypeVar("Seen")
+
+
+class Segmenter(Protocol):
+    """Finds words and sentences in texts of one language."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and version of what decides where words begin and end."""
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of `text`, equal to datatrove's `split_into_words`."""
+
+    def sentence_count(self, text: str) -> int:
+        """Return the length of datatrove's `split_into_sentences`; 1 for an empty text."""
+
+
+class _Memo(dict[str, Seen], Generic[Seen]):
+    """A dictionary that learns what it does not know, within the two bounds above."""
+
+    def __init__(self, learn: Callable[[str], Seen]) -> None:
+        super().__init__()
+        self._learn = learn
+
+    def __missing__(self, chunk: str) -> Seen:
+        value = self._learn(chunk)
+        if len(chunk) <= LONGEST_CHUNK:
+            if len(self) >= MOST_CHUNKS:
+                self.clear()
+            self[chunk] = value
+        return value
+
+
+class _Straddling:
+    """Finds the single spaces that a special case of spaCy's tokenizer may straddle.
+
+    A multi-token special case is matched on token texts alone, so `x` ending one chunk
+    and `y` beginning the next may be two of its tokens. Whether a chunk really ends with
+    the token `x` is not asked: tokenising more together than needed changes nothing.
+    """
+
+    def __init__(self, pairs: set[tuple[str, str]]) -> None:
+        befores: dict[str, set[str]] = {}
+        for before, after in pairs:
+            befores.setdefault(after, set()).add(before)
+        self._befores = {after: tuple(sorted(found)) for after, found in befores.items()}
+        self._longest = max((len(after) for after in befores), default=0)
+        self._candidate = _candidates(pairs)
+
+    def spaces(self, text: str) -> set[int]:
+        """Return the positions in `text` of such spaces."""
+        if self._candidate is None:
+            return set()
+        found = (match.start() for match in self._candidate.finditer(text))
+        return {at for at in found if self._straddled(text, at)}
+
+    def _straddled(self, text: str, at: int) -> bool:
+        start = at + 1
+        for end in range(start + 1, start + 1 + self._longest):
+            befores = self._befores.get(text[start:end])
+            if befores is not None and text.endswith(befores, 0, at):
+                return True
+        return False
+
+
+def _candidates(pairs: set[tuple[str, str]]) -> re.Pattern[str] | None:
+    """Return a pattern of the spaces worth a closer look.
+
+    Letters and digits that may follow are kept apart from marks, because nearly every
+    word begins with a letter but few letters stand in an emoticon.
+    """
+    sides = []
+    for wanted in (True, False):
+        chosen = [pair for pair in pairs if pair[1][0].isalnum() is wanted]
+        if chosen:
+            before, after = (
+                {before[-1] for before, _ in chosen},
+                {after[0] for _, after in chosen},
+            )
+            sides.append(f"(?=[{_class(after)}])(?<=[{_class(before)}] )")
+    return re.compile(f" (?:{'|'.join(sides)})") if sides else None
+
+
+def _class(characters: set[str]) -> str:
+    return "".join(re.escape(character) for character in sorted(characters))
+
+
+class ChunkSegmenter:
+    """A memoised spaCy tokenizer and spaCy's rule-based sentencizer on top of it."""
+
+    def __init__(self, nlp: Any, fingerprint: str) -> None:
+        from spacy.attrs import IS_PUNCT  # noqa: PLC0415  # spaCy takes a second to import
+        from spacy.pipeline import Sentencizer  # noqa: PLC0415
+
+        self.fingerprint = fingerprint
+        self._nlp = nlp
+        self._is_punct: Callable[[str], bool] = nlp.vocab.lex_attr_getters[IS_PUNCT]
+        self._ends = frozenset(Sentencizer.default_punct_chars)
+        self._straddling = _Straddling(special_pairs(nlp.tokenizer))
+        self._words: _Memo[Iterable[str]] = _Memo(self._tokenize)
+        self._marks = _Memo(self._mark)
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of `text`; see `Segmenter`."""
+        return self._tokens(self._readable(text))
+
+    def sentence_count(self, text: str) -> int:
+        """Return the number of sentences; see `Segmenter`.
+
+        spaCy's sentencizer opens a sentence at the first token after an end mark that is
+        neither an end mark nor punctuation. So with punctuation left out, an end mark
+        followed by another token is one more sentence.
+        """
+        text = self._readable(text)
+        pieces = [text]
+        if " ".join(text.split()) != text:
+            pieces = _SPACE_TOKEN.split(text)
+        marks = _OTHER.join("".join(self._look_up(p, self._marks, self._mark)) for p in pieces)
+        return 1 + marks.count(_END + _OTHER)
+
+    def _readable(self, text: str) -> str:
+        """Return the text that datatrove ends up tokenising."""
+        if _LOST in text and _LOST in self._tokens(text):
+            return text.replace(_LOST, "")
+        return text
+
+    def _tokens(self, text: str) -> list[str]:
+        return list(chain.from_iterable(self._look_up(text, self._words, self._tokenize)))
+
+    def _look_up(
+        self, text: str, memo: _Memo[Seen], learn: Callable[[str], Seen]
+    ) -> Iterator[Seen]:
+        spaces = self._straddling.spaces(text)
+        if not spaces:
+            return map(memo.__getitem__, text.split())
+        return (learn(run) if straddled else memo[run] for run, straddled in _runs(text, spaces))
+
+    def _tokenize(self, chunk: str) -> Iterable[str]:
+        # A memory zone frees spaCy's own copies of the strings, which it would keep for ever.
+        with self._nlp.vocab.memory_zone():
+            return tuple(
+                found for token in self._nlp.tokenizer(chunk) if (found := token.text.strip())
+            )
+
+    def _mark(self, chunk: str) -> str:
+        return "".join(
+            _END if token in self._ends else _OTHER
+            for token in self._words[chunk]
+            if token in self._ends or not self._is_punct(token)
+        )
+
+
+def _runs(text: str, spaces: set[int]) -> Iterator[tuple[str, bool]]:
+    """Yield the chunks of `text`, those around one of `spaces` as one, with whether they were."""
+    start, end = 0, 0
+    straddled = False
+    for match in _CHUNK.finditer(text):
+        if end in spaces and end + 1 == match.start():
+            straddled = True
+        else:
+            if end:
+                yield text[start:end], straddled
+            start, straddled = match.start(), False
+        end = match.end()
+    if end:
+        yield text[start:end], straddled
+
+
+def special_pairs(tokenizer: Any) -> set[tuple[str, str]]:
+    """Return all pairs of neighbouring tokens in the special cases of a spaCy tokenizer.
+
+    The cases are tokenised without special cases, as spaCy does for its matcher
+    (`Tokenizer.add_special_case`).
+    """
+    plain = type(tokenizer)(
+        tokenizer.vocab,
+        rules={},
+        prefix_search=tokenizer.prefix_search,
+        suffix_search=tokenizer.suffix_search,
+        infix_finditer=tokenizer.infix_finditer,
+        token_match=tokenizer.token_match,
+        url_match=tokenizer.url_match,
+    )
+    pairs: set[tuple[str, str]] = set()
+    for case in tokenizer.rules:
+        tokens = [token.text for token in plain(case)]
+        pairs.update(pairwise(tokens))
+    return pairs
+
+
+class DatatroveSegmenter:
+    """datatrove's own tokenizer for a language: right for every language, remembers nothing."""
+
+    def __init__(self, language: str, tokenizer: Any, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+        self._language = language
+        self._tokenizer = tokenizer
+
+    def words(self, text: str) -> list[str]:
+        """Return the words of `text`; see `Segmenter`."""
+        return list(self._tokenizer.word_tokenize(text))
+
+    def sentence_count(self, text: str) -> int:
+        """Return the number of sentences; see `Segmenter`."""
+        return max(1, len(self._tokenizer.span_tokenize(text)))
+
+
+@cache
+def segmenter(language: str) -> Segmenter:
+    """Return the segmenter that datatrove's table assigns to `language`, e.g. `en` or `deu_Latn`.
+
+    The same object every time in one process. UsageError if the table has no such
+    language or the tokenizer's own package is not installed.
+    """
+    tokenizer = _assigned(language)
+    version = _version("datatrove")
+    plain = DatatroveSegmenter(language, tokenizer, f"datatrove-{version}:{language}")
+    if type(tokenizer).__name__ != "SpaCyTokenizer" or tokenizer.config is not None:
+        return plain
+    nlp = _blank(tokenizer.language)
+    if nlp is None:
+        return plain
+    return ChunkSegmenter(nlp, f"spacy-{_version('spacy')}:{tokenizer.language}")
+
+
+def _assigned(language: str) -> Any:
+    from datatrove.utils.word_tokenizers import (  # noqa: PLC0415  # slow to import
+        load_tokenizer_assignments,
+        load_word_tokenizer,
+    )
+
+    known = load_tokenizer_assignments()
+    if language not in known:
+        close = nearest(language, known)
+        raise UsageError(
+            f"words: no tokenizer is assigned to language '{language}'.\n"
+            f"  Did you mean '{close or 'en'}'? The table is datatrove's tokenizer_assignment.csv."
+        )
+    try:
+        return load_word_tokenizer(language)
+    except ImportError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"words: language '{language}' needs a package.\n  {reason}") from error
+
+
+def _blank(code: str) -> Any:
+    """Return a blank spaCy pipeline whose tokenizer may be memoised, else None.
+
+    Tokenizers of languages without spaces are classes of their own, and a special case
+    with whitespace inside its tokens (Malay has `M` and a newline) reaches across chunks.
+    """
+    import spacy  # noqa: PLC0415  # a second to import
+    from spacy.tokenizer import Tokenizer  # noqa: PLC0415
+
+    try:
+        nlp = spacy.blank(code)
+    except ImportError:
+        return None
+    if type(nlp.tokenizer) is not Tokenizer:
+        return None
+    if any(not part.strip() for pair in special_pairs(nlp.tokenizer) for part in pair):
+        return None
+    _ = nlp.vocab[_LOST]  # made outside any memory zone, it does not get lost
+    return nlp
+
+
+def _version(package: str) -> str:
+    from importlib.metadata import version  # noqa: PLC0415
+
+    return version(package)

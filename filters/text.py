@@ -1,0 +1,68 @@
+"""One revision of one text, with the views that signals read, each made once."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable
+from functools import cached_property
+from typing import Any, TypeVar, cast
+
+from filters.segment import Segmenter
+
+_LINE_RUN = re.compile(r"\n+")
+_PARAGRAPH_BREAK = re.compile(r"\n{2,}")
+
+Found = TypeVar("Found")
+
+
+class Text:
+    r"""A text and its views.
+
+    There are three views of lines, because datatrove uses all three: `"a\n \nb\n"`
+    has 3 lines, 4 line runs and 2 nonblank lines.
+    """
+
+    def __init__(self, raw: str, segmenter: Segmenter) -> None:
+        self.raw = raw
+        self.segmenter = segmenter
+        self._shared: dict[Hashable, Any] = {}
+
+    @property
+    def chars(self) -> int:
+        """Length in code points."""
+        return len(self.raw)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """Words and marks, as datatrove's `split_into_words` gives them."""
+        return self.segmenter.words(self.raw)
+
+    @cached_property
+    def word_counts(self) -> Counter[str]:
+        """How often each word occurs, in the order of first occurrence."""
+        return Counter(self.words)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """Lines by any line boundary of Unicode (`str.splitlines`)."""
+        return self.raw.splitlines()
+
+    @cached_property
+    def line_runs(self) -> list[str]:
+        r"""Parts between runs of `\n`; a newline at either end makes an empty part."""
+        return _LINE_RUN.split(self.raw)
+
+    @cached_property
+    def nonblank_lines(self) -> list[str]:
+        r"""Parts between single `\n` that hold more than whitespace."""
+        return [line for line in self.raw.split("\n") if line.strip() != ""]
+
+    @cached_property
+    def paragraphs(self) -> list[str]:
+        r"""Parts of the stripped text between runs of two or more `\n`; never none."""
+        return _PARAGRAPH_BREAK.split(self.raw.strip())
+
+    def share(self, measure: "Callable[[Text], Found]") -> Found:
+        """Return `measure(self)`, computed once, for signals that share their work."""
+        if measure not in self._shared:
+            self._shared[measure] = measure(self)
+        return cast("Found", self._shared[measure])

@@ -1,0 +1,5 @@
+"""`python -m pipelines`: the same as the command `cuvee`."""
+
+from pipelines.cli import main
+
+main()

@@ -1,0 +1,146 @@
+"""The published shards: FineWeb's columns, each host's pages together.
+
+Rows are range-partitioned by host over a dump, with splitters computed from
+the sizes of all hosts, so that shards do not depend on who wrote what when. A
+later release without some hosts then shares most of its bytes with this one
+(content-defined chunking).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.ledger import DATASET, SETTLED, TOKENS
+from pipelines.settle import read_hosts
+from pipelines.storage import Attempt
+from pipelines.tables import TableWriter, read_table
+from pipelines.tokenizer import encode
+
+SHARD_BYTES = 2 * 1024**3
+"""Text bytes of a shard, uncompressed; about 0.8 GB as a file."""
+
+SHARDS = pa.schema(
+    [
+        pa.field("dump", pa.string()),
+        pa.field("shard", pa.int64()),
+        pa.field("first_host", pa.string()),
+        pa.field("last_host", pa.string()),
+        pa.field("rows", pa.int64()),
+    ]
+)
+
+# The setting of `datasets` and datatrove: chunks of 256 KiB to 1 MiB.
+_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
+_TOKEN_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PlanJob:
+    """Sizes of all hosts, to be cut into shards."""
+
+    hosts: tuple[Path, ...]
+    shard_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShardJob:
+    """A range of hosts of one dump."""
+
+    dump: str
+    shard: int
+    first_host: str
+    last_host: str
+    sources: tuple[Path, ...]
+
+    @property
+    def name(self) -> str:
+        """Path of the shard below `data/` and `tokens/` without its ending."""
+        return f"{self.dump}/000_{self.shard:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokensJob:
+    """One shard of the dataset, to be encoded."""
+
+    name: str
+    shard: Path
+    tokenizer: str
+    tokenizer_name: str
+    tokenizer_sha256: str
+
+
+def plan_shards(attempt: Attempt, job: PlanJob) -> dict[str, Any]:
+    """Cut each dump's hosts, in order, into ranges of about `shard_bytes` of text."""
+    hosts = read_hosts(job.hosts).to_pylist()
+    with TableWriter(attempt, "stages/plan/shards.parquet", SHARDS) as writer:
+        for shard in _cut(hosts, job.shard_bytes):
+            writer.add(shard)
+    return {"shards": writer.rows}
+
+
+def _cut(hosts: list[dict[str, Any]], shard_bytes: int) -> list[dict[str, Any]]:
+    """Return shards; a host is never split, so one host may exceed a shard's size."""
+    shards: list[dict[str, Any]] = []
+    size = 0
+    for host in hosts:
+        same_dump = bool(shards) and shards[-1]["dump"] == host["dump"]
+        if not same_dump or size >= shard_bytes:
+            number = shards[-1]["shard"] + 1 if same_dump else 0
+            first = {"dump": host["dump"], "shard": number, "first_host": host["host"], "rows": 0}
+            shards.append(first)
+            size = 0
+        shards[-1]["last_host"] = host["host"]
+        shards[-1]["rows"] += host["rows_sum"]
+        size += host["bytes_sum"]
+    return shards
+
+
+def read_plan(path: Path) -> list[dict[str, Any]]:
+    """Return the planned shards: dump, shard, first and last host, rows."""
+    rows: list[dict[str, Any]] = read_table(path).to_pylist()
+    return rows
+
+
+def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
+    """Gather the hosts of one shard from all settled files, sorted by host, then URL."""
+    wanted = [
+        ("dump", "=", job.dump),
+        ("host", ">=", job.first_host),
+        ("host", "<=", job.last_host),
+    ]
+    parts = (pq.read_table(path, filters=wanted) for path in job.sources)
+    table = pa.concat_tables([SETTLED.empty_table(), *parts])
+    keys = ["host", "url", "file_path", "record"]
+    table = table.sort_by([(key, "ascending") for key in keys])
+    options: dict[str, Any] = {"use_content_defined_chunking": _CHUNKING}
+    final = f"dataset/data/{job.name}.parquet"
+    with TableWriter(attempt, final, DATASET, **options) as writer:
+        writer.add_table(table)
+    return {"rows": table.num_rows}
+
+
+def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:
+    """Encode one shard; rows in the shard's order, no special tokens added."""
+    schema = TOKENS.with_metadata(
+        {
+            "tokenizer": job.tokenizer_name,
+            "tokenizer_sha256": job.tokenizer_sha256,
+            "special_tokens": "none added; a special token spelled out in a text is text",
+        }
+    )
+    total = 0
+    final = f"tokens/{job.name.replace('/', '-')}.parquet"
+    with TableWriter(attempt, final, schema, use_dictionary=False) as writer:
+        source = pq.ParquetFile(job.shard)
+        for batch in source.iter_batches(batch_size=_TOKEN_BATCH, columns=["id", "text"]):
+            for row_id, ids in zip(
+                batch["id"].to_pylist(),
+                encode(job.tokenizer, batch["text"].to_pylist()),
+                strict=True,
+            ):
+                writer.add({"id": row_id, "input_ids": ids, "token_count": len(ids)})
+                total += len(ids)
+    return {"rows": writer.rows, "tokens": total}

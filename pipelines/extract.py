@@ -1,0 +1,51 @@
+"""From a page's HTML to its main text.
+
+Extraction is a pure function of the page: trafilatura's `deduplicate` looks
+into a cache that belongs to the process, so each page gets a cache of its own
+(design section 3).
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+Extractor = Callable[[str], str]
+"""Takes decoded HTML, returns the main text, empty where there is none."""
+
+
+def make_extractor(name: str, options: Mapping[str, Any]) -> Extractor:
+    """Return the extractor of that name with a recipe's options.
+
+    `trafilatura` follows datatrove's block (comments are left out); `resiliparse`
+    is its plain text extraction. KeyError for another name.
+    """
+    return {"trafilatura": _trafilatura, "resiliparse": _resiliparse}[name](dict(options))
+
+
+def extractor_version(name: str) -> str:
+    """Return `name-version`, for fingerprints."""
+    return f"{name}-{version(name)}"
+
+
+def _trafilatura(options: dict[str, Any]) -> Extractor:
+    from trafilatura import extract
+    from trafilatura.deduplication import LRUCache
+    from trafilatura.settings import LRU_SIZE
+
+    deduplicate = options.pop("deduplicate", False)
+    options.setdefault("include_comments", False)
+
+    def run(html: str) -> str:
+        seen = LRUCache(maxsize=LRU_SIZE) if deduplicate else False
+        return extract(html, deduplicate=seen, **options) or ""
+
+    return run
+
+
+def _resiliparse(options: dict[str, Any]) -> Extractor:
+    from resiliparse.extract.html2text import extract_plain_text
+
+    def run(html: str) -> str:
+        return extract_plain_text(html, **options) or ""
+
+    return run

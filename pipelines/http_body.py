@@ -1,0 +1,183 @@
+"""HTTP responses as crawlers store them, and their bodies without the codings.
+
+Crawlers often undo a coding and keep the header that announces it, so what a
+header says is believed only if the bytes agree; otherwise they stay as they are
+and a note says so. Formats: RFC 9110 and 9112 (messages, chunked), RFC 1950 to
+1952 (deflate, gzip), RFC 7932 (brotli), RFC 8878 (zstd).
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+import brotli  # type: ignore[import-untyped]  # it ships no types
+import zstandard
+
+from pipelines.records import MAX_RECORD, parse_fields
+
+_MAX_CODINGS = 4
+_SLICE = 1 << 12
+_MAX_PIECE = 1 << 20
+_STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]{0,1000})?\r?\n")
+_LINE_END = re.compile(rb"\r?\n?")
+_GZIP = b"\x1f\x8b"
+
+Undone = tuple[bytes, str | None]
+"""A body without one coding, and what was wrong with it."""
+
+
+class TooLargeError(Exception):
+    """A body is longer than `MAX_RECORD` once it is decompressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A stored HTTP response; header names in lower case, `body` with its codings."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def parse_response(block: bytes) -> Response | None:
+    """Split a record's block into status, header and body; None if it is no HTTP response."""
+    status = _STATUS.match(block)
+    if status is None:
+        return None
+    end = _HEADER_END.search(block)
+    header = block[: end.start()] if end else block
+    body = block[end.end() :] if end else b""
+    return Response(int(status[1]), parse_fields(header.partition(b"\n")[2]), body)
+
+
+def decode_body(response: Response) -> Undone:
+    """Return the body without its transfer and content codings, and what did not fit.
+
+    Raises `TooLargeError` where the result would exceed `MAX_RECORD` bytes.
+    """
+    applied = [
+        coding.strip().lower()
+        for header in ("content-encoding", "transfer-encoding")
+        for coding in response.headers.get(header, "").split(",")
+    ]
+    body, notes = response.body, []
+    for coding in list(reversed(applied))[: 2 * _MAX_CODINGS]:
+        undo = _UNDO.get(coding.removeprefix("x-"))
+        if undo is not None and body:
+            body, note = undo(body)
+            notes += [f"{coding}: {note}"] if note else []
+    return body, "; ".join(notes) or None
+
+
+def _unchunk(body: bytes) -> Undone:
+    parts: list[bytes] = []
+    at = 0
+    while (size := _CHUNK_SIZE.match(body, at)) is not None:
+        length = int(size[1], 16)
+        if not length:
+            return b"".join(parts), None
+        parts.append(body[size.end() : size.end() + length])
+        at = size.end() + length
+        if at > len(body):
+            break
+        line_end = _LINE_END.match(body, at)
+        at = line_end.end() if line_end else at
+    if not parts:
+        return body, "not chunked"
+    return b"".join(parts), "cut off"
+
+
+def _gunzip(body: bytes) -> Undone:
+    out, rest, whole = b"", body, True
+    while whole and rest.startswith(_GZIP):
+        data, whole, rest = _inflate(rest, zlib.MAX_WBITS | 16)
+        out += data
+        _check(len(out))
+    if not out:
+        return body, "not gzip"
+    return out, None if whole else "cut off"
+
+
+def _undeflate(body: bytes) -> Undone:
+    """Undo what servers send as deflate: a zlib stream, or the bare one that RFC 9110 forbids."""
+    data, whole, _ = _inflate(body, zlib.MAX_WBITS)
+    if data:
+        return data, None if whole else "cut off"
+    data, whole, _ = _inflate(body, -zlib.MAX_WBITS)
+    # A bare stream has no checksum: only one that comes to its end is believed.
+    return (data, None) if whole else (body, "not deflate")
+
+
+def _inflate(body: bytes, window: int) -> tuple[bytes, bool, bytes]:
+    """Return what could be inflated, whether the stream came to its end, and what follows it."""
+    inflate = zlib.decompressobj(window)
+    out = bytearray()
+    for start in range(0, len(body), _SLICE):
+        raw = body[start : start + _SLICE]
+        try:
+            while raw and not inflate.eof:
+                out += inflate.decompress(raw, _MAX_PIECE)
+                raw = inflate.unconsumed_tail
+                _check(len(out))
+        except zlib.error:
+            return bytes(out), False, b""
+        if inflate.eof:
+            return bytes(out), True, inflate.unused_data + body[start + _SLICE :]
+    return bytes(out), False, b""
+
+
+def _unbrotli(body: bytes) -> Undone:
+    inflate = brotli.Decompressor()
+    out = bytearray()
+    raw = body
+    try:
+        while not inflate.is_finished():
+            data = inflate.process(raw, output_buffer_limit=_MAX_PIECE)
+            out += data
+            _check(len(out))
+            raw = b""
+            if not data and inflate.can_accept_more_data():
+                break
+    except brotli.error:
+        # Brotli has no magic number and no checksum: an error means that it was none.
+        return body, "not brotli"
+    if inflate.is_finished():
+        return bytes(out), None
+    return (bytes(out), "cut off") if out else (body, "not brotli")
+
+
+def _unzstd(body: bytes) -> Undone:
+    inflate = zstandard.ZstdDecompressor().decompressobj()
+    out = bytearray()
+    try:
+        for start in range(0, len(body), _SLICE >> 2):
+            out += inflate.decompress(body[start : start + (_SLICE >> 2)])
+            _check(len(out))
+            if inflate.eof:
+                return bytes(out), None
+    except zstandard.ZstdError:
+        pass  # what came before the error counts
+    return (bytes(out), "cut off") if out else (body, "not zstd")
+
+
+def _check(size: int) -> None:
+    if size > MAX_RECORD:
+        _too_large()
+
+
+def _too_large() -> NoReturn:
+    raise TooLargeError
+
+
+_UNDO: Mapping[str, Callable[[bytes], Undone]] = {
+    "chunked": _unchunk,
+    "gzip": _gunzip,
+    "deflate": _undeflate,
+    "br": _unbrotli,
+    "brotli": _unbrotli,
+    "zstd": _unzstd,
+}

@@ -1,0 +1,111 @@
+"""Columns of every table that a run writes, in one place (design section 6)."""
+
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from filters.judge import Column
+
+LEDGER_FIELDS: tuple[pa.Field, ...] = (
+    pa.field("id", pa.string()),
+    pa.field("url", pa.string()),
+    pa.field("host", pa.string()),
+    pa.field("date", pa.string()),
+    pa.field("dump", pa.string(), nullable=False),
+    pa.field("file_path", pa.string(), nullable=False),
+    pa.field("record", pa.int64(), nullable=False),
+    pa.field("offset", pa.int64()),
+    pa.field("charset", pa.string()),
+    pa.field("truncated", pa.string()),
+    pa.field("status", pa.string(), nullable=False),
+    pa.field("stage", pa.string()),
+    pa.field("rule", pa.string()),
+    pa.field("language", pa.string()),
+    pa.field("language_score", pa.float64()),
+    pa.field("token_count", pa.int64()),
+    pa.field("audited", pa.bool_(), nullable=False),
+    pa.field("cluster_id", pa.int64()),
+    pa.field("cluster_size", pa.int64()),
+)
+"""What the ledger says of every page; one column per signal follows.
+
+`truncated` is the crawler's reason (WARC-Truncated) or null. `cluster_id` is the
+smallest document number of the page's near-duplicates (its own where it has
+none); null for a page that did not reach deduplication.
+"""
+
+DOCUMENTS = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("file_path", pa.string(), nullable=False),
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+"""Extracted text before any edit."""
+
+CANDIDATES = pa.schema(
+    [
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+"""Pages that passed every rule, with the text as edited so far; duplicates still among them."""
+
+JUDGED = pa.schema(
+    [
+        pa.field("record", pa.int64(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+    ]
+)
+"""The judged text of dropped pages, kept until a tokenizer trained in the run can count it."""
+
+DATASET = pa.schema(
+    [
+        pa.field("text", pa.string()),
+        pa.field("id", pa.string()),
+        pa.field("dump", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("date", pa.string()),
+        pa.field("file_path", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("language_score", pa.float64()),
+        pa.field("token_count", pa.int64()),
+        pa.field("minhash_cluster_size", pa.int64()),
+    ]
+)
+"""FineWeb's columns, types and order, then ours."""
+
+SETTLED = pa.schema([*DATASET, pa.field("host", pa.string()), pa.field("record", pa.int64())])
+"""Rows of the dataset before they are brought together by host."""
+
+TOKENS = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("input_ids", pa.list_(pa.int32())),
+        pa.field("token_count", pa.int64()),
+    ]
+)
+
+_TYPES: Mapping[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+
+
+def ledger_schema(columns: Iterable[Column], words: str) -> pa.Schema:
+    """Return the ledger's schema; each signal's field carries the fingerprint of its measurement.
+
+    `words` is the segmenter's fingerprint.
+    """
+    signals = [
+        pa.field(
+            column.name,
+            _TYPES[column.signal.kind],
+            metadata={
+                b"fingerprint": column.signal.fingerprint(words).encode(),
+                b"version": str(column.signal.version).encode(),
+            },
+        )
+        for column in columns
+    ]
+    return pa.schema([*LEDGER_FIELDS, *signals])

@@ -1,0 +1,97 @@
+"""The manifest: what a finished run is made of and what it did.
+
+Written last and atomically, so its existence means that the run has finished.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from filters.errors import UsageError
+from pipelines.storage import write_whole
+from pipelines.totals import file_totals
+
+FORMAT = 1
+"""Grows when a run directory can no longer be read by an older or newer version."""
+
+_PACKAGES = (
+    "cuvee", "datasets", "datatrove", "fastwarc", "fasttext-numpy2-wheel", "pyarrow", "ray",
+    "resiliparse", "spacy", "tokenizers", "trafilatura",
+)  # fmt: skip
+_LISTED_FILES = 10_000  # a manifest of a whole dump names totals, not its files
+
+
+def open_run_directory(root: Path) -> None:
+    """Make `root` a run directory, or check that it is one that this version can go on with.
+
+    UsageError where it holds something else or was made by an incompatible version.
+    """
+    marker = root / "commits" / "format.json"
+    if marker.exists():
+        made_by = json.loads(marker.read_bytes())
+        if made_by.get("format") != FORMAT:
+            raise UsageError(
+                f"{root}: made by cuvee {made_by.get('version', '?')} in another format.\n"
+                "  Use a new --output folder, or finish it with that version."
+            )
+        return
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root}: is a file.\n  Choose another folder with --output.")
+    if root.exists() and any(path.name != ".lock" for path in root.iterdir()):
+        raise UsageError(
+            f"{root}: is not empty and not a run of cuvee.\n"
+            "  Choose a new or empty folder with --output."
+        )
+    data = {"format": FORMAT, "version": version("cuvee")}
+    write_whole(marker, json.dumps(data, indent=1).encode())
+
+
+def read_manifest(root: Path) -> dict[str, Any] | None:
+    """Return the manifest of a finished run, or None where the run has not finished."""
+    path = root / "manifest.json"
+    if not path.exists():
+        return None
+    manifest: dict[str, Any] = json.loads(path.read_bytes())
+    return manifest
+
+
+def load_manifest(root: Path) -> dict[str, Any]:
+    """Return the manifest of a finished run; UsageError in words where there is none."""
+    manifest = read_manifest(root)
+    if manifest is not None:
+        return manifest
+    if (root / "commits").is_dir():
+        raise UsageError(
+            f"{root}: the run has not finished.\n"
+            f"  See how far it is with 'cuvee status {root}'; run its command again to go on."
+        )
+    raise UsageError(
+        f"{root}: no run of cuvee is there.\n  Make one with 'cuvee run' or 'cuvee demo'."
+    )
+
+
+def code_version() -> dict[str, str]:
+    """Return the package's version and the digest of its sources."""
+    digest = hashlib.sha256()
+    for package in ("filters", "pipelines"):
+        folder = Path(__file__).parent.parent / package
+        for path in sorted(folder.rglob("*.py")):
+            digest.update(path.relative_to(folder.parent).as_posix().encode())
+            digest.update(path.read_bytes())
+    return {"version": version("cuvee"), "sources_sha256": digest.hexdigest()}
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that results depend on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def write_manifest(root: Path, manifest: Mapping[str, Any], files: Sequence[Any]) -> None:
+    """Write the manifest, with the list of files where it is short enough to be read."""
+    listed = list(files) if len(files) <= _LISTED_FILES else []
+    data = {"format": FORMAT, **manifest, "file_totals": file_totals(files), "files": listed}
+    write_whole(root / "manifest.json", json.dumps(data, indent=1, ensure_ascii=False).encode())

@@ -1,0 +1,61 @@
+"""Pages of a finished run with their text, rule and measured numbers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from filters.errors import UsageError, nearest
+from pipelines.ledger import LEDGER_FIELDS
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPage:
+    """One page of the ledger; `text` is as extracted, None where the run did not keep it."""
+
+    row: dict[str, Any]
+    signals: dict[str, Any]
+    text: str | None
+
+
+def find_pages(
+    root: Path, *, kept: bool = False, rule: str | None = None, limit: int = 5
+) -> Iterator[ShownPage]:
+    """Yield up to `limit` pages in the ledger's order: kept ones, or those that `rule` removed.
+
+    Without either, pages of every outcome. UsageError for a rule that removed nothing.
+    """
+    ledger = ds.dataset(root / "ledger", format="parquet")
+    wanted = pc.scalar(value=True)
+    if kept:
+        wanted = pc.field("status") == "kept"
+    elif rule is not None:
+        wanted = pc.field("rule") == rule
+    rows = ledger.head(limit, filter=wanted).to_pylist()
+    if not rows and rule is not None:
+        _refuse(root, rule)
+    for row in rows:
+        yield _with_text(root, row)
+
+
+def _refuse(root: Path, rule: str) -> None:
+    table = ds.dataset(root / "ledger", format="parquet").to_table(columns=["rule"])
+    fired = sorted(name for name in table["rule"].unique().to_pylist() if name)
+    near = nearest(rule, fired)
+    hint = f"Did you mean '{near}'?" if near else f"Those that did: {', '.join(fired)}"
+    raise UsageError(f"{root}: no page was removed by '{rule}'.\n  {hint}")
+
+
+def _with_text(root: Path, row: dict[str, Any]) -> ShownPage:
+    fixed = {field.name for field in LEDGER_FIELDS}
+    signals = {name: value for name, value in row.items() if name not in fixed}
+    documents = root / "documents"
+    text = None
+    if documents.is_dir():
+        match = (pc.field("file_path") == row["file_path"]) & (pc.field("record") == row["record"])
+        table = ds.dataset(documents, format="parquet").to_table(columns=["text"], filter=match)
+        text = table["text"][0].as_py() if table.num_rows else None
+    return ShownPage({name: row[name] for name in row if name in fixed}, signals, text)

@@ -1,0 +1,69 @@
+"""The funnel as a picture: SVG, without scripts or fonts of its own."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+_WIDTH, _ROW, _TOP = 860, 22, 74
+_LABEL, _BAR = 250, 430  # pixels: where bars begin, how long the first one is
+_LEFT_COLOUR, _REMOVED_COLOUR, _INK, _SOFT = "#7b1e3a", "#e7c3cc", "#2b2326", "#7d7074"
+_STYLE = (
+    "font-family=\"ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif\" "
+    'font-size="13"'
+)
+
+
+def draw_funnel(manifest: Mapping[str, Any]) -> str:
+    """Return an SVG of what each rule removed and what was left after it."""
+    removing = [row for row in manifest["funnel"] if row["status"] != "kept" and row["pages"]]
+    height = _TOP + _ROW * (len(removing) + 2) + 14
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
+        f'viewBox="0 0 {_WIDTH} {height}" role="img" {_STYLE}>',
+        f"<title>{_caption(manifest)}</title>",
+        f'<rect width="{_WIDTH}" height="{height}" rx="10" fill="#fffdfb"/>',
+        _text(20, 32, _caption(manifest), size=17, weight=600),
+        _text(20, 53, "Dark: pages left after the rule. Light: pages it removed.", fill=_SOFT),
+    ]
+    left = total = manifest["pages"]
+    parts.append(_row(0, "crawled", "", left, 0, total))
+    for index, row in enumerate(removing, start=1):
+        left -= row["pages"]
+        parts.append(_row(index, row["stage"], row["rule"], left, row["pages"], total))
+    parts.append(_row(len(removing) + 1, "kept", "", left, 0, total, weight=600))
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _caption(manifest: Mapping[str, Any]) -> str:
+    name = escape(str(manifest["recipe"]["name"]))
+    return (
+        f"{name}: {manifest['pages']:,} pages crawled, {manifest['rows']:,} kept, "
+        f"{manifest['tokens']:,} tokens"
+    )
+
+
+def _row(
+    index: int, stage: str, rule: str, left: int, removed: int, total: int, *, weight: int = 400
+) -> str:
+    y = _TOP + index * _ROW
+    scale = _BAR / max(total, 1)
+    dark, light = left * scale, removed * scale
+    count = f"{left:,}" if not removed else f"{left:,}   −{removed:,}"
+    parts = [
+        _text(20, y + 14, stage, fill=_SOFT if rule else _INK, weight=weight),
+        _text(84, y + 14, rule),
+        f'<rect x="{_LABEL}" y="{y + 3}" width="{dark:.1f}" height="15" fill="{_LEFT_COLOUR}"/>',
+        f'<rect x="{_LABEL + dark:.1f}" y="{y + 3}" width="{light:.1f}" height="15" '
+        f'fill="{_REMOVED_COLOUR}"/>',
+        _text(_LABEL + _BAR + 14, y + 14, count, weight=weight),
+    ]
+    return "\n".join(parts)
+
+
+def _text(
+    x: int, y: int, content: str, *, fill: str = _INK, size: int = 13, weight: int = 400
+) -> str:
+    return (
+        f'<text x="{x}" y="{y}" fill="{fill}" font-size="{size}" font-weight="{weight}" '
+        f'xml:space="preserve">{escape(content)}</text>'
+    )

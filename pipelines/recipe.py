@@ -1,0 +1,62 @@
+"""Recipes: what a person writes, checked before anything runs.
+
+`load_recipe` is the way in. A recipe's file is read by `recipe_source`, laid over what it
+extends by `recipe_layers`, changed by `--set` in `recipe_set`, checked by `recipe_check`,
+`recipe_rules` and `recipe_reads`, and becomes the frozen data of `recipe_model`.
+"""
+
+from collections.abc import Sequence
+
+from pipelines.recipe_check import check_recipe
+from pipelines.recipe_layers import load_layers, shipped_recipes
+from pipelines.recipe_model import (
+    DedupStage,
+    DropStage,
+    EditStage,
+    Extract,
+    GateStage,
+    LanguageModel,
+    MinHashOptions,
+    Recipe,
+    Stage,
+    TrainedTokenizer,
+)
+from pipelines.recipe_reads import SignalRow, describe_signals
+from pipelines.recipe_rules import check_stages
+from pipelines.recipe_schema import json_schema
+from pipelines.recipe_set import COMMAND_LAYER
+from pipelines.recipe_source import Node, Place
+
+__all__ = [
+    "DedupStage",
+    "DropStage",
+    "EditStage",
+    "Extract",
+    "GateStage",
+    "LanguageModel",
+    "MinHashOptions",
+    "Recipe",
+    "SignalRow",
+    "Stage",
+    "TrainedTokenizer",
+    "describe_signals",
+    "json_schema",
+    "load_recipe",
+    "shipped_recipes",
+]
+
+
+def load_recipe(
+    path_or_name: str, overrides: Sequence[str] = (), inputs: Sequence[str] = ()
+) -> Recipe:
+    """Return the checked recipe of a file or of a shipped recipe's name.
+
+    `overrides` are `NAME=VALUE` as `--set` takes them, `inputs` replace the recipe's own.
+    Raises RecipeError of at most three lines: the file and line where it is written, what is
+    wrong, the nearest right name and the way out.
+    """
+    tree = load_layers(path_or_name, overrides)
+    if inputs:
+        place = Place(COMMAND_LAYER, 0, 0, "--input")
+        tree.map["input"] = Node([Node(text, place) for text in inputs], place)
+    return check_recipe(tree, check_stages)

@@ -1,0 +1,158 @@
+"""From a tree to a recipe: every key, option and rule is checked before anything runs."""
+
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any
+
+from pipelines import recipe_options as known
+from pipelines.recipe_model import (
+    Extract,
+    LanguageModel,
+    MinHashOptions,
+    Recipe,
+    TrainedTokenizer,
+)
+from pipelines.recipe_problems import (
+    Problems,
+    checked,
+    checked_options,
+    known_entries,
+    one_of,
+    shown,
+)
+from pipelines.recipe_source import Node
+
+
+def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> Recipe:
+    """Return the recipe that a tree of keys describes.
+
+    Raises RecipeError of at most three lines: place, fact, nearest right name and way out.
+    """
+    problems = Problems()
+    keys = known_entries(tree, known.RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
+    values: dict[str, Any] = {
+        key: reader(keys[key], problems)
+        for key, reader in {**_READERS, "stages": check_stages}.items()
+        if key in keys
+    }
+    for name, option in known.SCALARS.items():
+        if name in keys:
+            values[name] = checked(name, keys[name], option, problems)
+    for key in ("recipe", "stages"):
+        if key not in keys:
+            hint = "A recipe needs 'recipe' and 'stages', or 'extends: fineweb'."
+            problems.add(tree.place, f"the key '{key}' is missing.", hint)
+    problems.raise_first()
+    extract = values.pop("extract", None) or default_extract()
+    return Recipe(extract=extract, **values)
+
+
+def default_extract() -> Extract:
+    """Return FineWeb's extractor, which is used where a recipe names none."""
+    options = known.EXTRACTORS["trafilatura"]
+    return Extract("trafilatura", {name: bool(option.default) for name, option in options.items()})
+
+
+def _name(key: str) -> Callable[[Node, Problems], str | None]:
+    def read(node: Node, problems: Problems) -> str | None:
+        if node.value is None and key == "dump":
+            return None
+        if isinstance(node.value, str) and known.NAME.fullmatch(node.value):
+            return node.value
+        fact = f"{key} must be a name, not {shown(node.plain())}."
+        hint = "Letters, digits, '.', '_' and '-'; a number goes in quotes."
+        problems.add(node.place, fact, hint)
+        return None
+
+    return read
+
+
+def _input(node: Node, problems: Problems) -> tuple[str, ...]:
+    values = node.plain() if isinstance(node.value, list) else [node.plain()]
+    if not all(isinstance(value, str) and value for value in values):
+        fact = f"input must be a path or a list of paths, not {shown(node.plain())}."
+        problems.add(node.place, fact, "Files, folders or globs; or give --input.")
+        return ()
+    return tuple(values)
+
+
+def _language(node: Node, problems: Problems) -> LanguageModel:
+    if not isinstance(node.value, dict):
+        fact = f"language must be a map, not {shown(node.plain())}."
+        problems.add(node.place, fact, "For example: language: {model: lid.176.ftz}")
+        return LanguageModel()
+    entries = known_entries(node, ["model"], "language has no option", "cuvee schema", problems)
+    model = entries.get("model", Node(LanguageModel().model, node.place))
+    if not isinstance(model.value, str) or not PurePath(model.value).name:
+        fact = f"language.model must be a file's name, not {shown(model.plain())}."
+        problems.add(model.place, fact, "The default is 'lid.176.ftz'.")
+        return LanguageModel()
+    return LanguageModel(model.value)
+
+
+def _extract(node: Node, problems: Problems) -> Extract:
+    chosen = one_of("extract", node, known.EXTRACTORS, problems)
+    if chosen is None:
+        return default_extract()
+    name, body = chosen
+    options = checked_options(name, body, known.EXTRACTORS[name], problems)
+    if options.get("favor_precision") and options.get("favor_recall"):
+        place = body.map["favor_recall"].place
+        fact = "trafilatura cannot favor both recall and precision."
+        problems.add(place, fact, "For recall write favor_precision: false too.")
+    return Extract(name, options)
+
+
+def _words(node: Node, problems: Problems) -> str:
+    from datatrove.utils.word_tokenizers import (  # slow to import
+        load_tokenizer_assignments,
+    )
+
+    languages = load_tokenizer_assignments()
+    if isinstance(node.value, str) and node.value in languages:
+        return node.value
+    fact = f"words must be the code of a language, not {shown(node.plain())}."
+    problems.add(node.place, fact, "For example en, deu or hin_Deva: ISO 639, a script if need be.")
+    return "en"
+
+
+def _tokenizer(node: Node, problems: Problems) -> str | TrainedTokenizer:
+    if isinstance(node.value, str) and node.value:
+        return node.value
+    if set(node.map) != {"train"}:
+        fact = f"tokenizer must be a name, a path or {{train: …}}, not {shown(node.plain())}."
+        hint = "For example: tokenizer: gpt2, or tokenizer: {train: {vocab_size: 8192}}"
+        problems.add(node.place, fact, hint)
+        return "gpt2"
+    options = checked_options("train", node.map["train"], known.TRAINED, problems)
+    return TrainedTokenizer(**options)
+
+
+def _memory(node: Node, problems: Problems) -> int | None:
+    value = node.value
+    match = known.MEMORY.fullmatch(value) if isinstance(value, str) else None
+    if match:
+        value = int(float(match[1]) * known.MEMORY_UNITS[match[2]])
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is None or (whole and known.LEAST_MEMORY <= int(value) <= known.MOST_MEMORY):
+        return value
+    fact = f"memory_per_worker must be at least 256MiB, not {shown(node.plain())}."
+    problems.add(node.place, fact, "For example: memory_per_worker: 2GiB")
+    return None
+
+
+_READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
+    "recipe": _name("recipe"),
+    "input": _input,
+    "dump": _name("dump"),
+    "language": _language,
+    "extract": _extract,
+    "words": _words,
+    "tokenizer": _tokenizer,
+    "memory_per_worker": _memory,
+}
+
+
+def minhash(node: Node, problems: Problems) -> MinHashOptions:
+    """Return the settings of near-duplicate removal."""
+    return MinHashOptions(**checked_options("minhash", node, known.MINHASH, problems))

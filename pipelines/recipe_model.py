@@ -1,0 +1,228 @@
+"""What a recipe says, once it has been checked: plain frozen data that every stage reads."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from filters.rule import Rule
+from pipelines.recipe_yaml import recipe_yaml
+
+KeepText: TypeAlias = Literal["all", "gated", "kept"]
+LedgerStage: TypeAlias = Literal["url", "language", "quality"]
+
+FIRST_REVISION = "text"
+"""The revision before any edit: the text as extracted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """The fastText model that names a page's language: a pinned model's name, or a file."""
+
+    model: str = "lid.176.ftz"
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """An extractor and all of its options."""
+
+    extractor: str
+    options: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedTokenizer:
+    """A byte-level BPE of `vocab_size` tokens, trained on `sample_bytes` of the kept text."""
+
+    vocab_size: int
+    sample_bytes: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class GateStage:
+    """Rules on the URL or the language: what they drop is not measured further."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropStage:
+    """Rules on the text: all of their signals are measured, the first that fires decides."""
+
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EditStage:
+    """A change of the text, which makes the revision `name`; `options` are complete."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MinHashOptions:
+    """Settings of near-duplicate removal (design section 8)."""
+
+    ngram: int = 5
+    bands: int = 14
+    rows: int = 8
+    seed: int = 1
+    keep: Literal["first"] = "first"
+
+
+@dataclass(frozen=True, slots=True)
+class DedupStage:
+    """Near-duplicates of what is left so far leave."""
+
+    minhash: MinHashOptions
+
+
+Stage: TypeAlias = GateStage | DropStage | EditStage | DedupStage
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A checked recipe; every key is resolved, every rule reads something that is measured."""
+
+    recipe: str
+    stages: tuple[Stage, ...]
+    extract: Extract
+    input: tuple[str, ...] = ()
+    dump: str | None = None
+    language: LanguageModel = field(default_factory=LanguageModel)
+    words: str = "en"
+    tokenizer: str | TrainedTokenizer = "gpt2"
+    audit_fraction: float = 0.01
+    keep_text: KeepText = "gated"
+    max_failed_pages: float = 0.01
+    max_failed_units: int = 0
+    memory_per_worker: int | None = None
+    """Bytes, or None for the engine's choice."""
+
+    @property
+    def url_gates(self) -> tuple[Rule, ...]:
+        """Gate rules that need only the URL."""
+        return tuple(rule for stage, rule in self.rules() if stage == "url")
+
+    @property
+    def text_gates(self) -> tuple[Rule, ...]:
+        """Gate rules that need the extracted text: its language."""
+        return tuple(rule for stage, rule in self.rules() if stage == "language")
+
+    @property
+    def blocks(self) -> tuple[DropStage | EditStage, ...]:
+        """Drops and edits before dedup, in order: what happens to a page on its own."""
+        before = self.stages[: self._dedup_index]
+        return tuple(stage for stage in before if isinstance(stage, DropStage | EditStage))
+
+    @property
+    def dedup(self) -> DedupStage | None:
+        """The near-duplicate stage, if there is one."""
+        found = [stage for stage in self.stages if isinstance(stage, DedupStage)]
+        return found[0] if found else None
+
+    @property
+    def final_edits(self) -> tuple[EditStage, ...]:
+        """Edits after dedup: what happens to a page that is kept."""
+        after = self.stages[self._dedup_index :]
+        return tuple(stage for stage in after if isinstance(stage, EditStage))
+
+    def rules(self) -> Iterator[tuple[LedgerStage, Rule]]:
+        """Yield every rule in order, with the ledger's name of the stage at which it drops."""
+        for stage in self.stages:
+            if isinstance(stage, GateStage | DropStage):
+                yield from ((ledger_stage(rule), rule) for rule in stage.rules)
+
+    def signals(self, revision: str) -> tuple[str, ...]:
+        """Return the bare names that rules read on a revision, each once, in order.
+
+        Includes the edit's own signals; what gates read is no revision's.
+        """
+        reads = (
+            revision_of(name)
+            for stage in self.blocks
+            if isinstance(stage, DropStage)
+            for rule in stage.rules
+            for name in rule.reads
+        )
+        return tuple(dict.fromkeys(name for of, name in reads if of == revision))
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the canonical form; equal digests mean the same recipe."""
+        plain = self.resolved()
+        plain["stages"] = [_ordered(stage) for stage in plain["stages"]]
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_yaml(self) -> str:
+        """Return the resolved recipe as YAML that loads as an equal recipe."""
+        return recipe_yaml(self.resolved())
+
+    def resolved(self) -> dict[str, Any]:
+        """Return plain data with every default written out; loading it gives an equal recipe."""
+        tokenizer = self.tokenizer
+        return {
+            "recipe": self.recipe,
+            "input": list(self.input),
+            "dump": self.dump,
+            "language": {"model": self.language.model},
+            "extract": {self.extract.extractor: dict(self.extract.options)},
+            "words": self.words,
+            "stages": [_plain_stage(stage) for stage in self.stages],
+            "tokenizer": tokenizer if isinstance(tokenizer, str) else {"train": asdict(tokenizer)},
+            "audit_fraction": self.audit_fraction,
+            "keep_text": self.keep_text,
+            "max_failed_pages": self.max_failed_pages,
+            "max_failed_units": self.max_failed_units,
+            "memory_per_worker": self.memory_per_worker,
+        }
+
+    @property
+    def _dedup_index(self) -> int:
+        found = [i for i, stage in enumerate(self.stages) if isinstance(stage, DedupStage)]
+        return found[0] if found else len(self.stages)
+
+
+def ledger_stage(rule: Rule) -> LedgerStage:
+    """Return the ledger's name of the stage at which a rule drops."""
+    stages: dict[str, LedgerStage] = {"url": "url", "language": "language"}
+    return stages.get(rule.numerator.partition(".")[0], "quality")
+
+
+def revision_of(name: str) -> tuple[str, str]:
+    """Split what a rule reads into the revision of the text and the bare signal."""
+    revision, dot, bare = name.partition(".")
+    return (revision, bare) if dot else (FIRST_REVISION, name)
+
+
+def _plain_stage(stage: Stage) -> dict[str, Any]:
+    match stage:
+        case GateStage(rules):
+            return {"gate": _plain_rules(rules)}
+        case DropStage(rules):
+            return {"drop": _plain_rules(rules)}
+        case EditStage(name, options):
+            return {"edit": {name: _plain_options(options)}}
+        case DedupStage(minhash):
+            return {"dedup": {"minhash": asdict(minhash)}}
+
+
+def _plain_rules(rules: tuple[Rule, ...]) -> dict[str, str]:
+    return {rule.name: str(rule) for rule in rules}
+
+
+def _plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in options.items()
+    }
+
+
+def _ordered(stage: dict[str, Any]) -> dict[str, Any]:
+    """Make the order of rules, which a sorted map would lose, part of the digest."""
+    return {
+        kind: list(body.items()) if kind in ("gate", "drop") else body
+        for kind, body in stage.items()
+    }

@@ -1,0 +1,152 @@
+"""The keys and options of a recipe: type, bounds, default, meaning; for check and schema alike."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+RECIPE_KEYS = {
+    "recipe": "Name of the recipe; the dataset card and the manifest show it.",
+    "extends": "A recipe to build on: a file beside this one, or a shipped recipe's name. "
+    "Maps merge key by key, lists are replaced.",
+    "input": "Crawl files, folders or globs: one, or a list. `--input` replaces it.",
+    "dump": "Name of the crawl in the dataset; by default a CC-MAIN-… in the path, else `local`.",
+    "language": "The fastText model that identifies a page's language.",
+    "extract": "How HTML becomes text: one extractor with its options.",
+    "words": "Language by whose rules words and sentences are split.",
+    "stages": "What happens to a page's text, in order.",
+    "tokenizer": "A Hub name, a tokenizer.json, or {train: {…}} for one trained on the kept text.",
+    "audit_fraction": "Share of the pages that are measured the whole way in spite of drops.",
+    "keep_text": "Which pages' extracted text is stored: all, gated (past the gates) or kept.",
+    "max_failed_pages": "Share of pages that may fail before the run fails.",
+    "max_failed_units": "Number of crawl files that may fail before the run fails.",
+    "memory_per_worker": "Memory that one worker may use, such as 2GiB; by default the engine's.",
+}
+
+STAGE_KINDS = {
+    "gate": "Rules on url.* and language.*; a page they drop is not measured further.",
+    "drop": "Rules on the text's signals; the first that fires names the reason.",
+    "edit": "One change of the text; signals after it can read the new revision by its name.",
+    "dedup": "Near-duplicates leave; only edits can follow.",
+}
+RULE_STAGES = ("gate", "drop")
+
+ONE_OF = (("extract",), ("tokenizer",))
+"""Maps that name one of several things: another name replaces the thing, it does not join it."""
+
+KEEP_TEXT = ("all", "gated", "kept")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""Names of recipes and dumps: they become parts of paths."""
+RULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LANGUAGE = re.compile(r"[a-z]{2,3}(_[a-z]+)?(_[A-Z][a-z]{3})?")
+"""The form of datatrove's language codes; which there are, its table says."""
+MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([KMGT]i?B|B)")
+MEMORY_UNITS = {"B": 1} | {
+    f"{letter}{'iB' if base == 1024 else 'B'}": base**power  # noqa: PLR2004 - binary or decimal
+    for base in (1000, 1024)
+    for power, letter in enumerate("KMGT", start=1)
+}
+LEAST_MEMORY = 256 * 1024**2
+MOST_MEMORY = 1024**5
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A boolean, a number within bounds, one of several words, or a list of such words."""
+
+    name: str
+    default: bool | int | float | str | tuple[str, ...]
+    summary: str
+    least: float = 0
+    most: float = 1
+    choices: tuple[str, ...] = ()
+
+    @property
+    def wants(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            words = ", ".join(self.choices)
+            return f"a list of {words}" if isinstance(self.default, tuple) else f"one of {words}"
+        if isinstance(self.default, bool):
+            return "true or false"
+        noun = "a whole number" if isinstance(self.default, int) else "a number"
+        return f"{noun} from {self.least:,} to {self.most:,}"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value has the option's type and lies within its bounds."""
+        if isinstance(self.default, tuple):
+            words = value if isinstance(value, list) else []
+            known = [word for word in words if isinstance(word, str) and word in self.choices]
+            return bool(words) and len(set(known)) == len(words)
+        if self.choices:
+            return isinstance(value, str) and value in self.choices
+        if isinstance(self.default, bool) or isinstance(value, bool):
+            return isinstance(self.default, bool) and isinstance(value, bool)
+        kinds = int if isinstance(self.default, int) else (int, float)
+        return isinstance(value, kinds) and self.least <= value <= self.most
+
+
+def _by_name(*options: Option) -> dict[str, Option]:
+    return {option.name: option for option in options}
+
+
+SCALARS = _by_name(
+    Option("audit_fraction", 0.01, RECIPE_KEYS["audit_fraction"]),
+    Option("keep_text", "gated", RECIPE_KEYS["keep_text"], choices=KEEP_TEXT),
+    Option("max_failed_pages", 0.01, RECIPE_KEYS["max_failed_pages"]),
+    Option("max_failed_units", 0, RECIPE_KEYS["max_failed_units"], most=10**9),
+)
+"""Top-level keys that are one number or word, with the defaults of design section 6."""
+
+EXTRACTORS: Mapping[str, Mapping[str, Option]] = {
+    # datatrove's defaults where it sets an option, trafilatura.extract's otherwise.
+    "trafilatura": _by_name(
+        Option("favor_precision", True, "Less text, but more surely the main text."),
+        Option("favor_recall", False, "More text when in doubt; not with favor_precision."),
+        Option("deduplicate", True, "Drop text that a page repeats; pages do not affect another."),
+        Option("fast", False, "Skip the slower fallback extractors."),
+        Option("include_comments", False, "Keep readers' comments."),
+        Option("include_tables", True, "Keep the text of tables."),
+        Option("include_links", False, "Keep the targets of links."),
+        Option("include_formatting", False, "Keep headings, lists and emphasis as Markdown."),
+    ),
+    # resiliparse.extract.html2text.extract_plain_text's own defaults.
+    "resiliparse": _by_name(
+        Option("main_content", False, "Only what looks like the main content."),
+        Option("preserve_formatting", True, "Keep lines, paragraphs and lists."),
+        Option("list_bullets", True, "Write bullets and numbers of list items."),
+        Option("alt_texts", True, "Keep the alternative texts of images."),
+        Option("links", False, "Keep the targets of links."),
+        Option("form_fields", False, "Keep form fields and their values."),
+        Option("noscript", False, "Keep the contents of <noscript>."),
+        Option("comments", True, "Count comment sections as main content."),
+        Option("post_meta", True, "Count author and date lines of posts as main content."),
+        Option("hidden_elements", False, "Keep elements with class names of hidden ones."),
+    ),
+}
+
+MINHASH = _by_name(
+    Option("ngram", 5, "Words in a shingle.", least=1, most=100),
+    Option("bands", 14, "Bands; one equal band makes two pages candidates.", least=1, most=1000),
+    Option("rows", 8, "Hashes in a band; all must be equal.", least=1, most=1000),
+    Option("seed", 1, "Seed of the permutations.", most=2**32 - 1),
+    Option("keep", "first", "Which page of a cluster stays.", choices=("first",)),
+)
+"""FineWeb's settings (arXiv 2406.17557, section 3): 112 hashes, near 0.75 Jaccard similarity."""
+
+TRAINED = _by_name(
+    Option("vocab_size", 8192, "Tokens in the vocabulary.", least=257, most=1_000_000),
+    Option("sample_bytes", 100_000_000, "Bytes of kept text to train on.", least=1, most=2**40),
+)
+
+
+def edit_options(defaults: Mapping[str, Any]) -> dict[str, Option]:
+    """Return an edit's options by name; each default says the type, a list of words all of them."""
+    options = []
+    for name, default in defaults.items():
+        if isinstance(default, list | tuple):
+            words = tuple(str(word) for word in default)
+            options.append(Option(name, words, "Any of these.", choices=words))
+        else:
+            options.append(Option(name, default, f"By default {default}.", most=10**9))
+    return _by_name(*options)

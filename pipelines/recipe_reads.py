@@ -1,0 +1,178 @@
+"""What a rule reads: that it is measured, where the rule stands, and fits what it is compared with.
+
+A name that nothing measures is an error, never a rule that does not fire.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from filters.catalog import EDITS, GATE_SIGNALS, TEXT, names, text_signals
+from filters.errors import nearest
+from filters.rule import Rule
+from filters.signal import Signal
+from filters.url import NOT_BLOCKED
+from pipelines.recipe_model import revision_of
+from pipelines.recipe_problems import Problems
+from pipelines.recipe_source import Place
+
+_SCORES = {"language.score": (0.0, 1.0)}
+"""Scores that lie within bounds; a threshold outside them is a slip."""
+_LABELS = {
+    "url.block_reason": (
+        "domain",
+        "subdomain",
+        "url",
+        "hard_blacklisted",
+        "soft_blacklisted",
+        "blacklisted_subword",
+        NOT_BLOCKED,
+    )
+}
+"""All that filters/url.py can answer; a rule on another label would never fire."""
+_MOST = 2**63
+"""No count is larger; also refuses infinity."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """One line of `cuvee signals`."""
+
+    name: str
+    kind: str
+    summary: str
+    source: str
+
+
+def readable(edits: Iterable[str]) -> dict[str, Signal]:
+    """Return what a drop's rule can read after these edits, by the name that it is read by."""
+    known = names((TEXT, *edits))
+    return {name: signal for name, signal in known.items() if name not in GATE_SIGNALS}
+
+
+def labels_of(name: str) -> tuple[str, ...]:
+    """Return the labels that a signal can have, where they are known; else none."""
+    return _LABELS.get(name, ())
+
+
+def describe_signals() -> list[SignalRow]:
+    """Return what can be measured: on gates, on any revision of a text, and by each edit."""
+    own = {
+        f"{edit}.{name}": signal
+        for edit, its in sorted(EDITS.items())
+        for name, signal in sorted(its.signals.items())
+    }
+    texts = dict(sorted(text_signals().items()))
+    return [
+        SignalRow(name, kind_of(signal), signal.summary, signal.source)
+        for name, signal in {**GATE_SIGNALS, **texts, **own}.items()
+    ]
+
+
+def kind_of(signal: Signal) -> str:
+    """Return what a signal gives, in a word: count, score or label."""
+    return {int: "count", float: "score", str: "label"}[signal.kind]
+
+
+def check_reads(
+    rule: Rule,
+    kind: str,
+    *,
+    place: Place,
+    made: Iterable[str],
+    edits: Mapping[str, Place],
+    problems: Problems,
+) -> Rule:
+    """Check a rule of a gate or drop, and return it with `text.words` written as `words`.
+
+    `made` are the edits before the rule, `edits` all of the recipe with their places.
+    """
+    rule = _short(rule)
+    known = dict(GATE_SIGNALS) if kind == "gate" else readable(made)
+    unknown = [name for name in rule.reads if name not in known]
+    for name in dict.fromkeys(unknown):
+        fact, hint = _why_unknown(name, kind, known, edits)
+        problems.add(place, f"rule '{rule.name}' reads '{name}', {fact}", hint)
+    if not unknown:
+        wrong = _mixture(rule, kind) or _comparison(rule, [known[name] for name in rule.reads])
+        if wrong:
+            fact, hint = wrong
+            problems.add(place, f"rule '{rule.name}' {fact}", hint)
+    return rule
+
+
+def _short(rule: Rule) -> Rule:
+    numerator, *rest = (name.removeprefix(f"{TEXT}.") for name in rule.reads)
+    return replace(rule, numerator=numerator, denominator=rest[0] if rest else None)
+
+
+def _why_unknown(
+    name: str, kind: str, known: Mapping[str, Signal], edits: Mapping[str, Place]
+) -> tuple[str, str]:
+    anywhere = readable(EDITS)
+    if kind == "gate" and name in anywhere:
+        return "but gates read only url.* and language.*.", "Move it to a drop."
+    if name in GATE_SIGNALS:
+        return "which only gates read.", "Move it to a gate."
+    if name in anywhere:
+        return _not_made(revision_of(name)[0], edits)
+    return "which nothing measures.", _nearest_hint(name, known, anywhere)
+
+
+def _not_made(revision: str, edits: Mapping[str, Place]) -> tuple[str, str]:
+    if revision in edits:
+        fact = f"but the edit '{revision}' comes later ({edits[revision]})."
+        return fact, "Move the rule to a drop after the edit."
+    hint = f"Put '- edit: {{{revision}: {{}}}}' before the drop."
+    return f"but no edit makes the revision '{revision}'.", hint
+
+
+def _nearest_hint(name: str, known: Mapping[str, Signal], anywhere: Mapping[str, Signal]) -> str:
+    candidates = {**anywhere, **known}
+    close = nearest(name, known) or nearest(name, candidates)
+    did_you_mean = f"Did you mean '{close}' ({candidates[close].source})?  " if close else ""
+    return f"{did_you_mean}List all: cuvee signals"
+
+
+def _mixture(rule: Rule, kind: str) -> tuple[str, str] | None:
+    families = dict.fromkeys(name.partition(".")[0] for name in rule.reads)
+    if kind == "gate" and len(families) > 1:
+        fact = f"mixes {' and '.join(f'{family}.*' for family in families)}."
+        return fact, "Write one rule for each: they are judged at different times."
+    return None
+
+
+def _comparison(rule: Rule, signals: list[Signal]) -> tuple[str, str] | None:
+    """Return what is wrong with the comparison, given what the rule reads, and the way out."""
+    left = " / ".join(rule.reads)
+    says = f"It says: {rule}"
+    labels = [signal for signal in signals if signal.kind is str]
+    if not labels and isinstance(rule.constant, str):
+        return f"compares the {kind_of(signals[0])} {left} with a label.", says
+    if not isinstance(rule.constant, str):
+        if labels:
+            example = f'For example: {rule.name}: {labels[0].name} != "en"'
+            return f"compares the label {labels[0].name} with a number.", example
+        wrong = _impossible(left, rule.constant)
+        return (wrong, says) if wrong else None
+    return _unknown_label(labels[0], rule.constant)
+
+
+def _impossible(left: str, constant: float) -> str | None:
+    """Return why no measurement can lie on both sides of the constant."""
+    if not abs(constant) <= _MOST:  # not: also true for NaN
+        return f"compares with {constant}, which no measurement can reach."
+    if constant < 0:
+        return f"compares with {constant}, but no measurement is negative."
+    low, high = _SCORES.get(left, (0.0, float(_MOST)))
+    if not low <= constant <= high:
+        return f"compares {left} with {constant}, but it lies between {low:g} and {high:g}."
+    return None
+
+
+def _unknown_label(signal: Signal, label: str) -> tuple[str, str] | None:
+    labels = labels_of(signal.name)
+    if not labels or label in labels:
+        return None
+    close = nearest(label, labels)
+    hint = f'Did you mean "{close}"?' if close else f"It can be {', '.join(labels)}."
+    return f'compares {signal.name} with "{label}", which it never is.', hint

@@ -1,0 +1,163 @@
+"""Stages and rules of a recipe: their order, and that each rule reads what is measured there."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from filters.catalog import EDITS
+from filters.rule import Rule, parse_rule
+from pipelines.recipe_check import minhash
+from pipelines.recipe_model import (
+    DedupStage,
+    DropStage,
+    EditStage,
+    GateStage,
+    Stage,
+    ledger_stage,
+)
+from pipelines.recipe_options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
+from pipelines.recipe_problems import Problems, checked_options, one_of, shown
+from pipelines.recipe_reads import check_reads
+from pipelines.recipe_source import Node, Place
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the stages so far have said."""
+
+    problems: Problems
+    names: dict[str, Place] = field(default_factory=dict)
+    edits: dict[str, Place] = field(default_factory=dict)
+    kinds: dict[str, Place] = field(default_factory=dict)
+    later: dict[str, Place] = field(default_factory=dict)
+    """Every edit of the recipe, also those that come later."""
+    language_gate: Rule | None = None
+
+    def name(self, what: str, name: str, place: Place) -> None:
+        """Note a name of a rule, edit or method; one name means one thing, for --set and ledger."""
+        if name in self.names:
+            fact = f"{what} '{name}' has a name that is taken; first in {self.names[name]}."
+            self.problems.add(place, fact, "Names are for --set and the ledger: give it another.")
+        elif name in RECIPE_KEYS:
+            fact = f"{what} '{name}' has the name of a recipe's key."
+            self.problems.add(place, fact, "Give it another name.")
+        self.names.setdefault(name, place)
+
+
+def check_stages(node: Node, problems: Problems) -> tuple[Stage, ...]:
+    """Return the stages of a recipe: gates, then drops and edits, then dedup, then edits."""
+    if not isinstance(node.value, list) or not node.value:
+        fact = f"stages must be a list, not {shown(node.plain())}."
+        problems.add(node.place, fact, f"Each item is one of: {', '.join(STAGE_KINDS)}.")
+        return ()
+    seen = _Seen(problems)
+    for item in node.items:
+        if "edit" in item.map:
+            seen.later.update({name: edit.place for name, edit in item.map["edit"].map.items()})
+    stages = []
+    for item in node.items:
+        chosen = one_of("a stage", item, STAGE_KINDS, problems)
+        if chosen is not None:
+            kind, body = chosen
+            _check_order(kind, body.place, seen)
+            seen.kinds.setdefault(kind, body.place)
+            stage = _STAGES[kind](body, seen)
+            stages += [stage] if stage else []
+    return tuple(stages)
+
+
+def _check_order(kind: str, place: Place, seen: _Seen) -> None:
+    for earlier, since in seen.kinds.items():
+        if kind == "gate" and earlier != "gate":
+            fact = f"a gate cannot come after {earlier} ({since})."
+            seen.problems.add(place, fact, "Move it up: a gate saves measuring what it drops.")
+            return
+        if kind == "drop" and earlier == "dedup":
+            fact = f"a drop cannot come after dedup ({since})."
+            hint = "Move it before dedup: what it drops must not stand for a duplicate."
+            seen.problems.add(place, fact, hint)
+        if kind == "dedup" and earlier == "dedup":
+            seen.problems.add(place, f"dedup comes twice; first in {since}.", "Remove one.")
+
+
+def _gate(body: Node, seen: _Seen) -> Stage:
+    return GateStage(_rules("gate", body, seen))
+
+
+def _drop(body: Node, seen: _Seen) -> Stage:
+    return DropStage(_rules("drop", body, seen))
+
+
+def _edit(body: Node, seen: _Seen) -> Stage | None:
+    chosen = one_of("edit", body, EDITS, seen.problems)
+    if chosen is None:
+        return None
+    name, entry = chosen
+    if name in seen.edits:
+        fact = f"edit '{name}' is used twice; first in {seen.edits[name]}."
+        seen.problems.add(entry.place, fact, "Remove one.")
+        return None
+    seen.name("edit", name, entry.place)
+    seen.edits[name] = entry.place
+    return EditStage(
+        name, checked_options(name, entry, edit_options(EDITS[name].options), seen.problems)
+    )
+
+
+def _dedup(body: Node, seen: _Seen) -> Stage | None:
+    chosen = one_of("dedup", body, ["minhash"], seen.problems)
+    if chosen is None:
+        return None
+    seen.name("method", chosen[0], chosen[1].place)
+    return DedupStage(minhash(chosen[1], seen.problems))
+
+
+_STAGES: Mapping[str, Callable[[Node, _Seen], Stage | None]] = {
+    "gate": _gate,
+    "drop": _drop,
+    "edit": _edit,
+    "dedup": _dedup,
+}
+
+
+def _rules(kind: str, body: Node, seen: _Seen) -> tuple[Rule, ...]:
+    if not isinstance(body.value, dict) or not body.value:
+        fact = f"{kind} must be a map of rules, not {shown(body.plain())}."
+        seen.problems.add(body.place, fact, "For example: too_short: words < 50")
+        return ()
+    rules = []
+    for name, node in body.map.items():
+        seen.name("rule", name, node.place)
+        rule = _rule(name, node, kind, seen)
+        rules += [rule] if rule else []
+    return tuple(rules)
+
+
+def _rule(name: str, node: Node, kind: str, seen: _Seen) -> Rule | None:
+    if not RULE_NAME.fullmatch(name):
+        fact = f"'{name}' is no name for a rule."
+        seen.problems.add(node.place, fact, "Letters, digits and _, not beginning with a digit.")
+    if not isinstance(node.value, str):
+        fact = f"rule '{name}' must be an expression, not {shown(node.plain())}."
+        seen.problems.add(node.place, fact, f"For example: {name}: words < 50")
+        return None
+    try:
+        rule = parse_rule(name, node.value)
+    except ValueError as error:
+        fact = f"rule '{name}' {error}."
+        seen.problems.add(node.place, fact, f"It says: {shown(node.value)}")
+        return None
+    rule = check_reads(
+        rule, kind, place=node.place, made=seen.edits, edits=seen.later, problems=seen.problems
+    )
+    if kind == "gate":
+        _check_gate_order(rule, node.place, seen)
+    return rule
+
+
+def _check_gate_order(rule: Rule, place: Place, seen: _Seen) -> None:
+    """The URL is judged before the page is extracted, so its rules come first, also in writing."""
+    if ledger_stage(rule) == "language":
+        seen.language_gate = seen.language_gate or rule
+    elif seen.language_gate is not None:
+        fact = f"rule '{rule.name}' on the URL comes after '{seen.language_gate.name}'."
+        seen.problems.add(place, fact, "Move it up: the URL is judged before the page is read.")

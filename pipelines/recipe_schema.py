@@ -1,0 +1,147 @@
+"""JSON Schema of a recipe (draft 2020-12), from which editors complete and underline.
+
+It says what keys, options and names there are. What spans several lines (the order of stages,
+revisions that are made later, names that are taken) only the check itself can say.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from filters.catalog import EDITS, GATE_SIGNALS, text_signals
+from filters.edit import Edit
+from pipelines import recipe_options as known
+from pipelines.recipe_options import Option
+from pipelines.recipe_reads import labels_of, readable
+
+_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the schema of a recipe's file as plain data."""
+    keys = known.RECIPE_KEYS
+    properties = {key: {"description": keys[key], **_key(key)} for key in keys}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Cuvée recipe",
+        "description": "From a web crawl to a published pretraining dataset.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "anyOf": [{"required": ["recipe", "stages"]}, {"required": ["extends"]}],
+    }
+
+
+def _key(key: str) -> dict[str, Any]:
+    if key in known.SCALARS:
+        return _option(known.SCALARS[key])
+    text = {"type": "string", "minLength": 1}
+    name = {"type": "string", "pattern": f"^{known.NAME.pattern}$"}
+    kinds: dict[str, dict[str, Any]] = {
+        "recipe": name,
+        "extends": text,
+        "input": {"oneOf": [text, {"type": "array", "items": text}]},
+        "dump": {"oneOf": [name, {"type": "null"}]},
+        "language": _map({"model": {**text, "default": "lid.176.ftz"}}),
+        "extract": _one_of({name: _options(its) for name, its in known.EXTRACTORS.items()}),
+        "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
+        "stages": {"type": "array", "minItems": 1, "items": _stage()},
+        "tokenizer": {"oneOf": [text, _one_of({"train": _options(known.TRAINED)})]},
+        "memory_per_worker": {
+            "oneOf": [
+                {"type": "string", "pattern": f"^{known.MEMORY.pattern}$"},
+                {"type": "integer", "minimum": known.LEAST_MEMORY, "maximum": known.MOST_MEMORY},
+                {"type": "null"},
+            ]
+        },
+    }
+    return kinds[key]
+
+
+def _stage() -> dict[str, Any]:
+    bodies = {
+        "gate": _rules(GATE_SIGNALS, _gate_pattern()),
+        "drop": _rules(text_signals(), _drop_pattern()),
+        "edit": _one_of({name: _edit(edit) for name, edit in sorted(EDITS.items())}),
+        "dedup": _one_of({"minhash": _options(known.MINHASH)}),
+    }
+    for kind, summary in known.STAGE_KINDS.items():
+        bodies[kind] = {"description": summary, **bodies[kind]}
+    return _one_of(bodies)
+
+
+def _rules(names: Iterable[str], pattern: str) -> dict[str, Any]:
+    listing = ", ".join(sorted(names))
+    edits = ", ".join(f"{edit}.*" for edit in sorted(EDITS))
+    more = "" if "." in listing else f" After an edit also {edits}."
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": f"^{known.RULE_NAME.pattern}$"},
+        "additionalProperties": {
+            "type": "string",
+            "pattern": pattern,
+            "description": f"signal [/ signal] < number. Signals: {listing}.{more}",
+        },
+    }
+
+
+def _drop_pattern() -> str:
+    """Return a pattern of rules on the text: counts compared with numbers."""
+    texts = _any(text_signals())
+    prefixes = _any(["text", *sorted(EDITS)])
+    own = _any(name for name in readable(EDITS) if "." in name)
+    count = rf"(({prefixes}\.)?{texts}|{own})"
+    return rf"^\s*{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}\s*$"
+
+
+def _gate_pattern() -> str:
+    """Return a pattern of rules on the URL and the language: labels, and scores."""
+    forms = []
+    for name, signal in GATE_SIGNALS.items():
+        if signal.kind is str:
+            labels = labels_of(name)
+            quoted = _any(f'"{label}"' for label in labels) if labels else '"[^"]*"'
+            forms.append(rf"{re.escape(name)}\s*(==|!=)\s*{quoted}")
+        else:
+            forms.append(rf"{re.escape(name)}\s*(<|<=|>|>=|==|!=)\s*{_NUMBER}")
+    return rf"^\s*({'|'.join(forms)})\s*$"
+
+
+def _any(words: Iterable[str]) -> str:
+    return f"({'|'.join(re.escape(word) for word in sorted(words))})"
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    options = _options(known.edit_options(edit.options))
+    return {"description": edit.summary, **options}
+
+
+def _options(options: Mapping[str, Option]) -> dict[str, Any]:
+    """Return the schema of a map of options; nothing written means every default."""
+    properties = {
+        name: {"description": option.summary, **_option(option)} for name, option in options.items()
+    }
+    return {**_map(properties), "type": ["object", "null"]}
+
+
+def _option(option: Option) -> dict[str, Any]:
+    if isinstance(option.default, tuple):
+        words = {"enum": list(option.choices)}
+        array = {"type": "array", "minItems": 1, "uniqueItems": True, "items": words}
+        return {**array, "default": list(option.default)}
+    if option.choices:
+        return {"enum": list(option.choices), "default": option.default}
+    if isinstance(option.default, bool):
+        return {"type": "boolean", "default": option.default}
+    kind = "integer" if isinstance(option.default, int) else "number"
+    bounds = {"minimum": option.least, "maximum": option.most}
+    return {"type": kind, **bounds, "default": option.default}
+
+
+def _map(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "additionalProperties": False}
+
+
+def _one_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_map(properties), "minProperties": 1, "maxProperties": 1}

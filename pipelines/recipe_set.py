@@ -1,0 +1,142 @@
+"""`--set NAME=VALUE`: one value of a recipe, from the command line.
+
+NAME is a dotted path (`audit_fraction`, `extract.trafilatura.deduplicate`, `stages.0.gate.domain`),
+or starts with the bare name of a rule, an edit or a dedup method (`short_line_ratio`,
+`pii.kinds`, `minhash.bands`). A rule's value is its constant, or a whole new expression.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeAlias
+
+from filters.errors import nearest
+from filters.rule import parse_rule
+from pipelines.recipe_options import ONE_OF, RECIPE_KEYS, RULE_STAGES
+from pipelines.recipe_source import Node, Place, read_text, refuse
+
+_OPERATOR = re.compile(r"[<>=!]")
+COMMAND_LAYER = 1_000
+"""Sorts after every file."""
+
+_Target: TypeAlias = tuple[Node, str | int]
+"""A map and a key, or a list and an index."""
+
+
+def apply_set(tree: Node, text: str) -> None:
+    """Put the value of `NAME=VALUE` into the tree; RecipeError when it has no place there."""
+    shown = Place(COMMAND_LAYER, 0, 0, f"--set {text}")
+    dotted, equals, written = text.partition("=")
+    name, *steps = dotted.strip().split(".")
+    if not equals or not name or not all(steps):
+        refuse(shown, "is not of the form NAME=VALUE.", "For example: --set audit_fraction=0.05")
+    if name == "extends":
+        refuse(shown, "what a recipe extends cannot be set.", "Name the other recipe instead.")
+    target = _start(tree, name, shown)
+    for step in steps:
+        target = _step(tree, target, step, shown)
+    holder, key = target
+    value = read_text(written, shown)
+    old = _child(holder, key)
+    if old is not None and any(holder is rules for rules in _rule_maps(tree)):
+        value = _with_constant(str(key), old, value)
+    _store(holder, key, value)
+
+
+def _start(tree: Node, name: str, shown: Place) -> _Target:
+    named: list[_Target] = [found for found in _named(tree) if found[1] == name]
+    if name in RECIPE_KEYS or name in tree.map:
+        named.insert(0, (tree, name))
+    return _only(tree, named, name, shown)
+
+
+def _only(tree: Node, targets: list[_Target], name: str, shown: Place) -> _Target:
+    """Return the single thing of that name; refuse none, and refuse several."""
+    if not targets:
+        known = {str(key): _place_of(holder, key) for holder, key in _named(tree)}
+        close = nearest(name, [*known, *RECIPE_KEYS])
+        where = f" ({known[close]})" if close in known else ""
+        hint = f"Did you mean '{close}'{where}?  " if close else ""
+        refuse(shown, f"the recipe has no '{name}'.", f"{hint}Its keys: cuvee schema")
+    if len(targets) > 1:
+        first, second = (
+            f"the key '{name}'" if holder is tree else _place_of(holder, key)
+            for holder, key in targets[:2]
+        )
+        fact = f"'{name}' is ambiguous: {first} and {second}."
+        refuse(shown, fact, "Give the rule another name, or write stages.NUMBER.KIND.NAME=VALUE.")
+    return targets[0]
+
+
+def _step(tree: Node, target: _Target, step: str, shown: Place) -> _Target:
+    holder, key = target
+    node = _child(holder, key)
+    if holder is tree and key == "stages" and not step.isdecimal():
+        return _only(tree, [found for found in _named(tree) if found[1] == step], step, shown)
+    if node is not None and isinstance(node.value, list):
+        count = len(node.value)
+        if not step.isdecimal() or int(step) >= count:
+            refuse(shown, f"'{key}' has {count} items, numbered from 0; '{step}' is none of them.")
+        return node, int(step)
+    if any(holder is rules for rules in _rule_maps(tree)):
+        refuse(shown, f"'{key}' is a rule and has no '{step}'.", f"Write --set {key}=VALUE.")
+    replaces = holder is tree and (key,) in ONE_OF and step not in (node.map if node else {})
+    if node is None or replaces or not isinstance(node.value, dict):
+        node = Node({}, shown)
+        _store(holder, key, node)
+    return node, step
+
+
+def _with_constant(name: str, old: Node, new: Node) -> Node:
+    """Return the rule with another constant; a value that is an expression itself replaces it."""
+    if isinstance(new.value, str) and _OPERATOR.search(new.value):
+        return new
+    try:
+        rule = parse_rule(name, str(old.value))
+    except ValueError:
+        return old  # the check says what is wrong with it, and where
+    wanted, kinds = (
+        ("a label", str) if isinstance(rule.constant, str) else ("a number", int | float)
+    )
+    if isinstance(new.value, bool) or not isinstance(new.value, kinds):
+        left = " / ".join(rule.reads)
+        shown = f"'{new.value}'" if isinstance(new.value, str) else json.dumps(new.plain())
+        fact = f"rule '{name}' compares {left} with {wanted}, not {shown}."
+        refuse(new.place, fact, f"{old.place} has: {rule}")
+    return Node(str(replace(rule, constant=new.value)), new.place)
+
+
+def _named(tree: Node) -> Iterator[_Target]:
+    """Yield the map and key of every rule, edit and dedup method."""
+    for stage in _stages(tree):
+        for body in stage.map.values():
+            for key in body.map:
+                yield body, key
+
+
+def _rule_maps(tree: Node) -> Iterator[Node]:
+    for stage in _stages(tree):
+        for kind in RULE_STAGES:
+            if kind in stage.map:
+                yield stage.map[kind]
+
+
+def _stages(tree: Node) -> list[Node]:
+    return tree.map["stages"].items if "stages" in tree.map else []
+
+
+def _child(holder: Node, key: str | int) -> Node | None:
+    return holder.items[key] if isinstance(key, int) else holder.map.get(key)
+
+
+def _store(holder: Node, key: str | int, value: Node) -> None:
+    if isinstance(key, int):
+        holder.items[key] = value
+    else:
+        holder.map[key] = value
+
+
+def _place_of(holder: Node, key: str | int) -> str:
+    node = _child(holder, key)
+    return str(node.place) if node else str(holder.place)

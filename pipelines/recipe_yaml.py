@@ -1,0 +1,54 @@
+"""A resolved recipe as YAML, in the form in which people write recipes: one rule a line."""
+
+from typing import Any
+
+import yaml
+
+from pipelines.recipe_options import RULE_STAGES
+from pipelines.recipe_source import read_scalar
+
+
+def recipe_yaml(resolved: dict[str, Any]) -> str:
+    """Return YAML that reads back as the same data: a key or rule a line, options in braces."""
+    top = {
+        key: [_stage(stage) for stage in value] if key == "stages" else _flow(value)
+        for key, value in resolved.items()
+    }
+    return yaml.dump(top, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
+
+
+class _FlowMap(dict[str, Any]):
+    """A map that is written in braces."""
+
+
+class _FlowList(list[Any]):
+    """A list that is written in brackets."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper without aliases, which recipes do not have."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        return True
+
+    def represent_data(self, data: Any) -> yaml.Node:
+        if isinstance(data, _FlowMap):
+            return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
+        if isinstance(data, _FlowList):
+            return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
+        if isinstance(data, str) and not isinstance(read_scalar(data), str):
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style='"')
+        return super().represent_data(data)
+
+
+def _stage(stage: dict[str, Any]) -> dict[str, Any]:
+    kind, body = next(iter(stage.items()))
+    return stage if kind in RULE_STAGES else {kind: _flow(body)}
+
+
+def _flow(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _FlowMap({key: _flow(entry) for key, entry in value.items()})
+    if isinstance(value, list):
+        return _FlowList(_flow(item) for item in value)
+    return value

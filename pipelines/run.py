@@ -1,0 +1,160 @@
+"""A whole run: from crawl files to a published dataset.
+
+A repeated run finds the commits that still hold and does the rest; a changed
+recipe re-does what it affects. The manifest, written last, says that the run
+has finished.
+"""
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filters.errors import UsageError
+from pipelines.assets import model_file
+from pipelines.blocklist import list_digests
+from pipelines.card import write_card
+from pipelines.crawl import CrawlFile, find_inputs
+from pipelines.execute import Observer, open_engine
+from pipelines.manifest import (
+    code_version,
+    open_run_directory,
+    package_versions,
+    read_manifest,
+    write_manifest,
+)
+from pipelines.recipe_model import Recipe
+from pipelines.stages import STAGE_VERSIONS, Stages, file_identity
+from pipelines.storage import digest, plain_errors, remove_unnamed, sha256_of, write_whole
+from pipelines.totals import funnel, published_files, run_totals, stage_totals
+
+_OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run; nothing here changes what comes out, except `limit`."""
+
+    workers: int | None = None
+    engine: Literal["ray", "inline"] = "ray"
+    address: str | None = None
+    limit: int | None = None
+    input_base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a run."""
+
+    root: Path
+    manifest: Mapping[str, Any]
+    did_work: bool
+    """False when the run had been finished before."""
+
+
+def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -> Outcome:
+    """Run a recipe into `output`, or go on with a run that is there.
+
+    Raises UsageError for what cannot be done as asked, WorkError for work that
+    failed; what was committed stays and the same call goes on from there.
+    """
+    files = find_inputs(recipe.input, options.input_base, dump=recipe.dump)
+    with plain_errors(output):
+        open_run_directory(output)
+        with _lock(output):
+            inputs = _describe_inputs(files, options.limit)
+            manifest = read_manifest(output)
+            if manifest and _is_finished(manifest, recipe, inputs, output):
+                return Outcome(output, manifest, did_work=False)
+            (output / "manifest.json").unlink(missing_ok=True)
+            write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
+            began = time.monotonic()
+            assets = asset_digests(recipe)
+            with open_engine(
+                options.engine, workers=options.workers, address=options.address
+            ) as engine:
+                stages = Stages(recipe, output, files, assets, options.limit, engine, observer)
+                stages.run()
+                facts = {"name": options.engine, "slots": engine.slots}
+            seconds = round(time.monotonic() - began, 1)
+            manifest = _finish(stages, {"inputs": inputs, "engine": facts, "seconds": seconds})
+    return Outcome(output, manifest, did_work=True)
+
+
+@contextmanager
+def _lock(root: Path) -> Iterator[None]:
+    """Hold the run directory for this driver; the system frees it when the process ends."""
+    with (root / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"{root}: another cuvee is working in this folder.\n"
+                "  Wait for it, or choose another folder with --output."
+            ) from error
+        yield
+
+
+def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str, Any]:
+    identity = [file_identity(file) for file in files]
+    return {
+        "files": len(files),
+        "bytes": sum(file.size for file in files),
+        "digest": digest([identity, limit]),
+        **({"limit_per_file": limit} if limit is not None else {}),
+    }
+
+
+def _is_finished(
+    manifest: Mapping[str, Any], recipe: Recipe, inputs: Mapping[str, Any], root: Path
+) -> bool:
+    return (
+        manifest["recipe"]["digest"] == recipe.digest
+        and manifest["inputs"]["digest"] == inputs["digest"]
+        and manifest["stage_versions"] == STAGE_VERSIONS
+        and all(_has_size(root / item["path"], item["bytes"]) for item in manifest["files"])
+    )
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
+
+
+def asset_digests(recipe: Recipe) -> dict[str, str]:
+    """Return the sha256 of the model and lists that a recipe's decisions depend on."""
+    digests = {}
+    if recipe.url_gates:
+        digests |= list_digests()
+    if recipe.text_gates:
+        digests["language_model"] = sha256_of(model_file(recipe.language.model))
+    return digests
+
+
+def _finish(stages: Stages, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Remove what no commit names, then write the card and, last, the manifest."""
+    root, recipe = stages.root, stages.recipe
+    done = {stage: list(units.values()) for stage, units in stages.commits.items()}
+    named = {item.path for units in done.values() for commit in units for item in commit.files}
+    remove_unnamed(root, _OUTPUT_FOLDERS, named)
+    shutil.rmtree(root / "work", ignore_errors=True)
+    (root / "work").mkdir()
+    files = published_files(done)
+    tokenizer = sha256_of(root / "tokenizer.json")
+    manifest = {
+        "recipe": {"name": recipe.recipe, "digest": recipe.digest},
+        "code": code_version(),
+        "packages": package_versions(),
+        "stage_versions": STAGE_VERSIONS,
+        "assets_sha256": {**stages.assets, "tokenizer": tokenizer},
+        **facts,
+        "stages": stage_totals(done),
+        **run_totals(done),
+        "funnel": funnel(recipe, done["settle"]),
+    }
+    write_card(root, recipe, manifest, files)
+    write_manifest(root, manifest, files)
+    return read_manifest(root) or {}

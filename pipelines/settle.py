@@ -1,0 +1,240 @@
+"""Settle each page's fate: join near-duplicates, apply the last edits, count tokens.
+
+Writes the final ledger of one crawl file and the rows that go into the dataset.
+Also here: the tokenizer that a run trains on the texts that survive.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from filters.catalog import EDITS
+from filters.judge import Column
+from filters.segment import segmenter
+from filters.text import Text
+from pipelines.curate import curator_for
+from pipelines.dedup import Labels, document_number, read_labels
+from pipelines.ledger import SETTLED, ledger_schema
+from pipelines.recipe_model import Recipe, TrainedTokenizer
+from pipelines.storage import Attempt
+from pipelines.tables import TableWriter, read_rows, read_table
+from pipelines.tokenizer import count_tokens, train_tokenizer
+
+HOSTS = pa.schema(
+    [
+        pa.field("dump", pa.string()),
+        pa.field("host", pa.string()),
+        pa.field("rows", pa.int64()),
+        pa.field("bytes", pa.int64()),
+    ]
+)
+"""How much each host has in one file's settled rows; bytes of UTF-8 text."""
+
+
+@dataclass(frozen=True, slots=True)
+class CuratedFile:
+    """Where one curated file's tables and labels are."""
+
+    unit: str
+    ordinal: int
+    ledger: Path
+    candidates: Path
+    judged: Path | None
+    repeats: tuple[Path, ...]
+    components: Path | None
+
+    def labels(self) -> Labels:
+        """Read what deduplication found for this file."""
+        return read_labels(self.ordinal, self.repeats, self.components)
+
+
+@dataclass(frozen=True, slots=True)
+class SettleJob:
+    """Everything a worker needs to settle one file."""
+
+    recipe: Recipe
+    file: CuratedFile
+    tokenizer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainJob:
+    """Everything a worker needs to train a tokenizer on the survivors of all files."""
+
+    recipe: Recipe
+    files: tuple[CuratedFile, ...]
+
+
+class FinalEdits:
+    """The edits that a recipe puts after deduplication."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._edits = [
+            (EDITS[stage.name], {**EDITS[stage.name].options, **stage.options})
+            for stage in recipe.final_edits
+        ]
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The ledger's columns for the edits' own signals."""
+        return [
+            Column(f"{edit.name}.{name}", own, edit.name)
+            for edit, _ in self._edits
+            for name, own in edit.signals.items()
+        ]
+
+    def apply(self, raw: str) -> tuple[str, dict[str, int]]:
+        """Return the published text and what the edits counted, by column name."""
+        counts: dict[str, int] = {}
+        for edit, options in self._edits:
+            edited = edit.apply(Text(raw, segmenter(self._recipe.words)), options)
+            raw = edited.text
+            counts.update((f"{edit.name}.{name}", n) for name, n in edited.counts.items())
+        return raw, counts
+
+
+def duplicate_kind(labels: Labels, ordinal: int, record: int) -> str | None:
+    """Return why deduplication drops a document, or None for a survivor."""
+    if record in labels.repeated:
+        return "same_record"
+    cluster, _ = labels.of(ordinal, record)
+    return None if cluster == document_number(ordinal, record) else "minhash"
+
+
+def train(attempt: Attempt, job: TrainJob) -> dict[str, Any]:
+    """Train the recipe's tokenizer on the published texts, in input order, up to its sample."""
+    options = job.recipe.tokenizer
+    assert isinstance(options, TrainedTokenizer)  # noqa: S101  the stage exists only for these
+    texts = _take_bytes(_surviving_texts(job), options.sample_bytes)
+    trained = train_tokenizer(texts, options.vocab_size)
+    attempt.path("tokenizer.json").write_bytes(trained)
+    attempt.add("tokenizer.json", 1)
+    return {"vocab_size": options.vocab_size}
+
+
+def _surviving_texts(job: TrainJob) -> Iterator[str]:
+    edits = FinalEdits(job.recipe)
+    for file in job.files:
+        labels = file.labels()
+        for row in read_rows(file.candidates, ["record", "text"]):
+            if duplicate_kind(labels, file.ordinal, row["record"]) is None:
+                yield edits.apply(row["text"])[0]
+
+
+def _take_bytes(texts: Iterator[str], limit: int) -> Iterator[str]:
+    taken = 0
+    for text in texts:
+        if taken >= limit:
+            return
+        taken += len(text.encode())
+        yield text
+
+
+class _Settler:
+    """Settles the rows of one file."""
+
+    def __init__(self, job: SettleJob) -> None:
+        self.edits = FinalEdits(job.recipe)
+        self.labels = job.file.labels()
+        self.published: list[dict[str, Any]] = []
+        self._job = job
+        self._candidates = _texts(job.file.candidates)
+        self._judged = _texts(job.file.judged) if job.file.judged else {}
+
+    def settle(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Complete one ledger row in place; collect it for the dataset if it survives."""
+        record = row["record"]
+        if row["status"] == "kept":
+            self._settle_candidate(row, self._candidates.pop(record))
+        elif row["token_count"] is None and record in self._judged:
+            row["token_count"] = self._tokens(self._judged.pop(record))
+        return row
+
+    def _settle_candidate(self, row: dict[str, Any], text: str) -> None:
+        ordinal, record = self._job.file.ordinal, row["record"]
+        row["cluster_id"], row["cluster_size"] = self.labels.of(ordinal, record)
+        kind = duplicate_kind(self.labels, ordinal, record)
+        if kind is not None:
+            row.update(status="dropped", stage="dedup", rule=kind)
+            if kind == "same_record":
+                row.update(cluster_id=None, cluster_size=None)
+        else:
+            text, counts = self.edits.apply(text)
+            row.update(counts)
+        row["token_count"] = self._tokens(text)
+        if kind is None:
+            size = row["cluster_size"]
+            self.published.append({**row, "text": text, "minhash_cluster_size": size})
+
+    def _tokens(self, text: str) -> int:
+        (count,) = count_tokens(self._job.tokenizer, [text])
+        return count
+
+
+def _texts(path: Path) -> dict[int, str]:
+    return {row["record"]: row["text"] for row in read_rows(path, ["record", "text"])}
+
+
+def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
+    """Settle one file (the unit of this stage); returns its funnel and totals."""
+    settler = _Settler(job)
+    curator = curator_for(job.recipe)
+    columns = [*curator.judge.columns, *settler.edits.columns]
+    schema = ledger_schema(columns, curator.segmenter.fingerprint)
+    outcomes: Counter[tuple[str, str, str]] = Counter()
+    tokens: Counter[tuple[str, str, str]] = Counter()
+    edits: Counter[str] = Counter()
+    with TableWriter(attempt, f"ledger/{job.file.unit}.parquet", schema) as ledger:
+        for row in read_rows(job.file.ledger):
+            settler.settle(row)
+            ledger.add(row)
+            outcome = (row["status"], row["stage"] or "", row["rule"] or "")
+            outcomes[outcome] += 1
+            tokens[outcome] += row["token_count"] or 0
+            edits.update({c.name: row.get(c.name) or 0 for c in settler.edits.columns})
+    _write_published(attempt, job.file.unit, settler.published)
+    funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
+    return {"funnel": funnel, "edits": dict(edits), **_totals(settler.published)}
+
+
+def _write_published(attempt: Attempt, unit: str, rows: list[dict[str, Any]]) -> None:
+    """Write the rows by host, so that a task that gathers some hosts reads only their groups."""
+    rows.sort(key=lambda row: (row["dump"], row["host"] or "", row["url"] or "", row["record"]))
+    with TableWriter(attempt, f"stages/settle/rows/{unit}.parquet", SETTLED) as writer:
+        for row in rows:
+            writer.add({**row, "host": row["host"] or ""})
+    sizes: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        key = (row["dump"], row["host"] or "")
+        counts[key] += 1
+        sizes[key] += len(row["text"].encode())
+    with TableWriter(attempt, f"stages/settle/hosts/{unit}.parquet", HOSTS) as writer:
+        for dump, host in sorted(counts):
+            key = (dump, host)
+            writer.add({"dump": dump, "host": host, "rows": counts[key], "bytes": sizes[key]})
+
+
+def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    dates = [row["date"] for row in rows if row["date"]]
+    return {
+        "rows": len(rows),
+        "text_bytes": sum(len(row["text"].encode()) for row in rows),
+        "tokens": sum(row["token_count"] for row in rows),
+        "languages": dict(sorted(Counter(row["language"] or "" for row in rows).items())),
+        "first_date": min(dates, default=None),
+        "last_date": max(dates, default=None),
+    }
+
+
+def read_hosts(paths: Sequence[Path]) -> pa.Table:
+    """Return rows and bytes by dump and host over several files, sorted."""
+    tables = pa.concat_tables([HOSTS.empty_table(), *(read_table(path) for path in paths)])
+    grouped = tables.group_by(["dump", "host"]).aggregate([("rows", "sum"), ("bytes", "sum")])
+    return grouped.sort_by([("dump", "ascending"), ("host", "ascending")])

@@ -1,0 +1,167 @@
+"""What a run's commands show, as renderables; printing is the command line's."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text as Styled
+
+from filters.errors import UsageError
+from pipelines.manifest import read_manifest
+from pipelines.pages import ShownPage
+from pipelines.recipe_reads import SignalRow
+from pipelines.run import Outcome
+from pipelines.storage import CommitLog
+
+_BAR = 24
+_SHOWN_CHARACTERS = 600
+# Pages are hostile: nothing from them may move the cursor or change the terminal.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """Return text that a terminal shows as it is: control characters become `·`."""
+    return _CONTROL.sub("·", text)
+
+
+def funnel_table(manifest: Mapping[str, Any]) -> Table:
+    """Return the funnel: what each rule removed, in order, and what is left after it."""
+    total = manifest["pages"] or 1
+    table = Table(title=f"{manifest['pages']:,} pages", box=None, pad_edge=False)
+    for name, justify in (("stage", "left"), ("rule", "left"), ("removed", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # literals, as strings
+    table.add_column("left", justify="right")
+    table.add_column("", justify="left")
+    left = manifest["pages"]
+    for row in manifest["funnel"]:
+        if row["status"] == "kept" or not row["pages"]:
+            continue
+        left -= row["pages"]
+        bar = "█" * round(left / total * _BAR)
+        style = "red" if row["status"] == "failed" else ""
+        table.add_row(row["stage"], row["rule"], f"{row['pages']:,}", f"{left:,}", bar, style=style)
+    kept, tokens = manifest["rows"], manifest["tokens"]
+    table.add_row(
+        "", "kept", "", f"{kept:,}", f"{kept / total:.1%}, {tokens:,} tokens", style="bold"
+    )
+    return table
+
+
+def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
+    """Yield what a person sees at the end of a run."""
+    manifest, root = outcome.manifest, outcome.root
+    yield ""
+    yield funnel_table(manifest)
+    yield ""
+    yield _places(root, manifest)
+    yield ""
+    if outcome.did_work:
+        speed = manifest["pages"] / max(manifest["seconds"], 0.1)
+        yield f"Done in {manifest['seconds']:.0f} s ({speed:.0f} pages/s, all stages)."
+    else:
+        yield "Already finished: nothing has changed, nothing was done."
+    yield ""
+    yield "Next:"
+    for command in _next_commands(root, manifest):
+        yield Styled(f"  {command}")
+
+
+def _places(root: Path, manifest: Mapping[str, Any]) -> Table:
+    what = {
+        "dataset": "the published shards, with their card",
+        "tokens": "the same documents as token ids",
+        "ledger": "one row for every crawled page",
+        "documents": "extracted text before any edit",
+        "tokenizer.json": "the tokenizer",
+    }
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, meaning in what.items():
+        totals = manifest["file_totals"].get(name)
+        if totals:
+            size = f"{totals['bytes'] / 1e6:.1f} MB"
+            rows = f"{totals['rows']:,} rows" if name != "tokenizer.json" else ""
+            table.add_row(str(root / name), rows, size, meaning)
+    return table
+
+
+def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
+    removing = [row for row in manifest["funnel"] if row["stage"] == "quality" and row["pages"]]
+    most = max(removing, key=lambda row: row["pages"], default={"rule": "not_english"})
+    return [
+        f"cuvee show {root} --rule {most['rule']}",
+        f"cuvee show {root} --kept",
+        'python -c "import datasets; print(datasets.load_dataset('
+        f"'{root / 'dataset'}', split='train')[0])\"",
+    ]
+
+
+def read_status(root: Path) -> dict[str, Any]:
+    """Return stages with units planned, done and failed; UsageError where no run is."""
+    if not (root / "commits" / "format.json").exists():
+        raise UsageError(
+            f"{root}: no run of cuvee is there.\n  Make one with 'cuvee run' or 'cuvee demo'."
+        )
+    manifest = read_manifest(root)
+    log = CommitLog(root)
+    reasons: dict[str, int] = {}
+    for row in (manifest or {}).get("funnel", []):
+        if row["status"] == "failed":
+            reasons[f"{row['stage']}: {row['rule']}"] = row["pages"]
+    return {"finished": manifest is not None, "stages": log.progress(), "failed_pages": reasons}
+
+
+def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
+    """Return the stages of a run as a table."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "done", "failed", "left"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    lines: list[RenderableType] = []
+    for stage, units in found["stages"].items():
+        failed = len(units["failed"])
+        left = max(units["units"] - units["done"] - failed, 0)
+        table.add_row(stage, str(units["done"]), str(failed), str(left))
+        lines.extend(Styled(f"  {unit}: {why}") for unit, why in units["failed"].items())
+    lines.extend(
+        Styled(f"  {count:,} page(s) failed at {why}")
+        for why, count in found["failed_pages"].items()
+    )
+    state = "finished" if found["finished"] else "not finished: run its command again to go on"
+    return Group(table, *lines, Styled(f"{root}: {state}"))
+
+
+def page_panel(page: ShownPage, *, full: bool) -> Panel:
+    """Return one page as a panel; text from the crawl is shown as text, never as markup."""
+    row = page.row
+    verdict = (
+        "kept" if row["status"] == "kept" else f"{row['status']} by {row['stage']}: {row['rule']}"
+    )
+    numbers = {name: value for name, value in page.signals.items() if value is not None}
+    if row["language"] is not None:
+        numbers = {"language": row["language"], "score": row["language_score"], **numbers}
+    text = page.text if page.text is not None else "(this run did not keep its text)"
+    if not full and len(text) > _SHOWN_CHARACTERS:
+        text = f"{text[:_SHOWN_CHARACTERS]} … ({len(text):,} characters; --full shows all)"
+    return Panel(
+        Group(
+            Styled(harmless(text)),
+            Styled(""),
+            Styled(json.dumps(numbers, ensure_ascii=False).strip("{}").replace('"', ""), "dim"),
+        ),
+        title=Styled(harmless(row["url"] or row["id"] or row["file_path"])),
+        subtitle=Styled(verdict),
+    )
+
+
+def signals_table(rows: Sequence[SignalRow]) -> Table:
+    """Return everything that can be measured."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("signal", "kind", "measured in", "what"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(row.name, row.kind, row.source, row.summary)
+    return table

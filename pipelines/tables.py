@@ -1,0 +1,114 @@
+"""Writing and reading the run's Parquet files."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.storage import Attempt
+
+_BATCH_ROWS = 2_000
+_ROW_GROUP_BYTES = 100 * 1024**2  # uncompressed; what the Hub's viewer and readers like best
+_ZSTD_LEVEL = 3  # 31 % smaller than snappy; level 6 halves the speed for another 6 %
+
+
+class TableWriter:
+    """Collects rows into one Parquet file of an attempt, and adds it to the commit when closed.
+
+    Row groups are cut by size so that memory stays bounded: every call of
+    pyarrow's writer ends a row group, so rows are gathered first.
+    """
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        final: str,
+        schema: pa.Schema,
+        *,
+        group_bytes: int = _ROW_GROUP_BYTES,
+        **options: Any,
+    ) -> None:
+        self.rows = 0
+        self._attempt = attempt
+        self._final = final
+        self._schema = schema
+        self._group_bytes = group_bytes
+        self._buffer: list[Mapping[str, Any]] = []
+        self._batches: list[pa.Table] = []
+        self._bytes = 0
+        self._writer = pq.ParquetWriter(
+            attempt.path(final),
+            schema,
+            compression="zstd",
+            compression_level=_ZSTD_LEVEL,
+            write_page_index=True,
+            **options,
+        )
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add one row; columns that it does not name are null."""
+        self._buffer.append(row)
+        if len(self._buffer) >= _BATCH_ROWS:
+            self._gather()
+
+    def add_table(self, table: pa.Table) -> None:
+        """Add rows that are columns already."""
+        self._gather()
+        self._take(table.select(self._schema.names).cast(self._schema))
+
+    def _gather(self) -> None:
+        if self._buffer:
+            names = self._schema.names
+            columns = {name: [row.get(name) for row in self._buffer] for name in names}
+            self._take(pa.table(columns, schema=self._schema))
+            self._buffer.clear()
+
+    def _take(self, table: pa.Table) -> None:
+        self.rows += table.num_rows
+        self._batches.append(table)
+        self._bytes += table.nbytes
+        if self._bytes >= self._group_bytes:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batches:
+            table = pa.concat_tables(self._batches)
+            self._writer.write_table(table, row_group_size=max(table.num_rows, 1))
+            self._batches.clear()
+            self._bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._gather()
+            self._flush()
+        self._writer.close()
+        if error is None:
+            self._attempt.add(self._final, self.rows)
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a whole Parquet file, or some of its columns."""
+    return pq.ParquetFile(path).read(columns=list(columns) if columns is not None else None)
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield a file's rows in order, a bounded number of them in memory."""
+    chosen = list(columns) if columns is not None else None
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
+        yield from batch.to_pylist()
+
+
+def read_tables(paths: Iterable[Path], schema: pa.Schema) -> pa.Table:
+    """Read and join several files of one schema; an empty table where there are none."""
+    return pa.concat_tables([schema.empty_table(), *(read_table(path) for path in paths)])

@@ -1,0 +1,94 @@
+"""Tokenizers: found, trained in the run, and counted with.
+
+A special token that a page spells out (`<|endoftext|>`) is text like any
+other: it is encoded as its characters, so no page can end a document.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from filters.errors import UsageError
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+def find_tokenizer(name: str) -> bytes:
+    """Return the `tokenizer.json` of a local path or a Hub repository.
+
+    UsageError when there is none, or it cannot be reached or read.
+    """
+    path = Path(name)
+    if path.is_dir():
+        path = path / "tokenizer.json"
+    try:
+        found = path.read_bytes() if path.is_file() else _fetch(name)
+        Tokenizer.from_buffer(found)
+    except UsageError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"tokenizer '{name}': {type(error).__name__}: not a tokenizer.json that can be read.\n"
+            "  Give a Hub name, the path of a tokenizer.json, or train one: "
+            "--set 'tokenizer={train: {vocab_size: 32000}}'."
+        ) from error
+    return found
+
+
+def _fetch(name: str) -> bytes:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(name, "tokenizer.json")).read_bytes()
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise UsageError(
+            f"tokenizer '{name}': neither a file here nor reachable on the Hub "
+            f"({type(error).__name__}).\n"
+            "  Give the path of a tokenizer.json, or train one on the kept text: "
+            "--set 'tokenizer={train: {vocab_size: 32000}}'."
+        ) from error
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
+    """Train a byte-level BPE and return its `tokenizer.json`.
+
+    Every byte is in the alphabet, so any text can be encoded and decodes back
+    to itself. The same texts in the same order give the same bytes.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer.to_str().encode()
+
+
+@lru_cache(maxsize=1)
+def load_tokenizer(path: str) -> Tokenizer:
+    """Load a tokenizer.json once per process, single-threaded: workers share the cores."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def encode(path: str, texts: Sequence[str]) -> list[list[int]]:
+    """Return the token ids of each text, without special tokens."""
+    encodings = load_tokenizer(path).encode_batch_fast(list(texts), add_special_tokens=False)
+    return [encoding.ids for encoding in encodings]
+
+
+def count_tokens(path: str, texts: Sequence[str]) -> list[int]:
+    """Return the number of tokens of each text, without special tokens."""
+    return [len(ids) for ids in encode(path, texts)]

@@ -1,0 +1,99 @@
+"""Sums over commit records: the funnel and the totals that a manifest states."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pipelines.recipe_model import Recipe
+from pipelines.storage import Commit
+
+
+def funnel(recipe: Recipe, settled: Iterable[Commit]) -> list[dict[str, Any]]:
+    """Return pages and tokens by outcome, in the order in which pages meet the rules."""
+    pages: Counter[tuple[str, str, str]] = Counter()
+    tokens: Counter[tuple[str, str, str]] = Counter()
+    for commit in settled:
+        for status, stage, rule, n_pages, n_tokens in commit.facts["funnel"]:
+            pages[status, stage, rule] += n_pages
+            tokens[status, stage, rule] += n_tokens
+    for stage, rule in recipe.rules():
+        pages.setdefault(("dropped", stage, rule.name), 0)
+    return [
+        {"status": status, "stage": stage, "rule": rule, "pages": pages[status, stage, rule],
+         "tokens": tokens[status, stage, rule]}
+        for status, stage, rule in sorted(pages, key=_order(recipe))
+    ]  # fmt: skip
+
+
+def _order(recipe: Recipe) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
+    stages = ("read", "url", "extract", "language", "quality", "dedup", "")
+    rules = [rule.name for _, rule in recipe.rules()]
+
+    def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
+        _, stage, rule = outcome
+        name = rule.removeprefix("undefined:")
+        return stages.index(stage), rules.index(name) if name in rules else -1, rule
+
+    return key
+
+
+def published_files(commits: Mapping[str, Sequence[Commit]]) -> list[dict[str, Any]]:
+    """Return path, rows, bytes and sha256 of the files that a finished run consists of."""
+    public = ("ledger/", "documents/", "dataset/", "tokens/", "tokenizer.json")
+    files = [
+        asdict(item)
+        for stage in commits.values()
+        for commit in stage
+        for item in commit.files
+        if item.path.startswith(public)
+    ]
+    return sorted(files, key=lambda item: str(item["path"]))
+
+
+def file_totals(files: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Return files, rows and bytes by top folder."""
+    totals: dict[str, dict[str, int]] = {}
+    for item in files:
+        entry = totals.setdefault(str(item["path"]).split("/", maxsplit=1)[0], Counter())
+        entry["files"] = entry.get("files", 0) + 1
+        entry["rows"] = entry.get("rows", 0) + item["rows"]
+        entry["bytes"] = entry.get("bytes", 0) + item["bytes"]
+    return {folder: dict(entry) for folder, entry in totals.items()}
+
+
+def stage_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
+    """Return units, their seconds and rows written, by stage."""
+    return {
+        stage: {
+            "units": len(commits),
+            "unit_seconds": round(sum(commit.seconds for commit in commits), 1),
+            "rows_out": sum(item.rows for commit in commits for item in commit.files),
+        }
+        for stage, commits in everything.items()
+    }
+
+
+def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
+    """Return pages, rows, tokens, languages, redactions and dates over all files."""
+    others: Counter[str] = Counter()
+    languages: Counter[str] = Counter()
+    edits: Counter[str] = Counter()
+    for commit in everything["curate"]:
+        others.update(commit.facts["other_records"])
+    for commit in everything["settle"]:
+        languages.update(commit.facts["languages"])
+        edits.update(commit.facts["edits"])
+    settled = [commit.facts for commit in everything["settle"]]
+    dates = [facts[key] for facts in settled for key in ("first_date", "last_date") if facts[key]]
+    return {
+        "pages": sum(commit.facts["pages"] for commit in everything["curate"]),
+        "other_records": dict(sorted(others.items())),
+        "rows": sum(facts["rows"] for facts in settled),
+        "text_bytes": sum(facts["text_bytes"] for facts in settled),
+        "tokens": sum(facts["tokens"] for facts in settled),
+        "languages": dict(sorted(languages.items())),
+        "edits": dict(sorted(edits.items())),
+        "dates": [min(dates), max(dates)] if dates else [],
+        "clusters": everything["components"][0].facts if "components" in everything else None,
+    }
