@@ -126,8 +126,8 @@ class ChunkSegmenter:
     """A memoised spaCy tokenizer and spaCy's rule-based sentencizer on top of it."""
 
     def __init__(self, nlp: Any, fingerprint: str) -> None:
-        from spacy.attrs import IS_PUNCT  # noqa: PLC0415  # spaCy takes a second to import
-        from spacy.pipeline import Sentencizer  # noqa: PLC0415
+        from spacy.attrs import IS_PUNCT  # spaCy takes a second to import
+        from spacy.pipeline import Sentencizer
 
         self.fingerprint = fingerprint
         self._nlp = nlp
@@ -261,7 +261,7 @@ def segmenter(language: str) -> Segmenter:
 
 
 def _assigned(language: str) -> Any:
-    from datatrove.utils.word_tokenizers import (  # noqa: PLC0415  # slow to import
+    from datatrove.utils.word_tokenizers import (  # slow to import
         load_tokenizer_assignments,
         load_word_tokenizer,
     )
@@ -286,8 +286,8 @@ def _blank(code: str) -> Any:
     Tokenizers of languages without spaces are classes of their own, and a special case
     with whitespace inside its tokens (Malay has `M` and a newline) reaches across chunks.
     """
-    import spacy  # noqa: PLC0415  # a second to import
-    from spacy.tokenizer import Tokenizer  # noqa: PLC0415
+    import spacy  # a second to import
+    from spacy.tokenizer import Tokenizer
 
     try:
         nlp = spacy.blank(code)
@@ -302,6 +302,6 @@ def _blank(code: str) -> Any:
 
 
 def _version(package: str) -> str:
-    from importlib.metadata import version  # noqa: PLC0415
+    from importlib.metadata import version
 
     return version(package)

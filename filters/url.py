@@ -75,7 +75,7 @@ class UrlBlocker:
 @cache
 def _splitter() -> Any:
     """Return the host splitter on its bundled public-suffix list: no network, no cache folder."""
-    from tldextract import TLDExtract  # noqa: PLC0415  # slow to import
+    from tldextract import TLDExtract  # slow to import
 
     return TLDExtract(suffix_list_urls=(), cache_dir=None)
 

@@ -93,9 +93,7 @@ def demo(
     from pipelines.sample import default_folder, fetch_sample_crawl
 
     console = _err if as_json else _out
-    crawl = fetch_sample_crawl(
-        default_folder(), lambda line: console.print(line, markup=False)
-    )
+    crawl = fetch_sample_crawl(default_folder(), lambda line: console.print(line, markup=False))
     loaded = load_recipe("demo", sets or (), [str(crawl.folder)])
     options = RunOptions(workers=workers, engine=engine, address=address)
     _run(loaded, output, options, as_json=as_json)

@@ -164,7 +164,7 @@ def _read_packed(raw: _Raw, packing: _Packing) -> Iterator[Piece | Gap]:
 def _read_member(raw: _Raw, packing: _Packing) -> Generator[Piece, None, str | None]:
     """Yield one member and return why it was not whole, or None when it was."""
     start, begins, member = raw.at, True, packing.open()
-    if not raw.peek(len(packing.magic)).startswith(packing.magic):
+    if not packing.magic.startswith(raw.peek(len(packing.magic))):
         return "garbage"
     try:
         while not member.eof:

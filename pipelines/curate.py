@@ -4,35 +4,24 @@ Writes the file's rows of the ledger, its documents, the pages that passed and
 their near-duplicate signatures. Each page of the file gets exactly one row.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cached_property
+from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from filters.judge import Decision, DropBlock, EditBlock, Judge, Judgement, decide
-from filters.language import LanguageIdentifier
 from filters.minhash import MinHasher
-from filters.segment import segmenter
-from filters.url import UrlBlocker
-from pipelines.assets import load_language_model
-from pipelines.blocklist import load_blocker
 from pipelines.crawl import CrawlFile, read_pages
-from pipelines.decode import decode_page
-from pipelines.extract import make_extractor
-from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED, ledger_schema
-from pipelines.recipe_model import DropStage, Recipe
+from pipelines.curator import Curated, Curator, curator_for
+from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
+from pipelines.recipe_model import Recipe
+from pipelines.recurate import can_recurate, recurate
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter
 from pipelines.tokenizer import count_tokens
-from pipelines.warc import Damage, Page
-
-_AUDIT_SCALE = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,170 +33,8 @@ class CurateJob:
     tokenizer: str | None
     """Path of a tokenizer that is known beforehand; None where the run trains one."""
     limit: int | None
-    reusable: bool = False
-    """The stale commit's documents were extracted as this recipe asks: read them, not the crawl."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curated:
-    """One page's outcome: its ledger row and, where it has one, its text."""
-
-    row: dict[str, Any]
-    text: str | None
-    """As extracted; None for a page that was never extracted or gave nothing."""
-    judgement: Judgement | None
-
-
-class Curator:
-    """A recipe's gates, extractor and judge, loaded once per worker process."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.segmenter = segmenter(recipe.words)
-        self.judge = Judge([_block(stage) for stage in recipe.blocks], self.segmenter)
-        self.schema = ledger_schema(self.judge.columns, self.segmenter.fingerprint)
-
-    @cached_property
-    def _blocker(self) -> UrlBlocker:
-        return load_blocker()
-
-    @cached_property
-    def _language(self) -> LanguageIdentifier:
-        return LanguageIdentifier(load_language_model(self.recipe.language.model))
-
-    @cached_property
-    def _extract(self) -> Callable[[str], str]:
-        extract = self.recipe.extract
-        return make_extractor(extract.extractor, extract.options)
-
-    @cached_property
-    def minhasher(self) -> MinHasher | None:
-        """The hasher of the recipe's near-duplicate stage; None where it has none."""
-        dedup = self.recipe.dedup
-        if dedup is None:
-            return None
-        options = dedup.minhash
-        return MinHasher(
-            ngram=options.ngram,
-            bands=options.bands,
-            rows=options.rows,
-            seed=options.seed,
-            words=self.recipe.words,
-        )
-
-    def curate(self, page: Page, file: CrawlFile) -> Curated:
-        """Take one page through every gate and block before deduplication."""
-        row = _base_row(page, file, self.recipe.audit_fraction)
-        decision = self._gate_url(row)
-        if decision and not row["audited"]:
-            return Curated(_decided(row, decision), None, None)
-        text, problem = self._text(page, row)
-        if not text:
-            return Curated(_decided(row, decision or problem), None, None)
-        return self.decide_text(row, text, decision)
-
-    def decide_text(self, row: dict[str, Any], text: str, decision: Decision | None) -> Curated:
-        """Judge an extracted text; `decision` is what the URL gate said of it."""
-        if self.recipe.text_gates:
-            row["language"], row["language_score"] = self._language.identify(text)
-            values = {
-                "language.code": row["language"],
-                "language.score": row["language_score"],
-            }
-            decision = decision or decide(self.recipe.text_gates, values, "language")
-        judgement = self.judge.judge(text, decision=decision, audited=row["audited"])
-        row.update(judgement.values)
-        return Curated(_decided(row, judgement.decision), text, judgement)
-
-    def _gate_url(self, row: dict[str, Any]) -> Decision | None:
-        if not self.recipe.url_gates:
-            return None
-        reason = self._blocker.block_reason(row["url"] or "")
-        return decide(self.recipe.url_gates, {"url.block_reason": reason}, "url")
-
-    def _text(self, page: Page, row: dict[str, Any]) -> tuple[str, Decision | None]:
-        """Return the page's text, or nothing and the reason."""
-        decoded = decode_page(page)
-        row["charset"] = decoded.charset
-        if page.is_text:
-            text = decoded.text
-        else:
-            try:
-                text = self._extract(decoded.text)
-            except Exception as error:  # noqa: BLE001  a hostile page costs itself, not the file
-                return "", Decision("failed", "extract", f"error:{type(error).__name__}")
-        if not text:
-            return "", Decision("dropped", "extract", "empty")
-        return _without_surrogates(text), None
-
-
-def _block(stage: Any) -> DropBlock | EditBlock:
-    if isinstance(stage, DropStage):
-        return DropBlock(stage.rules)
-    return EditBlock(stage.name, stage.options)
-
-
-def is_audited(page_id: str, fraction: float) -> bool:
-    """Choose a share of all pages by hash of their id: the same pages on every run."""
-    point = int.from_bytes(hashlib.blake2b(page_id.encode(), digest_size=8).digest(), "big")
-    return point < fraction * _AUDIT_SCALE
-
-
-def host_of(url: str | None) -> str | None:
-    """Return the lower-case host name of a URL, without port and credentials; None without one."""
-    try:
-        return urlsplit(url or "").hostname
-    except ValueError:
-        return None
-
-
-def _without_surrogates(text: str) -> str:
-    """Replace lone surrogates, which are no Unicode text and have no UTF-8 form."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
-
-
-def _base_row(page: Page | Damage, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "dump": file.dump,
-        "file_path": file.file_path,
-        "record": page.record,
-        "offset": page.offset,
-        "status": "kept",
-        "audited": False,
-    }
-    if isinstance(page, Page):
-        page_id = page.id or f"{file.file_path}#{page.record}"
-        row.update(
-            id=page_id,
-            url=page.url,
-            host=host_of(page.url),
-            date=page.date,
-            truncated=page.truncated,
-            audited=is_audited(page_id, audit_fraction),
-        )
-    return row
-
-
-def _decided(row: dict[str, Any], decision: Decision | None) -> dict[str, Any]:
-    if decision is not None:
-        row.update(status=decision.status, stage=decision.stage, rule=decision.rule)
-    return row
-
-
-_LOADED: dict[str, Curator] = {}
-
-
-def curator_for(recipe: Recipe) -> Curator:
-    """Return this process's curator for a recipe; only the latest is kept in memory."""
-    key = recipe.digest
-    if key not in _LOADED:
-        _LOADED.clear()
-        _LOADED[key] = Curator(recipe)
-    return _LOADED[key]
+    extraction: str
+    """Digest of all that determines the extracted text and the decisions of gates."""
 
 
 def signature_schema(hasher: MinHasher) -> pa.Schema:
@@ -273,27 +100,33 @@ def _keeps_text(policy: str, row: Mapping[str, Any]) -> bool:
     if policy == "all":
         return True
     if policy == "kept":
-        return row["status"] == "kept"
+        return bool(row["status"] == "kept")
     return bool(row["audited"]) or row["stage"] not in ("url", "language")
 
 
 def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
-    """Curate one crawl file (the unit of this stage); returns its counters."""
+    """Curate one crawl file (the unit of this stage); returns its counters.
+
+    Where the file was curated before and only rules, edits or what follows have
+    changed, its stored text is judged again and the crawl is not read.
+    """
     curator = curator_for(job.recipe)
     others: Counter[str] = Counter()
+    again = can_recurate(attempt, job.extraction)
     with ExitStack() as stack:
         outputs = _Outputs(attempt, job, curator, stack)
-        for curated in _pages(curator, job, others):
+        pages = recurate(attempt, curator, others) if again else _pages(curator, job, others)
+        for curated in pages:
             outputs.add(curated)
-    return {**outputs.counts, "other_records": dict(sorted(others.items()))}
+    return {
+        **outputs.counts,
+        "other_records": dict(sorted(others.items())),
+        "extraction": job.extraction,
+        "covers_rules": job.recipe.keep_text != "kept",
+        "read": "documents" if again else "crawl",
+    }
 
 
 def _pages(curator: Curator, job: CurateJob, others: Counter[str]) -> Iterator[Curated]:
-    for number, item in enumerate(read_pages(job.file, others)):
-        if job.limit is not None and number >= job.limit:
-            return
-        if isinstance(item, Damage):
-            row = _base_row(item, job.file, 0.0)
-            yield Curated(_decided(row, Decision("failed", "read", item.reason)), None, None)
-        else:
-            yield curator.curate(item, job.file)
+    for page in islice(read_pages(job.file, others), job.limit):
+        yield curator.curate(page, job.file)

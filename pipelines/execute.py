@@ -113,14 +113,17 @@ class InlineEngine:
 class RayEngine:
     """Runs units as Ray tasks with a bounded window."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, memory: int | None) -> None:
         self.slots = slots
+        self._memory = memory
 
     def run(self, root: Path, tasks: Iterator[Task]) -> Iterator[tuple[Task, Commit | Failure]]:
         """See `Engine`."""
         import ray
 
-        remote = ray.remote(num_cpus=1, max_retries=0)(_perform_remotely)
+        remote: Any = ray.remote(num_cpus=1, max_retries=0)(_perform_remotely)
+        if self._memory:
+            remote = remote.options(memory=self._memory)
         flying = {
             remote.remote(str(root), task): task for task in islice(tasks, self.slots * _WINDOW)
         }
@@ -152,12 +155,17 @@ def _collect(reference: Any) -> Commit | Failure:
 
 @contextmanager
 def open_engine(
-    name: Literal["ray", "inline"], *, workers: int | None, address: str | None
+    name: Literal["ray", "inline"],
+    *,
+    workers: int | None,
+    address: str | None,
+    memory: int | None = None,
 ) -> Iterator[Engine]:
     """Start or join an engine, and leave it at the end.
 
     With Ray, `address` (or the environment variable RAY_ADDRESS) joins a running
     cluster; otherwise one is started in this process's company and stopped with it.
+    `memory` is what a unit asks of its node, in bytes.
     """
     if name == "inline":
         yield InlineEngine()
@@ -169,6 +177,7 @@ def open_engine(
     logging.getLogger("ray").setLevel(logging.ERROR)
     import ray
 
+    resources: Callable[[], dict[str, float]] = ray.cluster_resources
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -186,8 +195,8 @@ def open_engine(
             "  Check --address or RAY_ADDRESS, or use --engine inline."
         ) from error
     try:
-        cpus = int(ray.cluster_resources().get("CPU", 1))
-        yield RayEngine(min(workers, cpus) if workers else cpus)
+        cpus = int(resources().get("CPU", 1))
+        yield RayEngine(min(workers, cpus) if workers else cpus, memory)
     finally:
         ray.shutdown()
 

@@ -24,6 +24,7 @@ _STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]{0,1000})?\r?\n")
 _LINE_END = re.compile(rb"\r?\n?")
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _GZIP = b"\x1f\x8b"
 
 Undone = tuple[bytes, str | None]
@@ -131,6 +132,8 @@ def _inflate(body: bytes, window: int) -> tuple[bytes, bool, bytes]:
 
 
 def _unbrotli(body: bytes) -> Undone:
+    if _is_text(body):
+        return body, "not brotli"  # it has no magic number, and some texts would even inflate
     inflate = brotli.Decompressor()
     out = bytearray()
     raw = body
@@ -143,11 +146,18 @@ def _unbrotli(body: bytes) -> Undone:
             if not data and inflate.can_accept_more_data():
                 break
     except brotli.error:
-        # Brotli has no magic number and no checksum: an error means that it was none.
         return body, "not brotli"
     if inflate.is_finished():
         return bytes(out), None
     return (bytes(out), "cut off") if out else (body, "not brotli")
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return _CONTROL.search(body) is None
 
 
 def _unzstd(body: bytes) -> Undone:

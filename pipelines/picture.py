@@ -17,9 +17,9 @@ def draw_funnel(manifest: Mapping[str, Any]) -> str:
     """Return an SVG of what each rule removed and what was left after it."""
     removing = [row for row in manifest["funnel"] if row["status"] != "kept" and row["pages"]]
     height = _TOP + _ROW * (len(removing) + 2) + 14
+    size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
-        f'viewBox="0 0 {_WIDTH} {height}" role="img" {_STYLE}>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {_STYLE}>',
         f"<title>{_caption(manifest)}</title>",
         f'<rect width="{_WIDTH}" height="{height}" rx="10" fill="#fffdfb"/>',
         _text(20, 32, _caption(manifest), size=17, weight=600),
@@ -52,12 +52,15 @@ def _row(
     parts = [
         _text(20, y + 14, stage, fill=_SOFT if rule else _INK, weight=weight),
         _text(84, y + 14, rule),
-        f'<rect x="{_LABEL}" y="{y + 3}" width="{dark:.1f}" height="15" fill="{_LEFT_COLOUR}"/>',
-        f'<rect x="{_LABEL + dark:.1f}" y="{y + 3}" width="{light:.1f}" height="15" '
-        f'fill="{_REMOVED_COLOUR}"/>',
+        _bar(_LABEL, y, dark, _LEFT_COLOUR),
+        _bar(_LABEL + dark, y, light, _REMOVED_COLOUR),
         _text(_LABEL + _BAR + 14, y + 14, count, weight=weight),
     ]
     return "\n".join(parts)
+
+
+def _bar(x: float, y: int, width: float, fill: str) -> str:
+    return f'<rect x="{x:.1f}" y="{y + 3}" width="{width:.1f}" height="15" fill="{fill}"/>'
 
 
 def _text(

@@ -129,13 +129,12 @@ def _tokenizer(node: Node, problems: Problems) -> str | TrainedTokenizer:
 
 
 def _memory(node: Node, problems: Problems) -> int | None:
-    value = node.value
-    match = known.MEMORY.fullmatch(value) if isinstance(value, str) else None
-    if match:
-        value = int(float(match[1]) * known.MEMORY_UNITS[match[2]])
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if value is None or (whole and known.LEAST_MEMORY <= int(value) <= known.MOST_MEMORY):
-        return value
+    if node.value is None:
+        return None
+    match = known.MEMORY.fullmatch(node.value) if isinstance(node.value, str) else None
+    size = int(float(match[1]) * known.MEMORY_UNITS[match[2]]) if match else node.value
+    if isinstance(size, int) and known.LEAST_MEMORY <= size <= known.MOST_MEMORY:
+        return size
     fact = f"memory_per_worker must be at least 256MiB, not {shown(node.plain())}."
     problems.add(node.place, fact, "For example: memory_per_worker: 2GiB")
     return None

@@ -79,14 +79,12 @@ def _with_extended(path: Path, below: tuple[Path, ...]) -> Node:
 
 def _extended_path(extends: Node, path: Path) -> Path:
     beside = path.parent / str(extends.value)
-    if _is_file(beside):
-        return beside
     try:
-        return find_recipe(str(extends.value))
+        return beside if _is_file(beside) else find_recipe(str(extends.value))
     except RecipeError as error:
         hint = str(error).partition("\n")[2].strip()
-        text = message(extends.place, f"extends '{extends.value}', which does not exist.", hint)
-        raise RecipeError(text) from None
+        fact = f"extends '{extends.value}', which is neither a file nor a shipped recipe."
+        raise RecipeError(message(extends.place, fact, hint)) from None
 
 
 def _shown(path: Path) -> str:

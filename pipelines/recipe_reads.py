@@ -148,6 +148,8 @@ def _comparison(rule: Rule, signals: list[Signal]) -> tuple[str, str] | None:
     labels = [signal for signal in signals if signal.kind is str]
     if not labels and isinstance(rule.constant, str):
         return f"compares the {kind_of(signals[0])} {left} with a label.", says
+    if labels and rule.denominator is not None:
+        return f"divides, but {labels[0].name} is a label.", says
     if not isinstance(rule.constant, str):
         if labels:
             example = f'For example: {rule.name}: {labels[0].name} != "en"'

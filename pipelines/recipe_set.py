@@ -17,6 +17,7 @@ from pipelines.recipe_options import ONE_OF, RECIPE_KEYS, RULE_STAGES
 from pipelines.recipe_source import Node, Place, read_text, refuse
 
 _OPERATOR = re.compile(r"[<>=!]")
+_SHOWN = 100
 COMMAND_LAYER = 1_000
 """Sorts after every file."""
 
@@ -26,7 +27,8 @@ _Target: TypeAlias = tuple[Node, str | int]
 
 def apply_set(tree: Node, text: str) -> None:
     """Put the value of `NAME=VALUE` into the tree; RecipeError when it has no place there."""
-    shown = Place(COMMAND_LAYER, 0, 0, f"--set {text}")
+    short = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    shown = Place(COMMAND_LAYER, 0, 0, f"--set {short}")
     dotted, equals, written = text.partition("=")
     name, *steps = dotted.strip().split(".")
     if not equals or not name or not all(steps):

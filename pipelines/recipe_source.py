@@ -143,7 +143,7 @@ class _Composer(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event = self.peek_event()
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
         where = _place(self._start, event.start_mark)
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             refuse(where, "anchors and aliases (& and *) are not allowed.", "Write the value out.")
@@ -179,7 +179,7 @@ def _node(tree: yaml.Node, start: Place, place: Place | None = None) -> Node:
         return Node(dict(_entries(tree, start)), place)
     if isinstance(tree, yaml.SequenceNode):
         return Node([_node(item, start) for item in tree.value], place)
-    if tree.style is None:
+    if isinstance(tree, yaml.ScalarNode) and tree.style is None:
         return Node(read_scalar(tree.value, place), place)
     return Node(str(tree.value), place)
 

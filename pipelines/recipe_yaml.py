@@ -36,7 +36,9 @@ class _Dumper(yaml.SafeDumper):
             return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
         if isinstance(data, _FlowList):
             return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
-        if isinstance(data, str) and not isinstance(read_scalar(data), str):
+        if isinstance(data, str) and (
+            not data.isprintable() or not isinstance(read_scalar(data), str)
+        ):  # also line separators, which PyYAML writes as they are and reads as a newline
             return self.represent_scalar("tag:yaml.org,2002:str", data, style='"')
         return super().represent_data(data)
 

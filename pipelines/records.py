@@ -6,6 +6,7 @@ the next place that looks like the start of a record. Format: WARC 1.1 (ISO
 28500:2017); lines that end in LF alone and other versions are read as well.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -108,6 +109,11 @@ class _Window:
         start, piece = self._marks[0]
         return piece.offset if piece.packed else piece.offset + self._dropped - start
 
+    @property
+    def packed(self) -> bool:
+        """Whether the first byte at hand was decompressed."""
+        return bool(self._marks) and self._marks[0][1].packed
+
     def boundary(self, after: int) -> int | None:
         """Index of the next byte, at `after` or later, that a record seems to start at."""
         hit = _BOUNDARY.search(self.data, max(after - 1, 0))
@@ -127,6 +133,7 @@ class RecordReader:
     """Iterate over the records and damaged stretches of a seekable file."""
 
     def __init__(self, file: BinaryIO) -> None:
+        self._size = file.seek(0, os.SEEK_END)
         self._window = _Window(read_pieces(file))
         self._count = 0
         self._gap_told = False
@@ -190,12 +197,9 @@ class RecordReader:
 
     def _whole(self, headers: Mapping[str, str], header_end: int, end: int) -> Record | Damage:
         window = self._window
-        while len(window.data) < end:
-            piece = window.more()
-            if piece is None:
-                return self._damaged("truncated")
-            if _opens_record(piece):
-                return self._damaged("wrong_length")
+        problem = self._reach(end)
+        if problem is not None:
+            return self._damaged(problem)
         offset = window.offset()
         if not self._ends_well(end):
             return self._damaged("wrong_length")
@@ -208,11 +212,25 @@ class RecordReader:
         window.drop(end)
         return record
 
+    def _reach(self, end: int) -> str | None:
+        """Have `end` bytes at hand; else return why the record cannot be that long."""
+        while len(self._window.data) < end:
+            piece = self._window.more()
+            if piece is None:
+                return "truncated"
+            if _opens_record(piece):
+                return "wrong_length"
+        return None
+
     def _oversize(self, headers: Mapping[str, str], start: int, length: int) -> Record | Damage:
         """Keep the start of a block that is too long and step over the rest."""
         window = self._window
         offset = window.offset()
-        window.fill(start + _OVERSIZE_START)
+        if not window.packed and offset + start + length > self._size:
+            return self._damaged("wrong_length")  # the file is shorter than the record
+        problem = self._reach(start + _OVERSIZE_START)
+        if problem is not None:
+            return self._damaged(problem)
         block = bytes(window.data[start : start + _OVERSIZE_START])
         window.drop(start)
         left = length

@@ -75,7 +75,10 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             began = time.monotonic()
             assets = asset_digests(recipe)
             with open_engine(
-                options.engine, workers=options.workers, address=options.address
+                options.engine,
+                workers=options.workers,
+                address=options.address,
+                memory=recipe.memory_per_worker,
             ) as engine:
                 stages = Stages(recipe, output, files, assets, options.limit, engine, observer)
                 stages.run()
@@ -126,7 +129,7 @@ def _has_size(path: Path, size: int) -> bool:
 
 def asset_digests(recipe: Recipe) -> dict[str, str]:
     """Return the sha256 of the model and lists that a recipe's decisions depend on."""
-    digests = {}
+    digests: dict[str, str] = {}
     if recipe.url_gates:
         digests |= list_digests()
     if recipe.text_gates:

@@ -17,7 +17,7 @@ from filters.catalog import EDITS
 from filters.judge import Column
 from filters.segment import segmenter
 from filters.text import Text
-from pipelines.curate import curator_for
+from pipelines.curator import curator_for
 from pipelines.dedup import Labels, document_number, read_labels
 from pipelines.ledger import SETTLED, ledger_schema
 from pipelines.recipe_model import Recipe, TrainedTokenizer

@@ -13,7 +13,8 @@ from typing import Any
 from filters.errors import WorkError
 from pipelines import dedup
 from pipelines.crawl import CrawlFile
-from pipelines.curate import CurateJob, curate_file, curator_for
+from pipelines.curate import CurateJob, curate_file
+from pipelines.curator import curator_for
 from pipelines.dataset import (
     SHARD_BYTES,
     PlanJob,
@@ -88,34 +89,46 @@ class Stages:
         return path
 
     def _curate(self, tokenizer: Path | None) -> None:
-        plain = self.recipe.resolved()
         curator = curator_for(self.recipe)
-        shared = [
-            {key: plain[key] for key in ("extract", "words", "audit_fraction", "keep_text")},
-            _stages_before_final_edits(plain["stages"]),
+        judging = [
+            _stages_before_final_edits(self.recipe.resolved()["stages"]),
             [str(item.metadata) for item in curator.schema],
             curator.segmenter.fingerprint,
-            extractor_version(self.recipe.extract.extractor),
-            self.assets,
-            sha256_of(tokenizer) if tokenizer else None,
-            self.limit,
         ]
+        extractions = {file.unit: self._extraction(file, tokenizer) for file in self.files}
         tasks = [
             Task(
                 stage="curate",
                 unit=file.unit,
-                fingerprint=self._fingerprint("curate", shared, file.unit, file_identity(file)),
+                fingerprint=self._fingerprint("curate", extractions[file.unit], judging),
                 work=curate_file,
                 argument=CurateJob(
                     recipe=self.recipe,
                     file=file,
                     tokenizer=str(tokenizer) if tokenizer else None,
                     limit=self.limit,
+                    extraction=extractions[file.unit],
                 ),
             )
             for file in self.files
         ]
         _check_failed_pages(self._do("curate", tasks), self.recipe.max_failed_pages)
+
+    def _extraction(self, file: CrawlFile, tokenizer: Path | None) -> str:
+        """Return the digest of what determines a file's text, gates and stored columns."""
+        plain = self.recipe.resolved()
+        gates = [str(rule) for rule in (*self.recipe.url_gates, *self.recipe.text_gates)]
+        return self._fingerprint(
+            "curate",
+            {key: plain[key] for key in ("extract", "language", "audit_fraction", "keep_text")},
+            gates,
+            extractor_version(self.recipe.extract.extractor),
+            self.assets,
+            sha256_of(tokenizer) if tokenizer else None,
+            self.limit,
+            file.ordinal,
+            file_identity(file),
+        )
 
     def _deduplicate(self) -> None:
         curated = self.commits["curate"]

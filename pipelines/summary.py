@@ -80,6 +80,8 @@ def _places(root: Path, manifest: Mapping[str, Any]) -> Table:
         "tokenizer.json": "the tokenizer",
     }
     table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(4):
+        table.add_column(no_wrap=True, overflow="ignore")
     for name, meaning in what.items():
         totals = manifest["file_totals"].get(name)
         if totals:
@@ -92,11 +94,11 @@ def _places(root: Path, manifest: Mapping[str, Any]) -> Table:
 def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
     removing = [row for row in manifest["funnel"] if row["stage"] == "quality" and row["pages"]]
     most = max(removing, key=lambda row: row["pages"], default={"rule": "not_english"})
+    load = f"print(datasets.load_dataset('{root / 'dataset'}', split='train')[0])"
     return [
         f"cuvee show {root} --rule {most['rule']}",
         f"cuvee show {root} --kept",
-        'python -c "import datasets; print(datasets.load_dataset('
-        f"'{root / 'dataset'}', split='train')[0])\"",
+        f'python -c "import datasets; {load}"',
     ]
 
 

@@ -94,7 +94,7 @@ def test_recipes_that_extend_each_other(folder):
 def test_extending_what_does_not_exist(folder):
     (folder / "a.yaml").write_text("recipe: a\nextends: finweb\n")
     assert error("a.yaml") == (
-        "a.yaml:2: extends 'finweb', which does not exist.\n"
+        "a.yaml:2: extends 'finweb', which is neither a file nor a shipped recipe.\n"
         "  Did you mean 'fineweb'?  List all: cuvee recipes"
     )
 

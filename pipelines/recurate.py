@@ -1,0 +1,71 @@
+"""Curate a file again from its stored text, when a recipe changes after the gates.
+
+A changed threshold or edit re-measures from the extracted text, never from the
+crawl (design section 2). Rows whose page never reached the rules are taken over
+as they are.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from filters.judge import Decision, Judgement
+from pipelines.curator import Curated, Curator
+from pipelines.ledger import LEDGER_FIELDS
+from pipelines.storage import Attempt, Commit, CommitLog
+from pipelines.tables import read_rows
+
+
+def can_recurate(attempt: Attempt, extraction: str) -> bool:
+    """Return whether the stale commit's files hold all that a new judgement needs.
+
+    Its extraction must be the same, and its documents must cover what reached the
+    rules, which `keep_text: kept` does not.
+    """
+    stale = attempt.previous
+    return (
+        stale is not None
+        and stale.facts.get("extraction") == extraction
+        and stale.facts.get("covers_rules", False)
+        and CommitLog(attempt.root).is_whole(stale)
+    )
+
+
+def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterator[Curated]:
+    """Yield every page of the file in order, judged again where its text reached the rules."""
+    stale = attempt.previous
+    assert stale is not None  # noqa: S101  `can_recurate` has said so
+    others.update(stale.facts["other_records"])
+    documents = _texts(attempt, stale, "documents")
+    judged = _texts(attempt, stale, "stages/curate/judged")
+    for old in read_rows(attempt.root / stale.file("stages/curate/ledger").path):
+        text = documents.get(old["record"])
+        row = {field.name: old[field.name] for field in LEDGER_FIELDS}
+        if text is None:
+            yield _taken_over(row, judged.get(old["record"]))
+        else:
+            yield _judged_again(curator, row, text)
+
+
+def _texts(attempt: Attempt, stale: Commit, folder: str) -> dict[int, str]:
+    paths = [attempt.root / item.path for item in stale.files if item.path.startswith(folder)]
+    rows = chain.from_iterable(read_rows(path, ["record", "text"]) for path in paths)
+    return {row["record"]: row["text"] for row in rows}
+
+
+def _decision(row: dict[str, Any]) -> Decision | None:
+    if row["status"] == "kept":
+        return None
+    return Decision(row["status"], row["stage"], row["rule"])
+
+
+def _taken_over(row: dict[str, Any], judged: str | None) -> Curated:
+    judgement = Judgement(_decision(row), judged, {}) if judged is not None else None
+    return Curated(row, None, judgement)
+
+
+def _judged_again(curator: Curator, row: dict[str, Any], text: str) -> Curated:
+    decision = _decision(row) if row["stage"] == "url" else None
+    open_row = {**row, "status": "kept", "stage": None, "rule": None, "token_count": None}
+    return curator.decide_text(open_row, text, decision)
