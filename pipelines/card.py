@@ -12,7 +12,7 @@ import yaml
 from datasets import Features
 
 from pipelines.ledger import DATASET
-from pipelines.recipe_model import Recipe
+from pipelines.recipe.model import Recipe
 from pipelines.storage import write_whole
 
 _SIZES = (

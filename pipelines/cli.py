@@ -24,7 +24,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-_out = Console(highlight=False, soft_wrap=True)
+# Where there is no terminal, lines may be as long as they need to be.
+_WIDTH = None if sys.stdout.isatty() else 160
+_out = Console(highlight=False, width=_WIDTH)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Sets = Annotated[
@@ -195,7 +197,7 @@ def funnel(
     from pipelines.storage import write_whole
 
     write_whole(svg, draw_funnel(manifest).encode())
-    _out.print(f"{svg}", markup=False)
+    _out.print(str(svg), markup=False, soft_wrap=True)
 
 
 def _print_json(data: Any) -> None:

@@ -17,7 +17,7 @@ from filters.minhash import MinHasher
 from pipelines.crawl import CrawlFile, read_pages
 from pipelines.curator import Curated, Curator, curator_for
 from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
-from pipelines.recipe_model import Recipe
+from pipelines.recipe.model import Recipe
 from pipelines.recurate import can_recurate, recurate
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter

@@ -18,7 +18,7 @@ from pipelines.crawl import CrawlFile
 from pipelines.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.ledger import ledger_schema
-from pipelines.recipe_model import DropStage, Recipe
+from pipelines.recipe.model import DropStage, Recipe
 from pipelines.warc import Damage, Page
 
 _AUDIT_SCALE = 1 << 64

@@ -31,30 +31,28 @@ _BOMS = (
 _CUT_SEQUENCE = 3  # the most bytes of a UTF-8 character that can stand alone at the end of a body
 _ESCAPE = b"\x1b"
 
-# Labels that Python does not know or takes for something else than browsers do.
+# Labels of the standard that Python does not know or takes for something else, by codec.
 _LABELS: Mapping[str, str] = {
-    "cn-big5": "big5hkscs",
-    "csiso88598i": "iso8859-8",
-    "dos-874": "cp874",
-    "iso-8859-8-i": "iso8859-8",
-    "logical": "iso8859-8",
-    "ks_c_5601-1989": "cp949",
-    "unicode": "utf-16-le",
-    "unicode-1-1-utf-8": "utf-8",
-    "unicode11utf8": "utf-8",
-    "windows-874": "cp874",
-    "x-cp1250": "cp1250",
-    "x-cp1251": "cp1251",
-    "x-cp1252": "cp1252",
-    "x-euc-jp": "euc_jp",
-    "x-gbk": "gb18030",
-    "x-mac-cyrillic": "mac-cyrillic",
-    "x-mac-roman": "mac-roman",
-    "x-mac-ukrainian": "mac-cyrillic",
-    "x-sjis": "cp932",
-    "x-unicode20utf8": "utf-8",
-    "x-x-big5": "big5hkscs",
+    "big5hkscs": "cn-big5 x-x-big5",
+    "cp874": "dos-874 windows-874",
+    "cp932": "windows-31j x-sjis",
+    "cp949": "cseuckr csksc56011987 iso-ir-149 ks_c_5601-1989 ksc_5601 windows-949",
+    "euc_jp": "cseucpkdfmtjapanese x-euc-jp",
+    "gb18030": "csgb2312 gb_2312 gb_2312-80 x-gbk",
+    "iso8859-6": "csiso88596e csiso88596i iso-8859-6-e iso-8859-6-i",
+    "iso8859-7": "sun_eu_greek",
+    "iso8859-8": "csiso88598e csiso88598i iso-8859-8-e iso-8859-8-i logical visual",
+    "iso8859-15": "csisolatin9",
+    "koi8-r": "koi koi8",
+    "koi8-u": "koi8-ru",
+    "mac-cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "mac-roman": "csmacintosh mac x-mac-roman",
+    "utf-8": "unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
+    "utf-16-be": "unicodefffe",
+    "utf-16-le": "csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff",
 }
+_SHORT_LABEL = re.compile(r"x-(cp125\d)|iso8859(\d{1,2})")
+
 # Python's canonical names, and the superset that browsers use in their place.
 _SUPERSETS: Mapping[str, str] = {
     "ascii": "cp1252",
@@ -123,8 +121,12 @@ def decode_text(body: bytes) -> Decoded:
 def codec(label: str) -> str | None:
     """Return the Python codec that browsers would use for a charset label; None if unknown."""
     label = label.strip().lower()
-    if label in _LABELS:
-        return _LABELS[label]
+    for known, labels in _LABELS.items():
+        if label in labels.split():
+            return known
+    short = _SHORT_LABEL.fullmatch(label)
+    if short is not None:
+        label = short[1] or f"iso8859-{short[2]}"
     try:
         found = codecs.lookup(label).name
         "".encode(found)  # LookupError for codecs that do not make text, such as hex

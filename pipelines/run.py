@@ -27,7 +27,7 @@ from pipelines.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipelines.recipe_model import Recipe
+from pipelines.recipe.model import Recipe
 from pipelines.stages import STAGE_VERSIONS, Stages, file_identity
 from pipelines.storage import digest, plain_errors, remove_unnamed, sha256_of, write_whole
 from pipelines.totals import funnel, published_files, run_totals, stage_totals

@@ -20,7 +20,7 @@ from filters.text import Text
 from pipelines.curator import curator_for
 from pipelines.dedup import Labels, document_number, read_labels
 from pipelines.ledger import SETTLED, ledger_schema
-from pipelines.recipe_model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_rows, read_table
 from pipelines.tokenizer import count_tokens, train_tokenizer

@@ -27,7 +27,7 @@ from pipelines.dataset import (
 )
 from pipelines.execute import Driver, Engine, Observer, Task
 from pipelines.extract import extractor_version
-from pipelines.recipe_model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, train
 from pipelines.storage import Commit, digest, sha256_of, write_whole
 from pipelines.tokenizer import find_tokenizer

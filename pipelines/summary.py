@@ -14,7 +14,7 @@ from rich.text import Text as Styled
 from filters.errors import UsageError
 from pipelines.manifest import read_manifest
 from pipelines.pages import ShownPage
-from pipelines.recipe_reads import SignalRow
+from pipelines.recipe.reads import SignalRow
 from pipelines.run import Outcome
 from pipelines.storage import CommitLog
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.recipe_model import Recipe
+from pipelines.recipe.model import Recipe
 from pipelines.storage import Commit
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import fasttext
 import yaml
 
-from filters.edit import Options
 from filters.catalog import EDITS
+from filters.edit import Options
 from filters.judge import DropBlock, EditBlock, Judge, Judgement, decide
 from filters.language import LanguageIdentifier
 from filters.rule import Rule, parse_rule

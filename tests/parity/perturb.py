@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tests.parity.levers import HUGE_LEVERS, LEVERS, Lever, edge
 
-SPACES = [*"\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029\xa0\u3000\u2009\u202f\t\r", "\r\n", "  ", "\n \n", "\n\n\n"]
+SPACES = [
+    *"\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029\xa0\u3000\u2009\u202f\t\r",
+    "\r\n",
+    "  ",
+    "\n \n",
+    "\n\n\n",
+]
 
 TOKENS = [
     "\x00", "\ufeff", "\u200b", "\u00ad", "é", "e\u0301", "日本語。", "これは文です！", "Привет, мир.", "مرحبا؟",
@@ -51,7 +57,9 @@ def _change_spaces(text: str, rng: random.Random) -> str:
     pieces = text.split(" ")
     chance = rng.choice((0.01, 0.1, 0.5))
     joints = [rng.choice(SPACES) if rng.random() < chance else " " for _ in pieces[1:]]
-    return pieces[0] + "".join(joint + piece for joint, piece in zip(joints, pieces[1:], strict=True))
+    return pieces[0] + "".join(
+        joint + piece for joint, piece in zip(joints, pieces[1:], strict=True)
+    )
 
 
 def _insert_lines(text: str, rng: random.Random) -> str:
@@ -80,7 +88,10 @@ def _regroup_letters(text: str, rng: random.Random) -> str:
     words = text.split()
     start = rng.randint(0, len(words))
     passage = words[start : start + rng.choice((6, 12, 40))]
-    moved = [a + b[:1] if i % 2 else a[i and 1 :] for i, (a, b) in enumerate(zip(passage, passage[1:], strict=False))]
+    moved = [
+        a + b[:1] if i % 2 else a[i and 1 :]
+        for i, (a, b) in enumerate(zip(passage, passage[1:], strict=False))
+    ]
     return text + "\n" + " ".join(passage) + " and " + " ".join(moved)
 
 
@@ -101,7 +112,9 @@ def _strip_marks(text: str, rng: random.Random) -> str:
 
 def _replace_words(text: str, rng: random.Random) -> str:
     words = text.split(" ")
-    fresh = rng.choice((TOKENS, ["#", "…", "..."], ["a", "I", "x"], ["4711", "12:30", "--"], ["ab" * 20]))
+    fresh = rng.choice(
+        (TOKENS, ["#", "…", "..."], ["a", "I", "x"], ["4711", "12:30", "--"], ["ab" * 20])
+    )
     share = rng.choice((0.05, 0.2, 0.6))
     return " ".join(rng.choice(fresh) if rng.random() < share else word for word in words)
 

@@ -7,6 +7,10 @@ from io import BytesIO
 
 import pytest
 import zstandard
+from warcio.archiveiterator import ArchiveIterator
+
+from pipelines.container import _MAX_PIECE, read_pieces
+from pipelines.records import Damage, RecordReader
 from tests.pipelines.warc_bytes import (
     HTML,
     PACKINGS,
@@ -17,10 +21,6 @@ from tests.pipelines.warc_bytes import (
     record,
     zstd_each,
 )
-from warcio.archiveiterator import ArchiveIterator
-
-from pipelines.container import _MAX_PIECE, read_pieces
-from pipelines.records import Damage, RecordReader
 
 PAGES = [page_record(number, HTML * (number + 1)) for number in range(6)]
 RECORDS = [record("warcinfo", b"software: test\r\n"), *PAGES, record("request", b"GET /")]
@@ -132,7 +132,9 @@ def test_a_file_cut_anywhere_says_so(name):
 
 
 def test_a_single_member_keeps_what_came_before_the_cut():
-    whole = gzip_whole([page_record(number, random.Random(number).randbytes(9000)) for number in range(50)])
+    whole = gzip_whole(
+        [page_record(number, random.Random(number).randbytes(9000)) for number in range(50)]
+    )
     read = Read(whole[: len(whole) // 2])
     assert 20 <= len(read.pages) <= 25
     assert read.reasons == ["gzip_truncated"]

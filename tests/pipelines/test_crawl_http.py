@@ -6,9 +6,9 @@ import zlib
 import brotli
 import pytest
 import zstandard
-from tests.pipelines.warc_bytes import HTML, http, read_block
 
 from pipelines.records import MAX_RECORD
+from tests.pipelines.warc_bytes import HTML, http, read_block
 
 BODY = HTML * 300
 

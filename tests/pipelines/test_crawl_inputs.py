@@ -5,10 +5,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.pipelines.warc_bytes import page_record
 
 from filters.errors import UsageError, WorkError
 from pipelines.crawl import find_inputs, open_file, read_pages
+from tests.pipelines.warc_bytes import page_record
 
 
 @pytest.fixture
@@ -113,7 +113,8 @@ def test_linked_folders_are_followed_but_not_forever(crawl, tmp_path):
         (["\0"], None, ["does not exist"]),
     ],
 )
-def test_what_cannot_be_read_is_said_in_three_lines(crawl, tmp_path, uris, base, says):
+def test_what_cannot_be_read_is_said_in_three_lines(crawl, uris, base, says):
+    tmp_path = crawl.parent
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other/a.warc").write_bytes(b"")

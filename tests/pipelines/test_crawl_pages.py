@@ -1,9 +1,9 @@
 """Which records are pages, and what is known of them."""
 
 import pytest
-from tests.pipelines.warc_bytes import HTML, Read, http, read_block, record
 
 from pipelines.warc import OTHER_KINDS
+from tests.pipelines.warc_bytes import HTML, Read, http, read_block, record
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_other_records_are_counted_by_kind(kind, counted):
 
 
 def test_a_wet_record_is_a_page_of_text():
-    block = "Ein Text,\nzwei Zeilen.".encode()
+    block = b"Ein Text,\nzwei Zeilen."
     data = record("conversion", block, Content_Type="text/plain", WARC_Target_URI="http://a.de/")
     (page,) = Read(data).pages
     assert page.is_text

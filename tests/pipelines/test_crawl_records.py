@@ -1,9 +1,9 @@
 """Records whose header or length is wrong, and those that are too large."""
 
 import pytest
-from tests.pipelines.warc_bytes import HTML, PACKINGS, Read, gzip_each, http, page_record, record
 
 from pipelines.records import MAX_RECORD
+from tests.pipelines.warc_bytes import HTML, PACKINGS, Read, gzip_each, http, page_record, record
 
 FIRST, LAST = page_record(1), page_record(9)
 BOTH = ["http://example.com/1", "http://example.com/9"]

@@ -3,9 +3,9 @@
 import random
 
 import pytest
-from tests.pipelines.warc_bytes import Read, http, record
 
 from pipelines.decode import codec, decode_html, decode_page, decode_text
+from tests.pipelines.warc_bytes import Read, http, record
 
 GERMAN = "<p>Über die Größe möglicher Flüsse</p>"
 RUSSIAN = "<p>Привет, мир! Как дела сегодня?</p>"
@@ -71,6 +71,8 @@ def test_what_is_believed(body, header, text, charset, source):
         ("x-sjis", "cp932"), ("shift_jis", "cp932"), ("windows-31j", "cp932"),
         ("euc-kr", "cp949"), ("ks_c_5601-1987", "cp949"), ("big5", "big5hkscs"),
         ("iso-8859-9", "cp1254"), ("tis-620", "cp874"), ("windows-874", "cp874"),
+        ("iso88592", "iso8859-2"), ("iso88591", "cp1252"), ("x-cp1253", "cp1253"),
+        ("iso885911", "cp874"), ("iso885999", None), ("unicodefffe", "utf-16-be"),
         ("iso-8859-8-i", "iso8859-8"), ("windows-1251", "cp1251"), ("macintosh", "mac-roman"),
         ("hex", None), ("rot13", None), ("base64", None), ("zlib", None), ("idna", None),
         ("punycode", None), ("unicode_escape", None), ("undefined", None), ("utf-7", None),

@@ -6,7 +6,7 @@ import pytest
 
 from filters.errors import RecipeError
 from pipelines.recipe import load_recipe
-from pipelines.recipe_source import MAX_BYTES
+from pipelines.recipe.source import MAX_BYTES
 
 HEAD = "recipe: r\n"
 OK = "stages:\n- drop: {short: words < 50}\n"

@@ -21,8 +21,8 @@ from pipelines.recipe import (
     TrainedTokenizer,
     load_recipe,
 )
-from pipelines.recipe_options import EXTRACTORS, NAME, RECIPE_KEYS, RULE_NAME
-from pipelines.recipe_source import read_scalar
+from pipelines.recipe.options import EXTRACTORS, NAME, RECIPE_KEYS, RULE_NAME
+from pipelines.recipe.source import read_scalar
 
 fraction = st.floats(0, 1)
 constants = st.integers(0, 2**62) | st.floats(0, 2**62)

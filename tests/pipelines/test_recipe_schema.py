@@ -9,9 +9,9 @@ from jsonschema import Draft202012Validator
 
 from filters.catalog import EDITS, text_signals
 from pipelines.recipe import json_schema, load_recipe, shipped_recipes
-from pipelines.recipe_layers import shipped_folder
-from pipelines.recipe_options import RECIPE_KEYS
-from pipelines.recipe_reads import labels_of
+from pipelines.recipe.layers import shipped_folder
+from pipelines.recipe.options import RECIPE_KEYS
+from pipelines.recipe.reads import labels_of
 
 
 @pytest.fixture(scope="module")

@@ -63,9 +63,7 @@ def zstd_whole(records: Iterable[bytes]) -> bytes:
 
 def zstd_dictionary(records: Iterable[bytes]) -> bytes:
     """Frames that need the dictionary in the skippable frame before them."""
-    words = zstandard.ZstdCompressionDict(
-        page_record(0), dict_type=zstandard.DICT_TYPE_RAWCONTENT
-    )
+    words = zstandard.ZstdCompressionDict(page_record(0), dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     packer = zstandard.ZstdCompressor(dict_data=words)
     head = b"\x5d\x2a\x4d\x18" + len(words.as_bytes()).to_bytes(4, "little") + words.as_bytes()
     return head + b"".join(packer.compress(item) for item in records)

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from filters.errors import nearest
 from filters.rule import parse_rule
-from pipelines.recipe_options import ONE_OF, RECIPE_KEYS, RULE_STAGES
-from pipelines.recipe_source import Node, Place, read_text, refuse
+from pipelines.recipe.options import ONE_OF, RECIPE_KEYS, RULE_STAGES
+from pipelines.recipe.source import Node, Place, read_text, refuse
 
 _OPERATOR = re.compile(r"[<>=!]")
 _SHOWN = 100

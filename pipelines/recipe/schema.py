@@ -10,9 +10,9 @@ from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, text_signals
 from filters.edit import Edit
-from pipelines import recipe_options as known
-from pipelines.recipe_options import Option
-from pipelines.recipe_reads import labels_of, readable
+from pipelines.recipe import options as known
+from pipelines.recipe.options import Option
+from pipelines.recipe.reads import labels_of, readable
 
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 

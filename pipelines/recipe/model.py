@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from filters.rule import Rule
-from pipelines.recipe_yaml import recipe_yaml
+from pipelines.recipe.dump import recipe_yaml
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
 LedgerStage: TypeAlias = Literal["url", "language", "quality"]

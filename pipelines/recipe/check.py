@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from pipelines import recipe_options as known
-from pipelines.recipe_model import (
+from pipelines.recipe import options as known
+from pipelines.recipe.model import (
     Extract,
     LanguageModel,
     MinHashOptions,
     Recipe,
     TrainedTokenizer,
 )
-from pipelines.recipe_problems import (
+from pipelines.recipe.problems import (
     Problems,
     checked,
     checked_options,
@@ -20,7 +20,7 @@ from pipelines.recipe_problems import (
     one_of,
     shown,
 )
-from pipelines.recipe_source import Node
+from pipelines.recipe.source import Node
 
 
 def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> Recipe:

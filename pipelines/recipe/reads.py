@@ -11,9 +11,9 @@ from filters.errors import nearest
 from filters.rule import Rule
 from filters.signal import Signal
 from filters.url import NOT_BLOCKED
-from pipelines.recipe_model import revision_of
-from pipelines.recipe_problems import Problems
-from pipelines.recipe_source import Place
+from pipelines.recipe.model import revision_of
+from pipelines.recipe.problems import Problems
+from pipelines.recipe.source import Place
 
 _SCORES = {"language.score": (0.0, 1.0)}
 """Scores that lie within bounds; a threshold outside them is a slip."""

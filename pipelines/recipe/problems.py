@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from filters.errors import RecipeError, nearest
-from pipelines.recipe_options import Option
-from pipelines.recipe_source import Node, Place, message
+from pipelines.recipe.options import Option
+from pipelines.recipe.source import Node, Place, message
 
 _SHOWN = 60
 """Characters of a wrong value that a message shows."""

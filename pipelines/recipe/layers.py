@@ -1,23 +1,24 @@
 """What a recipe is made of: its file, the recipes it extends, and the values set on the command.
 
-Layers are trees (`recipe_source`); laying one over another keeps the place of every value.
+Layers are trees (`source`); laying one over another keeps the place of every value.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from filters.errors import RecipeError, nearest
-from pipelines.recipe_options import ONE_OF
-from pipelines.recipe_set import apply_set
-from pipelines.recipe_source import Node, message, read_file, refuse
+from pipelines.recipe.options import ONE_OF
+from pipelines.recipe.override import apply_set
+from pipelines.recipe.source import Node, message, read_file, refuse
 
 _SUFFIXES = (".yaml", ".yml")
 
 
 def shipped_folder() -> Path:
     """Return the folder of the recipes that come with the package: in a wheel, or in a checkout."""
-    packaged = Path(__file__).parent / "configs"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+    packages = Path(__file__).parent.parent
+    packaged = packages / "configs"
+    return packaged if packaged.is_dir() else packages.parent / "configs"
 
 
 def shipped_recipes() -> dict[str, Path]:

@@ -1,15 +1,15 @@
 """Recipes: what a person writes, checked before anything runs.
 
-`load_recipe` is the way in. A recipe's file is read by `recipe_source`, laid over what it
-extends by `recipe_layers`, changed by `--set` in `recipe_set`, checked by `recipe_check`,
-`recipe_rules` and `recipe_reads`, and becomes the frozen data of `recipe_model`.
+`load_recipe` is the way in. A recipe's file is read by `source`, laid over what it
+extends by `layers`, changed by `--set` in `override`, checked by `check`,
+`rules` and `reads`, and becomes the frozen data of `model`.
 """
 
 from collections.abc import Sequence
 
-from pipelines.recipe_check import check_recipe
-from pipelines.recipe_layers import load_layers, shipped_recipes
-from pipelines.recipe_model import (
+from pipelines.recipe.check import check_recipe
+from pipelines.recipe.layers import load_layers, shipped_recipes
+from pipelines.recipe.model import (
     DedupStage,
     DropStage,
     EditStage,
@@ -21,11 +21,11 @@ from pipelines.recipe_model import (
     Stage,
     TrainedTokenizer,
 )
-from pipelines.recipe_reads import SignalRow, describe_signals
-from pipelines.recipe_rules import check_stages
-from pipelines.recipe_schema import json_schema
-from pipelines.recipe_set import COMMAND_LAYER
-from pipelines.recipe_source import Node, Place
+from pipelines.recipe.override import COMMAND_LAYER
+from pipelines.recipe.reads import SignalRow, describe_signals
+from pipelines.recipe.rules import check_stages
+from pipelines.recipe.schema import json_schema
+from pipelines.recipe.source import Node, Place
 
 __all__ = [
     "DedupStage",

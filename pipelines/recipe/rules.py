@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from filters.catalog import EDITS
 from filters.rule import Rule, parse_rule
-from pipelines.recipe_check import minhash
-from pipelines.recipe_model import (
+from pipelines.recipe.check import minhash
+from pipelines.recipe.model import (
     DedupStage,
     DropStage,
     EditStage,
@@ -14,10 +14,10 @@ from pipelines.recipe_model import (
     Stage,
     ledger_stage,
 )
-from pipelines.recipe_options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
-from pipelines.recipe_problems import Problems, checked_options, one_of, shown
-from pipelines.recipe_reads import check_reads
-from pipelines.recipe_source import Node, Place
+from pipelines.recipe.options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
+from pipelines.recipe.problems import Problems, checked_options, one_of, shown
+from pipelines.recipe.reads import check_reads
+from pipelines.recipe.source import Node, Place
 
 
 @dataclass(slots=True)

@@ -1,0 +1,54 @@
+"""Real texts for the parity tests, extracted as the FineWeb recipe says."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.assets import model_file
+from pipelines.crawl import find_inputs, read_pages
+from pipelines.decode import decode_page
+from pipelines.extract import make_extractor
+from pipelines.warc import Page
+from tests.parity.oracle import Oracle
+from tests.parity.ours import RECIPE, Ours
+
+
+def extract_texts(folder: Path) -> list[str]:
+    """Return the text of every page that has one, in the order of the crawl."""
+    ((name, options),) = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))["extract"].items()
+    extract = make_extractor(name, options)
+    texts = (
+        extract(decode_page(page).text)
+        for file in find_inputs([str(folder)])
+        for page in read_pages(file, Counter())
+        if isinstance(page, Page)
+    )
+    return [text for text in texts if text]
+
+
+@pytest.fixture(scope="session")
+def sample_texts(sample_crawl: Path) -> list[str]:
+    return extract_texts(sample_crawl)
+
+
+@pytest.fixture(scope="session")
+def language_model() -> Path:
+    return model_file("lid.176.ftz")
+
+
+@pytest.fixture(scope="session")
+def oracle(language_model: Path) -> Oracle:
+    return Oracle(language_model)
+
+
+@pytest.fixture(scope="session")
+def ours(language_model: Path) -> Ours:
+    return Ours(language_model)
+
+
+@pytest.fixture(scope="session")
+def kept_texts(sample_texts: list[str], ours: Ours) -> list[str]:
+    """Texts of the sample crawl that the recipe keeps."""
+    return [text for text in sample_texts if ours.judge(text).reason is None]

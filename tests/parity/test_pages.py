@@ -1,0 +1,62 @@
+"""Every real page: the same decision, for the same reason, with the same text and counts."""
+
+from pathlib import Path
+
+import pytest
+from datatrove.pipeline.filters.gopher_repetition_filter import (
+    find_all_duplicate,
+    find_duplicates,
+    find_top_duplicate,
+    get_n_grams,
+)
+from datatrove.utils.text import split_into_sentences, split_into_words
+
+from filters.catalog import text_signals
+from filters.ngrams import DUP_SIZES, TOP_SIZES
+from filters.segment import segmenter
+from filters.text import Text
+from tests.parity.compare import difference
+from tests.parity.conftest import extract_texts
+
+pytestmark = pytest.mark.slow
+
+
+def differences(oracle, ours, texts: list[str]) -> list[str]:
+    found = (
+        difference(oracle, ours, text, gate=gate)[0] for text in texts for gate in (True, False)
+    )
+    return [what for what in found if what]
+
+
+def test_sample_crawl_is_judged_alike(oracle, ours, sample_texts):
+    assert len(sample_texts) > 900
+    assert differences(oracle, ours, sample_texts) == []
+
+
+def test_third_party_crawl_is_judged_alike(oracle, ours, test_data: Path):
+    texts = extract_texts(test_data / "crawl")
+    assert len(texts) > 900
+    assert differences(oracle, ours, texts) == []
+
+
+def test_words_and_sentences_of_every_text(oracle, sample_texts):
+    english = segmenter("en")
+    for text in sample_texts:
+        assert english.words(text) == split_into_words(text)
+        assert english.sentence_count(text) == len(split_into_sentences(text))
+
+
+def test_repetition_counts_of_every_text(oracle, sample_texts):
+    signals = text_signals()
+    for raw in sample_texts:
+        text = Text(raw, segmenter("en"))
+        words = split_into_words(raw)
+        for n in TOP_SIZES:
+            grams = get_n_grams(words, n)
+            expected = find_top_duplicate(grams) if grams else 0
+            assert signals[f"top_{n}gram_chars"].measure(text) == expected
+        for n in DUP_SIZES:
+            assert signals[f"dup_{n}gram_chars"].measure(text) == find_all_duplicate(words, n)
+        for kind, parts in (("line", text.line_runs), ("paragraph", text.paragraphs)):
+            counts = tuple(signals[f"dup_{kind}{what}"].measure(text) for what in ("s", "_chars"))
+            assert counts == find_duplicates(parts)
