@@ -32,7 +32,7 @@ _SIGNALS = MappingProxyType(
         "removed_lines": "Count lines that the edit took out.",
         "sentences": "Count sentences of the kept lines, each line by itself.",
         "lorem_lines": "Count lines with 'lorem ipsum' among those long enough to keep.",
-        "lorem_first": "1 if a line with 'lorem ipsum' comes no later than the first curly bracket.",
+        "lorem_first": "1 if 'lorem ipsum' is on a line no later than the first curly bracket.",
         "curly_lines": "Count lines with a curly bracket among those long enough to keep.",
     }
 )

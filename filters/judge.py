@@ -9,15 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from filters.catalog import EDITS, resolve
+from filters.catalog import EDITS, TEXT, resolve
 from filters.edit import Edit
 from filters.rule import Rule, first_drop
 from filters.segment import Segmenter
 from filters.signal import Signal, Value
 from filters.text import Text
-
-EXTRACTED = "text"
-"""Name of the first revision: the text as it came out of the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +76,7 @@ class _Revise:
 
 def qualified(name: str) -> str:
     """Return a signal's column name; a bare name means the extracted text."""
-    return name if "." in name else f"{EXTRACTED}.{name}"
+    return name if "." in name else f"{TEXT}.{name}"
 
 
 def decide(
@@ -103,7 +100,7 @@ class Judge:
         self._steps: list[_Measure | _Revise] = []
         self.columns: list[Column] = []
         """Every column that the blocks fill, in the order of measuring."""
-        revisions = [EXTRACTED]
+        revisions = [TEXT]
         for block in blocks:
             if isinstance(block, EditBlock):
                 self._add_edit(block, revisions)
@@ -137,7 +134,7 @@ class Judge:
         when `audited`.
         """
         text = Text(raw, self._segmenter)
-        texts = {EXTRACTED: text}
+        texts = {TEXT: text}
         values: dict[str, Value] = {}
         judged = raw
         for step in self._steps:

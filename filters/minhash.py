@@ -37,7 +37,7 @@ class MinHasher:
     words: str = "en"
 
     def signature(self, text: str) -> Hashes | None:
-        """Return the smallest hash per permutation, shape (bands * rows,); None without an n-gram."""
+        """Return the least hash per permutation, shape (bands * rows,); None without n-grams."""
         hashes = self.shingles(text)
         if not hashes.size:
             return None

@@ -7,7 +7,7 @@ not settled by a chunk alone:
 
 - The last pass of the tokenizer matches special cases over the whole document, so a
   match can straddle a single space. Chunks between which that could happen are
-  tokenised together and not remembered.
+  tokenised and remembered together (`filters/straddle.py`).
 - Whitespace other than one space between two chunks is a token of its own. It is never
   a word, but it ends the search for a sentence's end.
 - From the second text on, spaCy 3 fails at a token `IS_ALPHA`: its id, 1, is the mark of
@@ -19,10 +19,11 @@ not settled by a chunk alone:
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
 from filters.errors import UsageError, nearest
+from filters.straddle import Straddling, runs, special_pairs
 
 MOST_CHUNKS = 1 << 17
 """Chunks that are remembered per process; then the memo starts again, so its memory is bounded."""
@@ -31,7 +32,6 @@ LONGEST_CHUNK = 48
 """Characters of the longest chunk that is remembered; longer ones rarely come again."""
 
 _LOST = "IS_ALPHA"
-_CHUNK = re.compile(r"\S+")
 _SPACE_TOKEN = re.compile(r"\A\s+|[^\S ]\s*| \s+")
 _END, _OTHER = ".", "o"
 
@@ -68,60 +68,6 @@ class _Memo(dict[str, Seen], Generic[Seen]):
         return value
 
 
-class _Straddling:
-    """Finds the single spaces that a special case of spaCy's tokenizer may straddle.
-
-    A multi-token special case is matched on token texts alone, so `x` ending one chunk
-    and `y` beginning the next may be two of its tokens. Whether a chunk really ends with
-    the token `x` is not asked: tokenising more together than needed changes nothing.
-    """
-
-    def __init__(self, pairs: set[tuple[str, str]]) -> None:
-        befores: dict[str, set[str]] = {}
-        for before, after in pairs:
-            befores.setdefault(after, set()).add(before)
-        self._befores = {after: tuple(sorted(found)) for after, found in befores.items()}
-        self._longest = max((len(after) for after in befores), default=0)
-        self._candidate = _candidates(pairs)
-
-    def spaces(self, text: str) -> set[int]:
-        """Return the positions in `text` of such spaces."""
-        if self._candidate is None:
-            return set()
-        found = (match.start() for match in self._candidate.finditer(text))
-        return {at for at in found if self._straddled(text, at)}
-
-    def _straddled(self, text: str, at: int) -> bool:
-        start = at + 1
-        for end in range(start + 1, start + 1 + self._longest):
-            befores = self._befores.get(text[start:end])
-            if befores is not None and text.endswith(befores, 0, at):
-                return True
-        return False
-
-
-def _candidates(pairs: set[tuple[str, str]]) -> re.Pattern[str] | None:
-    """Return a pattern of the spaces worth a closer look.
-
-    Letters and digits that may follow are kept apart from marks, because nearly every
-    word begins with a letter but few letters stand in an emoticon.
-    """
-    sides = []
-    for wanted in (True, False):
-        chosen = [pair for pair in pairs if pair[1][0].isalnum() is wanted]
-        if chosen:
-            before, after = (
-                {before[-1] for before, _ in chosen},
-                {after[0] for _, after in chosen},
-            )
-            sides.append(f"(?=[{_class(after)}])(?<=[{_class(before)}] )")
-    return re.compile(f" (?:{'|'.join(sides)})") if sides else None
-
-
-def _class(characters: set[str]) -> str:
-    return "".join(re.escape(character) for character in sorted(characters))
-
-
 class ChunkSegmenter:
     """A memoised spaCy tokenizer and spaCy's rule-based sentencizer on top of it."""
 
@@ -133,7 +79,7 @@ class ChunkSegmenter:
         self._nlp = nlp
         self._is_punct: Callable[[str], bool] = nlp.vocab.lex_attr_getters[IS_PUNCT]
         self._ends = frozenset(Sentencizer.default_punct_chars)
-        self._straddling = _Straddling(special_pairs(nlp.tokenizer))
+        self._straddling = Straddling(special_pairs(nlp.tokenizer))
         self._words: _Memo[Iterable[str]] = _Memo(self._tokenize)
         self._marks = _Memo(self._mark)
 
@@ -152,7 +98,7 @@ class ChunkSegmenter:
         pieces = [text]
         if " ".join(text.split()) != text:
             pieces = _SPACE_TOKEN.split(text)
-        marks = _OTHER.join("".join(self._look_up(p, self._marks, self._mark)) for p in pieces)
+        marks = _OTHER.join("".join(self._look_up(p, self._marks)) for p in pieces)
         return 1 + marks.count(_END + _OTHER)
 
     def _readable(self, text: str) -> str:
@@ -162,15 +108,11 @@ class ChunkSegmenter:
         return text
 
     def _tokens(self, text: str) -> list[str]:
-        return list(chain.from_iterable(self._look_up(text, self._words, self._tokenize)))
+        return list(chain.from_iterable(self._look_up(text, self._words)))
 
-    def _look_up(
-        self, text: str, memo: _Memo[Seen], learn: Callable[[str], Seen]
-    ) -> Iterator[Seen]:
+    def _look_up(self, text: str, memo: _Memo[Seen]) -> Iterator[Seen]:
         spaces = self._straddling.spaces(text)
-        if not spaces:
-            return map(memo.__getitem__, text.split())
-        return (learn(run) if straddled else memo[run] for run, straddled in _runs(text, spaces))
+        return map(memo.__getitem__, runs(text, spaces) if spaces else text.split())
 
     def _tokenize(self, chunk: str) -> Iterable[str]:
         # A memory zone frees spaCy's own copies of the strings, which it would keep for ever.
@@ -185,44 +127,6 @@ class ChunkSegmenter:
             for token in self._words[chunk]
             if token in self._ends or not self._is_punct(token)
         )
-
-
-def _runs(text: str, spaces: set[int]) -> Iterator[tuple[str, bool]]:
-    """Yield the chunks of `text`, those around one of `spaces` as one, with whether they were."""
-    start, end = 0, 0
-    straddled = False
-    for match in _CHUNK.finditer(text):
-        if end in spaces and end + 1 == match.start():
-            straddled = True
-        else:
-            if end:
-                yield text[start:end], straddled
-            start, straddled = match.start(), False
-        end = match.end()
-    if end:
-        yield text[start:end], straddled
-
-
-def special_pairs(tokenizer: Any) -> set[tuple[str, str]]:
-    """Return all pairs of neighbouring tokens in the special cases of a spaCy tokenizer.
-
-    The cases are tokenised without special cases, as spaCy does for its matcher
-    (`Tokenizer.add_special_case`).
-    """
-    plain = type(tokenizer)(
-        tokenizer.vocab,
-        rules={},
-        prefix_search=tokenizer.prefix_search,
-        suffix_search=tokenizer.suffix_search,
-        infix_finditer=tokenizer.infix_finditer,
-        token_match=tokenizer.token_match,
-        url_match=tokenizer.url_match,
-    )
-    pairs: set[tuple[str, str]] = set()
-    for case in tokenizer.rules:
-        tokens = [token.text for token in plain(case)]
-        pairs.update(pairwise(tokens))
-    return pairs
 
 
 class DatatroveSegmenter:

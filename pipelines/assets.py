@@ -81,7 +81,7 @@ def get_requires_for_build_wheel(config_settings=None):
     return []
 
 def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
-    folder = "{name}-{version}.dist-info"
+    folder = "{distribution}-{version}.dist-info"
     pathlib.Path(metadata_directory, folder).mkdir()
     lines = "Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n"
     pathlib.Path(metadata_directory, folder, "METADATA").write_text(lines)
@@ -184,22 +184,14 @@ def _download(package: Package, written: Path) -> None:
             f"  Install it: {sys.executable} -m ensurepip"
         )
     folder = written.parent
-    requirements = folder / "requirements.txt"
-    pinned = f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n"
-    requirements.write_text(pinned)
-    stand_in = folder / "backend" / "setuptools"
-    stand_in.mkdir(parents=True)
-    (stand_in / "__init__.py").touch()
-    (stand_in / "build_meta.py").write_text(
-        _BACKEND.format(name=package.name, version=package.version)
-    )
     kind = "--only-binary" if package.archive.endswith(".whl") else "--no-binary"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input"]
     command += ["--disable-pip-version-check", "--no-deps", "--require-hashes", kind, ":all:"]
-    command += ["--no-build-isolation", "--dest", str(folder), "--requirement", str(requirements)]
-    environment = {**os.environ, "PYTHONPATH": str(stand_in.parent), "PIP_USE_PEP517": "1"}
+    command += ["--no-build-isolation", "--dest", str(folder)]
+    command += ["--requirement", str(_write_requirements(folder, package))]
+    backend = {"PYTHONPATH": str(_write_backend(folder, package)), "PIP_USE_PEP517": "1"}
     done = subprocess.run(  # noqa: S603  # nothing in the command comes from outside
-        command, env=environment, capture_output=True, text=True, check=False
+        command, env={**os.environ, **backend}, capture_output=True, text=True, check=False
     )
     if done.returncode or not written.is_file():
         raise WorkError(
@@ -207,6 +199,26 @@ def _download(package: Package, written: Path) -> None:
             f"  pip: {_last_error(done.stderr)}\n"
             "  Check the network and pip's settings, then repeat the command."
         )
+
+
+def _write_requirements(folder: Path, package: Package) -> Path:
+    path = folder / "requirements.txt"
+    path.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+    return path
+
+
+def _write_backend(folder: Path, package: Package) -> Path:
+    """Write the stand-in for setuptools and return what to put on Python's path."""
+    path = folder / "backend"
+    (path / "setuptools").mkdir(parents=True)
+    (path / "setuptools" / "__init__.py").touch()
+    code = _BACKEND.format(
+        name=package.name,
+        distribution=package.name.replace("-", "_"),
+        version=package.version,
+    )
+    (path / "setuptools" / "build_meta.py").write_text(code)
+    return path
 
 
 def _last_error(output: str) -> str:

@@ -146,6 +146,7 @@ def show(
     """Show pages with their text, the rule that decided and the measured numbers."""
     from pipelines.manifest import load_manifest
     from pipelines.pages import find_pages
+    from pipelines.recipe import load_recipe
     from pipelines.summary import page_panel
 
     if kept and rule:
@@ -155,8 +156,10 @@ def show(
     if as_json:
         _print_json([{**page.row, "signals": page.signals, "text": page.text} for page in pages])
         return
+    recipe = load_recipe(str(folder / "recipe.yaml"))
+    rules = {item.name: item for _, item in recipe.rules()}
     for page in pages:
-        _out.print(page_panel(page, full=full))
+        _out.print(page_panel(page, rules, full=full))
 
 
 @app.command(epilog="Example:  cuvee signals")
@@ -170,6 +173,19 @@ def signals(as_json: AsJson = False) -> None:
         _print_json([asdict(row) for row in rows])
     else:
         _out.print(signals_table(rows))
+
+
+@app.command(epilog="Example:  cuvee recipes")
+def recipes(as_json: AsJson = False) -> None:
+    """List the recipes that come with cuvee."""
+    from pipelines.recipe import describe_recipes
+
+    described = describe_recipes()
+    if as_json:
+        _print_json(described)
+        return
+    for name, summary in described.items():
+        _out.print(f"{name:<12}{summary}", markup=False)
 
 
 @app.command(epilog="Example:  cuvee schema > recipe.schema.json")

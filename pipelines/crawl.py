@@ -46,6 +46,7 @@ def find_inputs(
 ) -> list[CrawlFile]:
     """Return the crawl files that files, folders (searched recursively) and globs stand for.
 
+    Hidden files and folders are not searched.
     Their order is that of `uris`, then of their paths; a file that is named twice
     comes once. `file_path` is relative to `base`, else to the folder that was
     given, that the file lies in or that the glob starts from. `dump` names all
@@ -123,8 +124,8 @@ def _search_folder(folder: Path) -> list[Path]:
         visited.add(os.path.realpath(place))
         # A link back to a folder above would be walked forever.
         links = [name for name in folders if os.path.realpath(Path(place) / name) in visited]
-        folders[:] = sorted(set(folders) - set(links))
-        found += [Path(place) / name for name in names if name.lower().endswith(ENDINGS)]
+        folders[:] = sorted(name for name in set(folders) - set(links) if not _is_hidden(name))
+        found += [Path(place) / name for name in names if _is_crawl_file(name)]
     if not found:
         raise UsageError(
             f"input '{folder}' is a folder without crawl files.\n"
@@ -132,6 +133,15 @@ def _search_folder(folder: Path) -> list[Path]:
             "  Name the files themselves, or use a glob, if they are called otherwise."
         )
     return sorted(found)
+
+
+def _is_crawl_file(name: str) -> bool:
+    return name.lower().endswith(ENDINGS) and not _is_hidden(name)
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether other programs keep it for themselves: unfinished downloads, metadata of a Mac."""
+    return name.startswith(".")
 
 
 def _search_glob(given: str) -> tuple[Path, list[Path]]:

@@ -155,17 +155,20 @@ def _base_row(page: Page | Damage, file: CrawlFile, audit_fraction: float) -> di
         "record": page.record,
         "offset": page.offset,
         "status": "kept",
+        "stage": None,
+        "rule": None,
         "audited": False,
     }
-    if isinstance(page, Page):
-        page_id = page.id or f"{file.file_path}#{page.record}"
+    if isinstance(page, Damage):
+        row.update(id=page.id, url=page.url, host=host_of(page.url), date=page.date)
+    else:
         row.update(
-            id=page_id,
+            id=page.id,
             url=page.url,
             host=host_of(page.url),
             date=page.date,
             truncated=page.truncated,
-            audited=is_audited(page_id, audit_fraction),
+            audited=is_audited(page.id, audit_fraction),
         )
     return row
 

@@ -8,10 +8,12 @@ unit whose worker or node died up to five times, and then it is set aside.
 
 import logging
 import os
+import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -25,6 +27,7 @@ Work = Callable[[Attempt, Any], dict[str, Any]]
 _WINDOW = 3  # units in flight per slot: enough to keep slots busy, few enough to stay small
 _TRIES_RAISED = 2
 _TRIES_LOST = 5
+_KNOCK_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class Task:
     fingerprint: str
     work: Work
     argument: Any
+    plan: str | None = None
+    """The stage's plan that the unit belongs to; a unit of another plan may not commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +75,48 @@ class Engine(Protocol):
 
 
 def perform(root: Path, task: Task) -> Commit:
-    """Run one unit to its commit. The same on every engine."""
+    """Run one unit to its commit. The same on every engine.
+
+    WorkError when the stage belongs to a later recipe by now.
+    """
     began = time.monotonic()
     log = CommitLog(root)
     stale = log.get(task.stage, task.unit)
-    if stale and stale.fingerprint == task.fingerprint and log.is_whole(stale):
+    if stale and _holds(log, stale, task):
         return stale
     attempt = Attempt(root, task.stage, task.unit, previous=stale)
     try:
         with plain_errors(attempt.folder):
             facts = task.work(attempt, task.argument)
-            if stale:
-                log.retract(stale)
-            commit = Commit(
-                stage=task.stage,
-                unit=task.unit,
-                fingerprint=task.fingerprint,
-                files=attempt.place(),
-                facts=facts,
-                seconds=round(time.monotonic() - began, 3),
-            )
-            return log.publish(commit)
+            files = attempt.seal()
+            seconds = round(time.monotonic() - began, 3)
+            commit = Commit(task.stage, task.unit, task.fingerprint, files, facts, seconds)
+            return _commit(log, attempt, task, commit)
     finally:
         attempt.close()
+
+
+def _holds(log: CommitLog, commit: Commit, task: Task) -> bool:
+    return commit.fingerprint == task.fingerprint and log.is_whole(commit)
+
+
+def _commit(log: CommitLog, attempt: Attempt, task: Task, commit: Commit) -> Commit:
+    if task.plan is not None and not log.is_planned(task.stage, task.plan):
+        raise WorkError(
+            f"{task.stage}: another run took over {log.root} with another recipe or input.\n"
+            "  Choose another folder with --output, or go on with the other run."
+        )
+    # Whoever was faster, or is late from an earlier recipe, has a record by now.
+    present = log.get(task.stage, task.unit)
+    if present and _holds(log, present, task):
+        return present
+    if present:
+        log.retract(present)
+    attempt.place()
+    held = log.publish(commit)
+    if held.fingerprint != task.fingerprint:
+        raise RuntimeError("a late writer of an earlier recipe was faster; trying again helps")
+    return held
 
 
 class InlineEngine:
@@ -175,6 +199,8 @@ def open_engine(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     logging.getLogger("ray").setLevel(logging.ERROR)
+    if address:
+        _check_reachable(address)
     import ray
 
     resources: Callable[[], dict[str, float]] = ray.cluster_resources
@@ -190,15 +216,30 @@ def open_engine(
             )
     except (ConnectionError, ValueError, RuntimeError) as error:
         where = f"at {address}" if address else "on this machine"
-        raise UsageError(
-            f"no Ray could be reached {where}: {str(error).splitlines()[0]}\n"
-            "  Check --address or RAY_ADDRESS, or use --engine inline."
-        ) from error
+        raise _unreachable(where, str(error).partition("\n")[0]) from error
     try:
         cpus = int(resources().get("CPU", 1))
         yield RayEngine(min(workers, cpus) if workers else cpus, memory)
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Knock at a cluster's door: Ray itself would try for minutes before it gives up."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        return  # "auto", or something that Ray will explain
+    try:
+        socket.create_connection((host, int(port)), timeout=_KNOCK_SECONDS).close()
+    except OSError as error:
+        raise _unreachable(f"at {address}", str(error)) from error
+
+
+def _unreachable(where: str, why: str) -> UsageError:
+    return UsageError(
+        f"no Ray could be reached {where}: {why}\n"
+        "  Check --address or RAY_ADDRESS, or use --engine inline."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +260,11 @@ class Driver:
         wanted = {task.unit: task for task in tasks}
         done = self._valid(stage, wanted)
         log = CommitLog(self.root)
-        log.plan(stage, len(wanted))
+        plan = log.plan(stage, {unit: task.fingerprint for unit, task in wanted.items()})
         self.observer.stage_started(stage, len(wanted), list(done.values()))
-        pending = [task for unit, task in wanted.items() if unit not in done]
+        pending = [replace(task, plan=plan) for unit, task in wanted.items() if unit not in done]
         failed: dict[str, Failure] = {}
-        tries: dict[str, int] = {}
+        tries: Counter[tuple[str, bool]] = Counter()
         while pending:
             again: list[Task] = []
             for task, outcome in self.engine.run(self.root, iter(pending)):
@@ -233,8 +274,10 @@ class Driver:
                     continue
                 if isinstance(outcome.error, CuveeError):
                     raise outcome.error
-                tries[task.unit] = tries.get(task.unit, 0) + 1
-                if tries[task.unit] < (_TRIES_LOST if outcome.lost else _TRIES_RAISED):
+                # Counted apart: a lost worker says nothing about the unit's code.
+                tries[task.unit, outcome.lost] += 1
+                limit = _TRIES_LOST if outcome.lost else _TRIES_RAISED
+                if tries[task.unit, outcome.lost] < limit:
                     again.append(task)
                 else:
                     failed[task.unit] = outcome

@@ -19,7 +19,7 @@ FORMAT = 1
 """Grows when a run directory can no longer be read by an older or newer version."""
 
 _PACKAGES = (
-    "cuvee", "datasets", "datatrove", "fastwarc", "fasttext-numpy2-wheel", "pyarrow", "ray",
+    "cuvee", "datasets", "datatrove", "fasttext-numpy2-wheel", "pyarrow", "ray",
     "resiliparse", "spacy", "tokenizers", "trafilatura",
 )  # fmt: skip
 _LISTED_FILES = 10_000  # a manifest of a whole dump names totals, not its files
@@ -46,6 +46,15 @@ def open_run_directory(root: Path) -> None:
             f"{root}: is not empty and not a run of cuvee.\n"
             "  Choose a new or empty folder with --output."
         )
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"{root}: cannot be made a folder: {error.strerror}.\n"
+            "  Choose another one with --output."
+        ) from error
     data = {"format": FORMAT, "version": version("cuvee")}
     write_whole(marker, json.dumps(data, indent=1).encode())
 

@@ -8,8 +8,11 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from filters.catalog import TEXT
 from filters.errors import UsageError, nearest
 from pipelines.ledger import LEDGER_FIELDS
+
+_NAMED_RULES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,19 @@ class ShownPage:
     row: dict[str, Any]
     signals: dict[str, Any]
     text: str | None
+
+    def measured(self) -> dict[str, Any]:
+        """Return every value that was measured, by the name that rules use."""
+        language = {
+            "language.code": self.row["language"],
+            "language.score": self.row["language_score"],
+        }
+        values = {**language, **self.signals}
+        return {
+            name.removeprefix(f"{TEXT}."): value
+            for name, value in values.items()
+            if value is not None
+        }
 
 
 def find_pages(
@@ -45,7 +61,8 @@ def _refuse(root: Path, rule: str) -> None:
     table = ds.dataset(root / "ledger", format="parquet").to_table(columns=["rule"])
     fired = sorted(name for name in table["rule"].unique().to_pylist() if name)
     near = nearest(rule, fired)
-    hint = f"Did you mean '{near}'?" if near else f"Those that did: {', '.join(fired)}"
+    some = f"Some that did: {', '.join(fired[:_NAMED_RULES])}"
+    hint = f"Did you mean '{near}'?" if near else some
     raise UsageError(f"{root}: no page was removed by '{rule}'.\n  {hint}")
 
 

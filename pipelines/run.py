@@ -71,6 +71,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             if manifest and _is_finished(manifest, recipe, inputs, output):
                 return Outcome(output, manifest, did_work=False)
             (output / "manifest.json").unlink(missing_ok=True)
+            _empty_work(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
             began = time.monotonic()
             assets = asset_digests(recipe)
@@ -100,6 +101,12 @@ def _lock(root: Path) -> Iterator[None]:
                 "  Wait for it, or choose another folder with --output."
             ) from error
         yield
+
+
+def _empty_work(root: Path) -> None:
+    """Remove what attempts that were killed have left; they could fill a disk, run by run."""
+    shutil.rmtree(root / "work", ignore_errors=True)
+    (root / "work").mkdir(exist_ok=True)
 
 
 def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str, Any]:
@@ -143,8 +150,7 @@ def _finish(stages: Stages, facts: Mapping[str, Any]) -> dict[str, Any]:
     done = {stage: list(units.values()) for stage, units in stages.commits.items()}
     named = {item.path for units in done.values() for commit in units for item in commit.files}
     remove_unnamed(root, _OUTPUT_FOLDERS, named)
-    shutil.rmtree(root / "work", ignore_errors=True)
-    (root / "work").mkdir()
+    _empty_work(root)
     files = published_files(done)
     tokenizer = sha256_of(root / "tokenizer.json")
     manifest = {

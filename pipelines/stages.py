@@ -68,7 +68,9 @@ class Stages:
         self._write_tokens(tokenizer)
 
     def _do(self, stage: str, tasks: Sequence[Task]) -> dict[str, Commit]:
-        driver = Driver(self.root, self.engine, self.observer, self.recipe.max_failed_units)
+        # Without one crawl file the rest is right; without a part of a later stage it is not.
+        allowed = self.recipe.max_failed_units if stage == "curate" else 0
+        driver = Driver(self.root, self.engine, self.observer, allowed)
         self.commits[stage] = driver.run(stage, tasks)
         return self.commits[stage]
 
@@ -91,7 +93,7 @@ class Stages:
     def _curate(self, tokenizer: Path | None) -> None:
         curator = curator_for(self.recipe)
         judging = [
-            _stages_before_final_edits(self.recipe.resolved()["stages"]),
+            _stages_before_final_edits(self._plain_stages()),
             [str(item.metadata) for item in curator.schema],
             curator.segmenter.fingerprint,
         ]
@@ -117,7 +119,8 @@ class Stages:
     def _extraction(self, file: CrawlFile, tokenizer: Path | None) -> str:
         """Return the digest of what determines a file's text, gates and stored columns."""
         plain = self.recipe.resolved()
-        gates = [str(rule) for rule in (*self.recipe.url_gates, *self.recipe.text_gates)]
+        rules = (*self.recipe.url_gates, *self.recipe.text_gates)
+        gates = [[rule.name, str(rule)] for rule in rules]
         return self._fingerprint(
             "curate",
             {key: plain[key] for key in ("extract", "language", "audit_fraction", "keep_text")},
@@ -168,7 +171,8 @@ class Stages:
                 hasher=hasher,
                 partitions=partitions,
             )
-            content = [[ordinal, commit.content] for ordinal, commit in group]
+            folders = ("stages/curate/candidates", "stages/curate/signatures")
+            content = [[ordinal, commit.content_of(*folders)] for ordinal, commit in group]
             print_ = self._fingerprint("runs", content, partitions)
             tasks.append(Task("runs", job.unit, print_, dedup.write_runs, job))
         return tasks
@@ -189,7 +193,10 @@ class Stages:
     ) -> list[Task]:
         work = {"repeats": dedup.find_repeats, "edges": dedup.find_edges}[stage]
         paths = tuple(self._path(commit, f"stages/runs/{keys}") for commit in runs.values())
-        content = [commit.content for commit in [*runs.values(), *(repeats or {}).values()]]
+        content = [
+            *(commit.content_of(f"stages/runs/{keys}") for commit in runs.values()),
+            *(commit.content for commit in (repeats or {}).values()),
+        ]
         tasks = []
         for partition in range(partitions):
             job = dedup.PartitionJob(f"{partition:05d}", partition, paths, repeat_paths)
@@ -201,7 +208,7 @@ class Stages:
         """Return every curated file with its labels, and the digest of what they hold."""
         repeats = tuple(self.commits["repeats"].values())
         components = self.commits.get("components", {}).get("all")
-        labels = [commit.content for commit in (*repeats, *([components] if components else []))]
+        labels = self._labels()
         files = []
         for file in self.files:
             commit = self.commits["curate"].get(file.unit)
@@ -220,12 +227,31 @@ class Stages:
             files.append((curated, digest([commit.content, labels])))
         return files
 
+    def _labels(self) -> list[str]:
+        """Return the digests of what deduplication found."""
+        found = (*self.commits["repeats"].values(), *self.commits.get("components", {}).values())
+        return [commit.content for commit in found]
+
     def _final_edits(self) -> Any:
-        return _stages_from_final_edits(self.recipe.resolved()["stages"])
+        return _stages_from_final_edits(self._plain_stages())
+
+    def _plain_stages(self) -> list[dict[str, Any]]:
+        """Return the recipe's stages; rules as lists, because a digest has no order of keys."""
+        return [
+            {
+                kind: list(body.items()) if kind in ("gate", "drop") else body
+                for kind, body in stage.items()
+            }
+            for stage in self.recipe.resolved()["stages"]
+        ]
 
     def _train_tokenizer(self) -> Path:
         files = self._curated_files()
-        content = [content for _, content in files]
+        content: list[Any] = [self._labels()]
+        content += [
+            commit.content_of("stages/curate/candidates")
+            for commit in self.commits["curate"].values()
+        ]
         options = self.recipe.resolved()["tokenizer"]
         task = Task(
             stage="tokenizer",
@@ -255,12 +281,13 @@ class Stages:
 
     def _write_dataset(self) -> None:
         settled = self.commits["settle"].values()
-        content = [commit.content for commit in settled]
+        sizes = [commit.content_of("stages/settle/hosts") for commit in settled]
+        rows = [commit.content_of("stages/settle/rows") for commit in settled]
         hosts = tuple(self._path(commit, "stages/settle/hosts") for commit in settled)
         plan = Task(
             stage="plan",
             unit="all",
-            fingerprint=self._fingerprint("plan", content, SHARD_BYTES),
+            fingerprint=self._fingerprint("plan", sizes, SHARD_BYTES),
             work=plan_shards,
             argument=PlanJob(hosts, SHARD_BYTES),
         )
@@ -274,7 +301,7 @@ class Stages:
             Task(
                 stage="dataset",
                 unit=job.name,
-                fingerprint=self._fingerprint("dataset", content, planned.content, job.name),
+                fingerprint=self._fingerprint("dataset", rows, planned.content, job.name),
                 work=write_shard,
                 argument=job,
             )

@@ -5,7 +5,8 @@ publishes one small JSON record, only if no record is there yet. The record is
 the only truth about what is done: a file that no record names does not exist
 for a reader, and a process that dies at any moment leaves nothing that could
 be taken for finished work. A late writer loses the race for the record and
-removes only what the winner does not name.
+removes only what the winner does not name; one that follows an earlier recipe
+finds another plan of its stage and moves nothing to a final name.
 """
 
 import errno
@@ -58,7 +59,12 @@ class Commit:
     @property
     def content(self) -> str:
         """Digest of the committed files' contents, for the fingerprints of later stages."""
-        return digest([[item.path, item.sha256] for item in self.files])
+        return self.content_of("")
+
+    def content_of(self, *folders: str) -> str:
+        """Return the digest of the contents of those files that a later stage reads."""
+        read = [item for item in self.files if item.path.startswith(folders)]
+        return digest([[item.path, item.sha256] for item in read])
 
 
 def digest(data: Any) -> str:
@@ -148,19 +154,23 @@ class Attempt:
         """Say that `final` has been written whole and belongs to the commit."""
         self._outputs.append((self.folder / final, final, rows))
 
-    def place(self) -> tuple[CommittedFile, ...]:
-        """Sync the files and move them to their final names."""
-        placed = []
+    def seal(self) -> tuple[CommittedFile, ...]:
+        """Sync the files and return what the commit record says of them."""
+        sealed = []
         for written, final, rows in self._outputs:
             with written.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            facts = CommittedFile(final, rows, written.stat().st_size, sha256_of(written))
+            size = written.stat().st_size
+            sealed.append(CommittedFile(final, rows, size, sha256_of(written)))
+        return tuple(sealed)
+
+    def place(self) -> None:
+        """Move the files to their final names."""
+        for written, final, _ in self._outputs:
             target = self.root / final
             target.parent.mkdir(parents=True, exist_ok=True)
             written.replace(target)
             sync_folder(target.parent)
-            placed.append(facts)
-        return tuple(placed)
 
     def close(self) -> None:
         """Remove the private folder and what is left in it."""
@@ -176,14 +186,14 @@ class CommitLog:
     def publish(self, commit: Commit) -> Commit:
         """Publish the record if the unit has none, and return the record that holds.
 
-        A loser's files are removed unless the winner names them too; names derive
-        from unit and content, so most often both name the same bytes.
+        A loser's files are removed unless the winner names them too. Where both
+        follow the same recipe those are the same bytes.
         """
         path = self._path(commit.stage, commit.unit)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        _write_synced(temporary, json.dumps(asdict(commit), indent=1).encode())
         try:
+            _write_synced(temporary, json.dumps(asdict(commit), indent=1).encode())
             os.link(temporary, path)
         except FileExistsError:
             return self._lose(commit, self._read(path))
@@ -193,10 +203,6 @@ class CommitLog:
         return commit
 
     def _lose(self, commit: Commit, winner: Commit) -> Commit:
-        if winner.fingerprint != commit.fingerprint:
-            # A late writer of an earlier recipe came back between retraction and now.
-            self._path(winner.stage, winner.unit).unlink(missing_ok=True)
-            return self.publish(commit)
         named = {item.path for item in winner.files}
         for item in commit.files:
             if item.path not in named:
@@ -216,13 +222,22 @@ class CommitLog:
         records = (self._read(path) for path in sorted(folder.glob("[!.]*.json")))
         return {record.unit: record for record in records}
 
-    def plan(self, stage: str, units: int) -> None:
-        """Note how many units a stage has, for `progress`."""
-        plan = self._notes("plan.json")
-        plan.pop(stage, None)
-        write_whole(
-            self.root / "commits" / "plan.json", json.dumps({**plan, stage: units}).encode()
-        )
+    def plan(self, stage: str, fingerprints: Mapping[str, str]) -> str:
+        """Note a stage's units and their fingerprints; returns the plan's digest for `is_planned`.
+
+        The number of units is for `progress`.
+        """
+        plan = {"units": len(fingerprints), "digest": digest(fingerprints)}
+        notes = self._notes("plan.json")
+        notes.pop(stage, None)
+        data = json.dumps({**notes, stage: plan}).encode()
+        write_whole(self.root / "commits" / "plan.json", data)
+        return str(plan["digest"])
+
+    def is_planned(self, stage: str, plan: str) -> bool:
+        """Return whether the stage's plan is still this one, and not that of a later recipe."""
+        found: Mapping[str, Any] = self._notes("plan.json").get(stage, {})
+        return found.get("digest") == plan
 
     def set_aside(self, stage: str, failed: Mapping[str, str]) -> None:
         """Note the units that a stage gave up on, with the reason."""
@@ -236,11 +251,11 @@ class CommitLog:
         failed = self._notes("failed.json")
         return {
             stage: {
-                "units": units,
+                "units": plan["units"],
                 "done": len(self.commits(stage)),
                 "failed": failed.get(stage, {}),
             }
-            for stage, units in self._notes("plan.json").items()
+            for stage, plan in self._notes("plan.json").items()
         }
 
     def _notes(self, name: str) -> dict[str, Any]:
@@ -272,7 +287,7 @@ class CommitLog:
             data = json.loads(path.read_bytes())
             files = tuple(CommittedFile(**item) for item in data.pop("files"))
             return Commit(files=files, **data)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UsageError(
                 f"{path}: not a commit record of this version of cuvee.\n"
                 "  Use a new --output folder, or remove this one."

@@ -1,6 +1,5 @@
 """What a run's commands show, as renderables; printing is the command line's."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from filters.errors import UsageError
+from filters.rule import Rule
 from pipelines.manifest import read_manifest
 from pipelines.pages import ShownPage
 from pipelines.recipe.reads import SignalRow
@@ -136,27 +136,34 @@ def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
     return Group(table, *lines, Styled(f"{root}: {state}"))
 
 
-def page_panel(page: ShownPage, *, full: bool) -> Panel:
-    """Return one page as a panel; text from the crawl is shown as text, never as markup."""
-    row = page.row
-    verdict = (
-        "kept" if row["status"] == "kept" else f"{row['status']} by {row['stage']}: {row['rule']}"
-    )
-    numbers = {name: value for name, value in page.signals.items() if value is not None}
-    if row["language"] is not None:
-        numbers = {"language": row["language"], "score": row["language_score"], **numbers}
+def page_panel(page: ShownPage, rules: Mapping[str, Rule], *, full: bool) -> Panel:
+    """Return one page as a panel; text from the crawl is shown as text, never as markup.
+
+    `rules` are the recipe's by name: the one that decided is shown with what was measured.
+    """
     text = page.text if page.text is not None else "(this run did not keep its text)"
     if not full and len(text) > _SHOWN_CHARACTERS:
         text = f"{text[:_SHOWN_CHARACTERS]} … ({len(text):,} characters; --full shows all)"
+    numbers = ", ".join(f"{name}: {value}" for name, value in page.measured().items())
+    row = page.row
     return Panel(
-        Group(
-            Styled(harmless(text)),
-            Styled(""),
-            Styled(json.dumps(numbers, ensure_ascii=False).strip("{}").replace('"', ""), "dim"),
-        ),
+        Group(Styled(harmless(text)), Styled(""), Styled(harmless(numbers), "dim")),
         title=Styled(harmless(row["url"] or row["id"] or row["file_path"])),
-        subtitle=Styled(verdict),
+        subtitle=Styled(harmless(_verdict(page, rules))),
     )
+
+
+def _verdict(page: ShownPage, rules: Mapping[str, Rule]) -> str:
+    row = page.row
+    if row["status"] == "kept":
+        return "kept"
+    verdict = f"{row['status']} by {row['stage']}: {row['rule']}"
+    rule = rules.get(row["rule"])
+    if rule is None:
+        return verdict
+    value = rule.value(page.measured())
+    shown = f"{value:.4g}" if isinstance(value, float) else value
+    return f"{verdict}, because {rule} (it is {shown})"
 
 
 def signals_table(rows: Sequence[SignalRow]) -> Table:

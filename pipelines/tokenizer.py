@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from filters.errors import UsageError
 
 END_OF_TEXT = "<|endoftext|>"
+_HUB_SECONDS = 10
 
 
 def find_tokenizer(name: str) -> bytes:
@@ -39,11 +40,13 @@ def find_tokenizer(name: str) -> bytes:
 
 
 def _fetch(name: str) -> bytes:
+    """Fetch from the Hub, or take what an earlier fetch has left in the Hub's cache."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(name, "tokenizer.json")).read_bytes()
+        offline = not _hub_answers(name)
+        return Path(hf_hub_download(name, "tokenizer.json", local_files_only=offline)).read_bytes()
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
             f"tokenizer '{name}': neither a file here nor reachable on the Hub "
@@ -51,6 +54,18 @@ def _fetch(name: str) -> bytes:
             "  Give the path of a tokenizer.json, or train one on the kept text: "
             "--set 'tokenizer={train: {vocab_size: 32000}}'."
         ) from error
+
+
+def _hub_answers(name: str) -> bool:
+    """Ask once: the Hub's client would try for half a minute where there is no network."""
+    from httpx import HTTPError
+    from huggingface_hub import get_session, hf_hub_url
+
+    try:
+        get_session().head(hf_hub_url(name, "tokenizer.json"), timeout=_HUB_SECONDS)
+    except HTTPError:
+        return False
+    return True
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
@@ -72,9 +87,15 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
     return tokenizer.to_str().encode()
 
 
-@lru_cache(maxsize=1)
 def load_tokenizer(path: str) -> Tokenizer:
     """Load a tokenizer.json once per process, single-threaded: workers share the cores."""
+    facts = Path(path).stat()
+    return _load(path, facts.st_ino, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _load(path: str, *_version: int) -> Tokenizer:
+    """Load a file; its inode and time tell a tokenizer that was trained again from the old one."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = Tokenizer.from_file(path)
     tokenizer.no_padding()

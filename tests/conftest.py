@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.sample import default_folder, fetch_sample_crawl
+from tests.command import succeed
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +22,11 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("CUVEE_TEST_DATA is not set: no third-party crawl files to read")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run directory of the demo, made once by the command with two Ray workers."""
+    output = tmp_path_factory.mktemp("demo") / "run"
+    succeed("demo", "--output", output, "--workers", "2")
+    return output

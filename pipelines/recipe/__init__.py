@@ -8,7 +8,7 @@ extends by `layers`, changed by `--set` in `override`, checked by `check`,
 from collections.abc import Sequence
 
 from pipelines.recipe.check import check_recipe
-from pipelines.recipe.layers import load_layers, shipped_recipes
+from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.model import (
     DedupStage,
     DropStage,
@@ -39,6 +39,7 @@ __all__ = [
     "SignalRow",
     "Stage",
     "TrainedTokenizer",
+    "describe_recipes",
     "describe_signals",
     "json_schema",
     "load_recipe",

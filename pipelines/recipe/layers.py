@@ -12,6 +12,7 @@ from pipelines.recipe.override import apply_set
 from pipelines.recipe.source import Node, message, read_file, refuse
 
 _SUFFIXES = (".yaml", ".yml")
+_EDITOR_LINE = "# yaml-language-server:"
 
 
 def shipped_folder() -> Path:
@@ -24,6 +25,16 @@ def shipped_folder() -> Path:
 def shipped_recipes() -> dict[str, Path]:
     """Return the shipped recipes' files by name."""
     return {path.stem: path for path in sorted(shipped_folder().glob("*.yaml"))}
+
+
+def describe_recipes() -> dict[str, str]:
+    """Return the shipped recipes' names with the sentence that their first comment begins with."""
+    described = {}
+    for name, path in shipped_recipes().items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        comments = (line.removeprefix("# ") for line in lines if not line.startswith(_EDITOR_LINE))
+        described[name] = next(comments, "")
+    return described
 
 
 def find_recipe(wanted: str) -> Path:

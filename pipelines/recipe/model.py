@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from filters.catalog import TEXT
 from filters.rule import Rule
 from pipelines.recipe.dump import recipe_yaml
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
 LedgerStage: TypeAlias = Literal["url", "language", "quality"]
-
-FIRST_REVISION = "text"
-"""The revision before any edit: the text as extracted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +193,7 @@ def ledger_stage(rule: Rule) -> LedgerStage:
 def revision_of(name: str) -> tuple[str, str]:
     """Split what a rule reads into the revision of the text and the bare signal."""
     revision, dot, bare = name.partition(".")
-    return (revision, bare) if dot else (FIRST_REVISION, name)
+    return (revision, bare) if dot else (TEXT, name)
 
 
 def _plain_stage(stage: Stage) -> dict[str, Any]:

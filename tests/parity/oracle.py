@@ -1,4 +1,4 @@
-"""The oracle: datatrove's own blocks, in the order of its `examples/fineweb.py`, on extracted text."""
+"""The oracle: datatrove's own blocks on extracted text, ordered as in its `examples/fineweb.py`."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -1,8 +1,9 @@
-"""Seeded cases: real texts pushed to either side of every rule, and real texts damaged at random."""
+"""Seeded cases: real texts pushed to either side of every rule, and damaged at random."""
 
 import random
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from tests.parity.levers import HUGE_LEVERS, LEVERS, Lever, edge
 
@@ -15,25 +16,30 @@ SPACES = [
 ]
 
 TOKENS = [
-    "\x00", "\ufeff", "\u200b", "\u00ad", "é", "e\u0301", "日本語。", "これは文です！", "Привет, мир.", "مرحبا؟",
-    "नमस्ते।", "🇩🇪", "👩‍👩‍👧", ":-)", ":o)", "¯\\(ツ)/¯", "(ಠ_ಠ)", "8-D", ": )", "o .O", "=3 .", "a.m.", "p. m.",
-    "U.S.", "e.g.", "Dr.", "Co .", "St.", "can't", "cannot", "we'll've", "gonna", "y'all", "’S", "' s", "10am",
-    "5km", "$1,000.50", "C++", "--", "---", "well-known", "and/or", "(see", "below)", '"Quoted."', "“So?”", "?!",
-    "...", "....", "…", ". . .", "http://example.com/a?b=c#d", "www.a-b.co.uk/x.html", "IS_ALPHA", "xIS_ALPHAy",
-    "(IS_ALPHA).", "NOUN", "IS_PUNCT", "[1]", "[edit]", "[citation needed]", "[]", "#", "##", "•", "-", "{", "}",
-    "<b>", "&amp;", "_", "|", "joe.bloggs+x@mail.example.org", "a@b", "x@[10.0.0.1]", "8.8.8.8", "192.168.0.1",
-    "1.2.3.4.5", "08.8.8.8", "256.1.1.1", "999.8.8.8.8", "a" * 1200, "ab" * 600 + ".", "w" * 1000, "v" * 1001,
-    "\u0130stanbul", "ß", "ǅ", "ﬁ", "١٢٣", "½", "x²", "１", "!！", "‽", "𑗊", "\u061d",
+    "\x00", "\ufeff", "\u200b", "\u00ad", "é", "e\u0301", "日本語。", "これは文です！",
+    "Привет, мир.", "مرحبا؟", "नमस्ते।", "🇩🇪", "👩‍👩‍👧", ":-)", ":o)", "¯\\(ツ)/¯", "(ಠ_ಠ)",
+    "8-D", ": )", "o .O", "=3 .", "a.m.", "p. m.", "U.S.", "e.g.", "Dr.", "Co .", "St.", "can't", "cannot", "we'll've",
+    "gonna", "y'all", "’S", "' s", "10am", "5km", "$1,000.50", "C++", "--", "---", "well-known",
+    "and/or", "(see", "below)", '"Quoted."', "“So?”", "?!", "...", "....", "…", ". . .",
+    "http://example.com/a?b=c#d", "www.a-b.co.uk/x.html", "IS_ALPHA", "xIS_ALPHAy",
+    "(IS_ALPHA).", "NOUN", "IS_PUNCT", "[1]", "[edit]", "[citation needed]", "[]", "#", "##",
+    "•", "-", "{", "}", "<b>", "&amp;", "_", "|", "joe.bloggs+x@mail.example.org", "a@b",
+    "x@[10.0.0.1]", "8.8.8.8", "192.168.0.1", "1.2.3.4.5", "08.8.8.8", "256.1.1.1",
+    "999.8.8.8.8", "a" * 1200, "ab" * 600 + ".", "w" * 1000, "v" * 1001, "\u0130stanbul", "ß",
+    "ǅ", "ﬁ", "١٢٣", "½", "x²", "１", "!！", "‽", "𑗊", "\u061d",
 ]  # fmt: skip
 
 LINES = [
     "Please enable JavaScript to see this.", "Read our Privacy Policy and the terms of use.",
     "This site uses cookies.", "Lorem ipsum dolor sit amet.", "function f() { return 1; }",
-    "JavaScript { lorem ipsum } here.", "- a bullet line", "• another one", "ends with an ellipsis...", "and so…",
-    "two words", "one", "[1] [2] [3]", "[1] [2]", "Yes. No. Why? Because! So.", "A sentence.  With two spaces.  ",
-    "\tA tab. \t Another.", '"It ended."', "It ended.'", "It ended.)", "#hash #tags #all #over", ". . . . .",
-    "1 2 3 4 5 6 7 8 9", "Call 8.8.8.8 or mail joe@example.org, ann@example.org and bob@example.org now.",
-    "The quick brown fox jumps over the lazy dog.", "Terms of use {", "javascript", "{ } {", "A lorem ipsum.",
+    "JavaScript { lorem ipsum } here.", "- a bullet line", "• another one",
+    "ends with an ellipsis...", "and so…", "two words", "one", "[1] [2] [3]", "[1] [2]",
+    "Yes. No. Why? Because! So.", "A sentence.  With two spaces.  ", "\tA tab. \t Another.",
+    '"It ended."', "It ended.'", "It ended.)", "#hash #tags #all #over", ". . . . .",
+    "1 2 3 4 5 6 7 8 9",
+    "Call 8.8.8.8 or mail joe@example.org, ann@example.org and bob@example.org now.",
+    "The quick brown fox jumps over the lazy dog.", "Terms of use {", "javascript", "{ } {",
+    "A lorem ipsum.",
 ]  # fmt: skip
 
 Mutation = Callable[[str, random.Random], str]
@@ -88,10 +94,7 @@ def _regroup_letters(text: str, rng: random.Random) -> str:
     words = text.split()
     start = rng.randint(0, len(words))
     passage = words[start : start + rng.choice((6, 12, 40))]
-    moved = [
-        a + b[:1] if i % 2 else a[i and 1 :]
-        for i, (a, b) in enumerate(zip(passage, passage[1:], strict=False))
-    ]
+    moved = [a + b[:1] if i % 2 else a[i and 1 :] for i, (a, b) in enumerate(pairwise(passage))]
     return text + "\n" + " ".join(passage) + " and " + " ".join(moved)
 
 
@@ -142,7 +145,7 @@ def damaged(texts: Sequence[str], seed: int, cases: int) -> Iterator[str]:
 def at_edges(
     texts: Sequence[str], seed: int, fires: Callable[[str, str], bool]
 ) -> Iterator[tuple[str, str, bool]]:
-    """Yield `(rule, text, whether ours fires)` one dose before, at and after the edge of every rule.
+    """Yield `(rule, text, whether ours fires)` one dose before, at and after each rule's edge.
 
     `fires(rule, text)` is our own rule; texts that a lever cannot take over the edge are left out.
     """

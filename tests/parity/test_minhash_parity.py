@@ -12,7 +12,7 @@ from datatrove.utils.text import simplify_text
 from filters.minhash import MinHasher, simplify
 from tests.parity.perturb import damaged
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("oracle")]
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,13 @@ def assert_same(reference: MinhashDedupSignature, text: str) -> None:
         np.testing.assert_array_equal(found, wanted)
 
 
-def test_kept_texts(oracle, reference, kept_texts):
+def test_kept_texts(reference, kept_texts):
     assert len(kept_texts) > 100
     for text in kept_texts:
         assert_same(reference, text)
 
 
-def test_damaged_texts(oracle, reference, kept_texts):
+def test_damaged_texts(reference, kept_texts):
     for text in damaged([text[:2500] for text in kept_texts], 3, 300):
         assert_same(reference, text)
 
@@ -53,6 +53,6 @@ def test_hardly_any_words(reference, text):
     assert_same(reference, text)
 
 
-def test_more_shingles_than_are_held_in_memory_at_once(oracle, reference):
+def test_more_shingles_than_are_held_in_memory_at_once(reference):
     rng = random.Random(4)
     assert_same(reference, " ".join(str(rng.randbytes(3).hex()) for _ in range(9_000)))

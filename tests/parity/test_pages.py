@@ -18,13 +18,16 @@ from filters.text import Text
 from tests.parity.compare import difference
 from tests.parity.conftest import extract_texts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("oracle")]
 
 
 def differences(oracle, ours, texts: list[str]) -> list[str]:
-    found = (
-        difference(oracle, ours, text, gate=gate)[0] for text in texts for gate in (True, False)
-    )
+    found = []
+    for text in texts:
+        what, expected = difference(oracle, ours, text, gate=True)
+        found.append(what)
+        if expected.reason == "language":
+            found.append(difference(oracle, ours, text, gate=False)[0])
     return [what for what in found if what]
 
 
@@ -39,14 +42,14 @@ def test_third_party_crawl_is_judged_alike(oracle, ours, test_data: Path):
     assert differences(oracle, ours, texts) == []
 
 
-def test_words_and_sentences_of_every_text(oracle, sample_texts):
+def test_words_and_sentences_of_every_text(sample_texts):
     english = segmenter("en")
     for text in sample_texts:
         assert english.words(text) == split_into_words(text)
         assert english.sentence_count(text) == len(split_into_sentences(text))
 
 
-def test_repetition_counts_of_every_text(oracle, sample_texts):
+def test_repetition_counts_of_every_text(sample_texts):
     signals = text_signals()
     for raw in sample_texts:
         text = Text(raw, segmenter("en"))

@@ -37,7 +37,7 @@ def test_both_sides_of_every_rule(oracle, ours, rules, kept_texts):
     def fires(rule: str, text: str) -> bool:
         return rules[rule].fires(ours.judgement(text).values) is True
 
-    bases = [text[:BASE_CHARS] for text in kept_texts if text[:BASE_CHARS].count("\n") > 8][:12]
+    bases = [text[:BASE_CHARS] for text in kept_texts if text[:BASE_CHARS].count("\n") > 8][:7]
     sides: Counter[tuple[str, bool]] = Counter()
     reasons: Counter[str | None] = Counter()
     wrong = []
@@ -50,7 +50,7 @@ def test_both_sides_of_every_rule(oracle, ours, rules, kept_texts):
     assert wrong == []
     assert {(rule, side) for rule in rules for side in (True, False)} == set(sides)
     assert set(rules) <= set(reasons), "the oracle never gave some rule as its reason"
-    assert sum(sides.values()) > 900
+    assert sum(sides.values()) > 550
 
 
 def test_texts_damaged_at_random(oracle, ours, kept_texts):

@@ -100,6 +100,7 @@ def test_another_archive_of_the_same_name_is_refused(index, tmp_path):
     message = str(caught.value)
     assert len(message.splitlines()) <= 3
     assert "pinned-thing 1.2" in message
+    assert "DO NOT MATCH THE HASHES" in message
     assert not list(cache_folder().rglob("*.tar.gz"))
 
 

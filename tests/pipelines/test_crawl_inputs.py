@@ -10,11 +10,16 @@ from filters.errors import UsageError, WorkError
 from pipelines.crawl import find_inputs, open_file, read_pages
 from tests.pipelines.warc_bytes import page_record
 
+NAMES = (
+    "b.warc.gz", "a.warc", "deep/er/c.WET.GZ", "deep/d.warc.zst", "deep/notes.txt",
+    "._a.warc", ".tmp/half.warc.gz",
+)  # fmt: skip
+
 
 @pytest.fixture
 def crawl(tmp_path) -> Path:
     folder = tmp_path / "crawl"
-    for name in ("b.warc.gz", "a.warc", "deep/er/c.WET.GZ", "deep/d.warc.zst", "deep/notes.txt"):
+    for name in NAMES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(page_record(1))
     return folder

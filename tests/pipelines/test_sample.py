@@ -49,7 +49,7 @@ def test_ids_follow_from_addresses(pages):
 
 def test_most_pages_are_utf8_and_the_rest_declares_something(pages):
     sources = Counter(decode_page(page).source for page in pages)
-    assert sources == SOURCES
+    assert sources == {"valid": 1095, "bom": 10, "meta": 4, "header": 3, "detected": 1}
 
 
 def test_a_second_reader_agrees(sample_crawl):
@@ -58,7 +58,9 @@ def test_a_second_reader_agrees(sample_crawl):
         with path.open("rb") as file:
             for record in ArchiveIterator(file, check_digests=True):
                 responses += record.rec_type == "response"
-                assert record.rec_type == "warcinfo" or record.http_headers.get_statuscode() == "200"
+                assert (
+                    record.rec_type == "warcinfo" or record.http_headers.get_statuscode() == "200"
+                )
     assert responses == PAGES
 
 

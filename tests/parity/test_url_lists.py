@@ -21,7 +21,8 @@ ODD = (
     "javascript:alert(1)", "data:text/html,x", "http://xn--mnchen-3ya.de/", "http://münchen.de/",
     "http://xn--", "http://a..b/", "http://.", "http:///x", "http://co.uk/", "http://github.io/",
     "http://a.github.io/", "http://%00/", "mailto:x@example.com", "http://example.com:99999/", " ",
-    "http://ex ample.com/", "http://例え.テスト/", "http://\u3002com/", "\x00", "dns:www.archive.org",
+    "http://ex ample.com/", "http://例え.テスト/", "http://\u3002com/", "\x00",
+    "dns:www.archive.org",
     "http://" + "a" * 5000 + ".com/", "http://\ud800.com/", "_", "-", "http://SEX.com/Sex/SEX",
 )  # fmt: skip
 
@@ -58,6 +59,9 @@ def made_urls(theirs: URLFilter) -> list[str]:
     return [*shaped, *urls, *paths, *ODD]
 
 
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning"
+)  # datatrove uses an old name of tldextract
 def test_every_address_gets_the_same_reason(theirs, sample_crawl):
     ours = load_blocker()
     others: Counter[str] = Counter()

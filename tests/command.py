@@ -1,0 +1,86 @@
+"""Running the command line as a person does, and comparing what runs leave behind."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDERS = ("ledger", "documents", "dataset/data", "tokens")
+"""What "the same bytes" means."""
+
+
+def cuvee(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run `cuvee` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+        env={**os.environ, **(env or {})},
+    )
+
+
+def succeed(*arguments: str | Path, env: Mapping[str, str] | None = None) -> str:
+    """Run `cuvee`, expect exit code 0 and return what it printed."""
+    done = cuvee(*arguments, env=env)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Return the sha256 of every published file, by path."""
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in FOLDERS
+        for path in sorted((root / folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def commit_count(root: Path) -> int:
+    """Return how many units have been committed."""
+    return sum(1 for _ in root.glob("commits/*/*.json"))
+
+
+def kill_after_commits(commits: int, root: Path, *arguments: str | Path) -> bool:
+    """Start `cuvee`, SIGKILL the driver as soon as `commits` units are committed.
+
+    Returns False when it ended before that. Workers are not killed at once: they
+    may finish their unit after the driver's death, as on a cluster.
+    """
+    command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
+    driver = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 300
+    while driver.poll() is None and commit_count(root) < commits:
+        assert time.monotonic() < deadline, f"never reached {commits} commits"
+        time.sleep(0.02)
+    killed = driver.poll() is None
+    driver.kill()
+    driver.wait()
+    time.sleep(0.5)
+    _end_session(driver.pid)
+    return killed
+
+
+def _end_session(leader: int) -> None:
+    """End what the killed driver started: Ray's helpers wait for a parent to be reaped."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and _session_of(entry) == leader:
+            os.kill(int(entry.name), signal.SIGKILL)
+
+
+def _session_of(entry: Path) -> int | None:
+    try:
+        fields = (entry / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(fields[3])

@@ -1,0 +1,158 @@
+"""The memoised segmenter equals datatrove's for any text, and stays within its bounds."""
+
+import subprocess
+import sys
+
+import pytest
+from datatrove.utils.text import split_into_sentences, split_into_words
+from datatrove.utils.word_tokenizers import load_tokenizer_assignments
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from filters import segment
+from filters.errors import UsageError
+from filters.segment import ChunkSegmenter, DatatroveSegmenter, segmenter
+from filters.straddle import Straddling, runs, special_pairs
+from tests.filters.golden import rows
+
+LOST = "IS_ALPHA"
+MARKS = st.sampled_from([*".!?…,;:'\"()[]{}-_/*#•’“”。！ \n\t\xa0\u2028\x1c", "  "])
+
+
+def special_cases() -> list[str]:
+    english = segmenter("en")
+    assert isinstance(english, ChunkSegmenter)
+    return sorted(english._nlp.tokenizer.rules)
+
+
+def pieces() -> st.SearchStrategy[str]:
+    known = special_cases()
+    halves = sorted(
+        {part for pair in special_pairs(segmenter("en")._nlp.tokenizer) for part in pair}
+    )
+    return st.one_of(MARKS, st.sampled_from(known), st.sampled_from(halves), st.text(max_size=4))
+
+
+@pytest.fixture(scope="module")
+def texts() -> st.SearchStrategy[str]:
+    return st.lists(pieces(), max_size=12).map("".join) | st.lists(pieces(), max_size=12).map(
+        " ".join
+    )
+
+
+@settings(max_examples=800, deadline=None)
+@given(data=st.data())
+def test_words_and_sentences_equal_datatroves(texts, data):
+    text = data.draw(texts)
+    assume(LOST not in text)
+    assert segmenter("en").words(text) == split_into_words(text)
+    assert segmenter("en").sentence_count(text) == len(split_into_sentences(text))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+@example("\x00")
+@example("\ud7ff \U0010ffff")
+@example(" . . ")
+def test_any_text_at_all(text):
+    assume(LOST not in text)
+    assert segmenter("en").words(text) == split_into_words(text)
+    assert segmenter("en").sentence_count(text) == len(split_into_sentences(text))
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in rows("segment") if LOST not in r["text"]], ids=lambda r: r["what"]
+)
+def test_golden_rows_are_datatroves(row):
+    assert split_into_words(row["text"]) == row["words"]
+    assert len(split_into_sentences(row["text"])) == row["sentences"]
+
+
+def test_datatrove_cuts_the_lost_word_out_from_the_second_text_on():
+    program = f"""
+from datatrove.utils.text import split_into_words
+for text in ("one {LOST} two", "three {LOST} four", "five x{LOST} six"):
+    print(*split_into_words(text))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    first, second, third = done.stdout.splitlines()
+    assert first == f"one {LOST} two"
+    assert second == "three four"
+    assert third == f"five x{LOST} six"
+    assert segmenter("en").words(f"one {LOST} two") == ["one", "two"]
+
+
+def test_another_memo_gives_the_same(monkeypatch):
+    text = "Don't stop at 5km, (see :3 below)! " * 3
+    monkeypatch.setattr(segment, "MOST_CHUNKS", 3)
+    monkeypatch.setattr(segment, "LONGEST_CHUNK", 4)
+    english = segmenter.__wrapped__("en")
+    assert english.words(text) == split_into_words(text)
+    assert english.sentence_count(text) == len(split_into_sentences(text))
+    assert 0 < len(english._words) <= 3
+    assert all(len(chunk) <= 4 for chunk in english._words)
+
+
+def test_straddled_spaces():
+    spaces = Straddling({(":", ")"), ("a", ".")}).spaces
+    assert spaces("x: )y a .b") == {2, 7}
+    assert spaces("x:  ) a\n. a y") == set()
+    assert spaces(" ) .") == set()
+    assert Straddling(set()).spaces("a b") == set()
+
+
+def test_runs_join_what_is_straddled():
+    assert (runs(" a: )b .\n c", {3, 6})) == ["a: )b .", "c"]
+    assert (runs("a b", set())) == ["a", "b"]
+    assert (runs(" ", set())) == []
+
+
+@pytest.mark.parametrize("language", ["deu", "fra", "spa", "rus", "ell", "bg"])
+def test_other_languages(language):
+    text = "z. B. и др. Das ist, c'est-à-dire (EE. UU.), gut! Μ. Ασία ¿Qué? : ) Ende.  "
+    found = segmenter(language)
+    assert isinstance(found, ChunkSegmenter)
+    assert found.words(text) == split_into_words(text, language)
+    assert found.sentence_count(text) == len(split_into_sentences(text, language))
+
+
+def test_a_language_with_a_tokenizer_of_its_own_goes_to_datatrove():
+    language = next(
+        name
+        for name, make in load_tokenizer_assignments().items()
+        if make.args[0] == "WhitespaceTokenizer"
+    )
+    found = segmenter(language)
+    assert isinstance(found, DatatroveSegmenter)
+    assert found.words("One two. Three!") == split_into_words("One two. Three!", language)
+    assert found.sentence_count("One two. Three!") == 2
+    assert found.sentence_count("") == 1
+    assert found.fingerprint.endswith(f":{language}")
+
+
+def test_an_unknown_language_names_the_nearest():
+    with pytest.raises(UsageError, match="Did you mean 'en"):
+        segmenter("eng_")
+    with pytest.raises(UsageError, match="no tokenizer is assigned to language 'klingon'"):
+        segmenter("klingon")
+
+
+def test_a_missing_package_is_named():
+    with pytest.raises(UsageError, match="pythainlp"):
+        segmenter("tha")
+
+
+def test_one_segmenter_per_process_with_the_version_in_its_fingerprint():
+    assert segmenter("en") is segmenter("en")
+    assert segmenter("en").fingerprint.startswith("spacy-3.")
+    assert segmenter("en").fingerprint == segmenter("eng").fingerprint
+
+
+def test_spacy_is_not_imported_with_the_module():
+    program = "import sys, filters.catalog; print('spacy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,120 @@
+"""Promises that every signal keeps, and counts that no golden row can exhaust."""
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+from datatrove.pipeline.filters.gopher_repetition_filter import (
+    find_all_duplicate,
+    find_duplicates,
+    find_top_duplicate,
+    get_n_grams,
+)
+from datatrove.utils.text import PUNCTUATION_SET
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.catalog import text_signals
+from filters.gopher import duplicates
+from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
+from filters.rule import parse_rule
+from filters.segment import segmenter
+from filters.text import Text
+
+LINES = st.text(alphabet=st.sampled_from("ab.#-•…\n \u2028\x85{1é"), max_size=120)
+# Few letters, so that n-grams repeat, also joined without their separators.
+WORDS = st.lists(st.text(alphabet="ab", min_size=1, max_size=3), max_size=60)
+LONG_WORDS = st.lists(
+    st.sampled_from(["a" * 15, "a" * 16, "a" * 17, "a", "b" * 16, "ab" * 8]), max_size=40
+)
+
+
+def measured(raw: str) -> dict[str, int]:
+    text = Text(raw, segmenter("en"))
+    return {name: item.measure(text) for name, item in text_signals().items() if item.measure}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | LINES)
+def test_signals_are_counts_within_the_length(raw):
+    values = measured(raw)
+    assert all(type(value) is int and value >= 0 for value in values.values())
+    # Commonest n-grams overlap and are joined with spaces that the text need not have.
+    free = {f"top_{n}gram_chars" for n in TOP_SIZES} | {"sentences", "paragraphs", "line_runs"}
+    assert all(values[name] <= len(raw) for name in values if name not in free)
+    for part, whole in (
+        ("dup_lines", "line_runs"), ("dup_paragraphs", "paragraphs"), ("lexical_words", "words"),
+        ("bullet_lines", "lines"), ("ellipsis_lines", "lines"), ("alpha_words", "words"),
+        ("short_lines", "nonblank_lines"), ("terminal_lines", "nonblank_lines"),
+    ):  # fmt: skip
+        assert values[part] <= values[whole]
+
+
+@given(st.text())
+def test_signals_measure_the_same_twice(raw):
+    assert measured(raw) == measured(raw)
+
+
+@settings(max_examples=600, deadline=None)
+@given(WORDS | LONG_WORDS)
+def test_ngrams_equal_datatroves(words):
+    for n, chars in top_ngram_chars(words).items():
+        grams = get_n_grams(words, n)
+        assert chars == (find_top_duplicate(grams) if grams else 0)
+    assert dup_ngram_chars(words) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+
+
+def test_ngrams_of_words_with_spaces_inside():
+    # Some languages have such words; then a repeated 3-gram need not hold a repeated 2-gram.
+    words = ["a", "b c", "d", "a b", "c", "d", "e", "a b c"]
+    for n, chars in top_ngram_chars(words).items():
+        assert chars == find_top_duplicate(get_n_grams(words, n))
+
+
+@given(st.lists(st.text(alphabet="ab", max_size=2)))
+def test_duplicates_equal_datatroves(parts):
+    assert duplicates(parts) == find_duplicates(parts)
+
+
+def test_no_letter_is_among_the_marks():
+    assert not [mark for mark in PUNCTUATION_SET if mark.isalpha()]
+
+
+def test_lexical_means_equal_numpys():
+    text = Text("An average of these (words): 1/3, é … !!", segmenter("en"))
+    lexical = [w for w in text.words if any(c not in PUNCTUATION_SET for c in w)]
+    values = measured(text.raw)
+    assert values["lexical_word_chars"] / values["lexical_words"] == np.mean(
+        [len(w) for w in lexical]
+    )
+
+
+def test_shared_work_is_done_once():
+    calls = Counter()
+
+    def work(text: Text) -> int:
+        calls["work"] += 1
+        return text.chars
+
+    text = Text("abc", segmenter("en"))
+    assert (text.share(work), text.share(work), calls["work"]) == (3, 3, 1)
+
+
+def test_division_by_zero_is_undefined():
+    rule = parse_rule("gopher_below_avg_threshold", "lexical_word_chars / lexical_words < 3")
+    assert rule.fires(measured("... !!!")) is None
+    assert rule.fires({"lexical_word_chars": 3}) is None
+
+
+@pytest.mark.parametrize("store", [np.float32, lambda ratio: round(ratio, 5)])
+def test_counts_decide_where_stored_ratios_would_decide_otherwise(store):
+    rule = parse_rule("r", "a / b > 0.2")
+    flipped = 0
+    small = ((a, b) for b in range(1, 200) for a in range(b))
+    large = ((b // 5 + 1, b) for b in range(400_000, 401_000))
+    for a, b in itertools.chain(small, large):
+        fires = rule.fires({"a": a, "b": b})
+        assert fires is (5 * a > b)
+        flipped += fires is not bool(float(store(a / b)) > 0.2)
+    assert flipped > 0
