@@ -9,6 +9,7 @@ all runs per task, and one union-find at the end.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -134,10 +135,11 @@ def _band_rows(job: RunsJob) -> pa.Table:
 def _write_sorted(attempt: Attempt, final: str, table: pa.Table) -> None:
     """Sort by every column; a row group per partition, so that a task reads only its own."""
     table = table.sort_by([(name, "ascending") for name in table.column_names])
-    starts = np.flatnonzero(np.diff(table["partition"].to_numpy(), prepend=-1))
-    ends = [*starts[1:], table.num_rows]
+    # An empty table has no partition, and no row group.
+    bounds = np.diff(table["partition"].to_numpy(), prepend=-1, append=-1)
+    edges = np.flatnonzero(bounds).tolist()
     with TableWriter(attempt, final, table.schema, group_bytes=0) as writer:
-        for start, end in zip(starts, ends, strict=True):
+        for start, end in pairwise(edges):
             writer.add_table(table.slice(start, end - start))
 
 

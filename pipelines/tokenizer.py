@@ -58,7 +58,7 @@ def _fetch(name: str) -> bytes:
 
 def _hub_answers(name: str) -> bool:
     """Ask once: the Hub's client would try for half a minute where there is no network."""
-    from httpx import HTTPError
+    from httpx2 import HTTPError
     from huggingface_hub import get_session, hf_hub_url
 
     try:

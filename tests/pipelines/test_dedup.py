@@ -259,7 +259,7 @@ def test_labels_of_a_file_are_its_own(tmp_path):
     assert dedup.read_labels(1, repeats, None).cluster == {}
 
 
-RATES = (0.0, 0.004, 0.01, 0.02, 0.05, 0.12)
+RATES = (0.0, 0.002, 0.004, 0.01, 0.02, 0.12)
 FILES = 5
 
 

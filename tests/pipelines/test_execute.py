@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.pipelines import units
-from tests.pipelines.units import Listener, calls_of, task, tasks
 
 from filters.errors import UsageError, WorkError
 from pipelines.execute import Driver, Engine, InlineEngine, Task, open_engine
 from pipelines.storage import Commit, CommitLog
+from tests.pipelines import units
+from tests.pipelines.units import Listener, calls_of, task, tasks
 
 NAMES = ("a", "b", "c", "d", "e")
 
@@ -111,9 +111,7 @@ def test_a_unit_that_always_raises_is_set_aside_and_named(tmp_path, engine):
     with pytest.raises(WorkError) as told:
         drive(tmp_path, engine, wanted)
     first, *rest = str(told.value).splitlines()
-    assert first == (
-        "stage: 1 unit(s) failed, the first is b: ValueError: b cannot be done"
-    )
+    assert first == ("stage: 1 unit(s) failed, the first is b: ValueError: b cannot be done")
     assert len(rest) <= 2
     assert calls_of(tmp_path, "b") == 2
     log = CommitLog(tmp_path)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.pipelines import units
-from tests.pipelines.units import Listener, task
 
 from pipelines.execute import Driver, open_engine
 from pipelines.storage import CommitLog
+from tests.pipelines import units
+from tests.pipelines.units import Listener, task
 
 NAMES = ("a", "b", "c", "d")
 

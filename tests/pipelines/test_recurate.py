@@ -15,13 +15,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from tests.pipelines.units import Listener
-from tests.pipelines.warc_bytes import gzip_each, http, record
 
 from pipelines.execute import Observer
 from pipelines.recipe import load_recipe
 from pipelines.run import RunOptions, run
 from pipelines.storage import Commit, CommitLog
+from tests.pipelines.units import Listener
+from tests.pipelines.warc_bytes import gzip_each, http, record
 
 RECIPE = """\
 recipe: small
@@ -360,3 +360,11 @@ def test_texts_are_kept_as_the_recipe_says(keep_text, crawl, base, tmp_path):
         "kept": lambda row: row["stage"] in (None, "dedup"),
     }[keep_text]
     assert finished.documents() == {key for key, row in ledger.items() if wanted(row)}
+
+
+def test_a_recipe_that_keeps_nothing_ends_well_and_can_be_mended(base, garbage, crawl, tmp_path):
+    root = tmp_path / "run"
+    do_run(edited(RECIPE, "lexical_words < 80", "lexical_words < 100000"), crawl, root)
+    assert list((root / "dataset").rglob("*.parquet")) == []
+    do_run(RECIPE, garbage, root)
+    assert differing(published(root), published(base.root)) == []
