@@ -218,7 +218,9 @@ def open_engine(
         where = f"at {address}" if address else "on this machine"
         raise _unreachable(where, str(error).partition("\n")[0]) from error
     try:
-        cpus = int(resources().get("CPU", 1))
+        if not address:  # a cluster may still grow
+            _check_memory(memory, int(resources().get("memory", 0)))
+        cpus = max(int(resources().get("CPU", 1)), 1)
         yield RayEngine(min(workers, cpus) if workers else cpus, memory)
     finally:
         ray.shutdown()
@@ -240,6 +242,15 @@ def _unreachable(where: str, why: str) -> UsageError:
         f"no Ray could be reached {where}: {why}\n"
         "  Check --address or RAY_ADDRESS, or use --engine inline."
     )
+
+
+def _check_memory(wanted: int | None, there: int) -> None:
+    """Refuse what Ray would wait for in silence."""
+    if wanted and wanted > there:
+        raise UsageError(
+            f"memory_per_worker: {wanted} bytes are asked for, but this machine offers {there}.\n"
+            "  Lower it with --set memory_per_worker=BYTES, or leave it out."
+        )
 
 
 @dataclass(frozen=True, slots=True)

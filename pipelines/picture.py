@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-_WIDTH, _ROW, _TOP = 860, 22, 74
-_LABEL, _BAR = 250, 430  # pixels: where bars begin, how long the first one is
+_WIDTH, _ROW, _TOP = 940, 22, 74
+_RULE, _LABEL, _BAR = 104, 330, 450  # pixels: where rules and bars begin, the longest bar
+_COUNTS = (_LABEL + _BAR + 60, _LABEL + _BAR + 120)  # where the counts end
 _LEFT_COLOUR, _REMOVED_COLOUR, _INK, _SOFT = "#7b1e3a", "#e7c3cc", "#2b2326", "#7d7074"
 _STYLE = (
     "font-family=\"ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif\" "
@@ -27,9 +28,12 @@ def draw_funnel(manifest: Mapping[str, Any]) -> str:
     ]
     left = total = manifest["pages"]
     parts.append(_row(0, "crawled", "", left, 0, total))
+    stage = ""
     for index, row in enumerate(removing, start=1):
         left -= row["pages"]
-        parts.append(_row(index, row["stage"], row["rule"], left, row["pages"], total))
+        shown = row["stage"] if row["stage"] != stage else ""
+        stage = row["stage"]
+        parts.append(_row(index, shown, row["rule"], left, row["pages"], total))
     parts.append(_row(len(removing) + 1, "kept", "", left, 0, total, weight=600))
     return "\n".join([*parts, "</svg>", ""])
 
@@ -48,13 +52,13 @@ def _row(
     y = _TOP + index * _ROW
     scale = _BAR / max(total, 1)
     dark, light = left * scale, removed * scale
-    count = f"{left:,}" if not removed else f"{left:,}   −{removed:,}"
     parts = [
         _text(20, y + 14, stage, fill=_SOFT if rule else _INK, weight=weight),
-        _text(84, y + 14, rule),
+        _text(_RULE, y + 14, rule),
         _bar(_LABEL, y, dark, _LEFT_COLOUR),
         _bar(_LABEL + dark, y, light, _REMOVED_COLOUR),
-        _text(_LABEL + _BAR + 14, y + 14, count, weight=weight),
+        _text(_COUNTS[0], y + 14, f"{left:,}", weight=weight, anchor="end"),
+        _text(_COUNTS[1], y + 14, f"−{removed:,}" if removed else "", fill=_SOFT, anchor="end"),
     ]
     return "\n".join(parts)
 
@@ -64,9 +68,16 @@ def _bar(x: float, y: int, width: float, fill: str) -> str:
 
 
 def _text(
-    x: int, y: int, content: str, *, fill: str = _INK, size: int = 13, weight: int = 400
+    x: int,
+    y: int,
+    content: str,
+    *,
+    fill: str = _INK,
+    size: int = 13,
+    weight: int = 400,
+    anchor: str = "start",
 ) -> str:
     return (
         f'<text x="{x}" y="{y}" fill="{fill}" font-size="{size}" font-weight="{weight}" '
-        f'xml:space="preserve">{escape(content)}</text>'
+        f'text-anchor="{anchor}">{escape(content)}</text>'
     )

@@ -67,14 +67,15 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
         open_run_directory(output)
         with _lock(output):
             inputs = _describe_inputs(files, options.limit)
+            assets = asset_digests(recipe)
             manifest = read_manifest(output)
-            if manifest and _is_finished(manifest, recipe, inputs, output):
+            now = {**_versions(recipe), "inputs": inputs, "assets_sha256": assets}
+            if manifest and _is_finished(manifest, now, output):
                 return Outcome(output, manifest, did_work=False)
             (output / "manifest.json").unlink(missing_ok=True)
             _empty_work(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
             began = time.monotonic()
-            assets = asset_digests(recipe)
             with open_engine(
                 options.engine,
                 workers=options.workers,
@@ -119,15 +120,20 @@ def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str,
     }
 
 
-def _is_finished(
-    manifest: Mapping[str, Any], recipe: Recipe, inputs: Mapping[str, Any], root: Path
-) -> bool:
-    return (
-        manifest["recipe"]["digest"] == recipe.digest
-        and manifest["inputs"]["digest"] == inputs["digest"]
-        and manifest["stage_versions"] == STAGE_VERSIONS
-        and all(_has_size(root / item["path"], item["bytes"]) for item in manifest["files"])
+def _is_finished(manifest: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> bool:
+    """Return whether a run would do nothing.
+
+    Other code or packages may leave every unit as it is; that is for the stages to say.
+    """
+    return _comparable(manifest) == _comparable(now) and all(
+        _has_size(root / item["path"], item["bytes"]) for item in manifest["files"]
     )
+
+
+def _comparable(facts: Mapping[str, Any]) -> list[Any]:
+    assets = {name: sha for name, sha in facts["assets_sha256"].items() if name != "tokenizer"}
+    keys = ("recipe", "code", "packages", "stage_versions")
+    return [*(facts[key] for key in keys), facts["inputs"]["digest"], assets]
 
 
 def _has_size(path: Path, size: int) -> bool:
@@ -144,6 +150,15 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
     return digests
 
 
+def _versions(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "recipe": {"name": recipe.recipe, "digest": recipe.digest},
+        "code": code_version(),
+        "packages": package_versions(),
+        "stage_versions": STAGE_VERSIONS,
+    }
+
+
 def _finish(stages: Stages, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Remove what no commit names, then write the card and, last, the manifest."""
     root, recipe = stages.root, stages.recipe
@@ -154,10 +169,7 @@ def _finish(stages: Stages, facts: Mapping[str, Any]) -> dict[str, Any]:
     files = published_files(done)
     tokenizer = sha256_of(root / "tokenizer.json")
     manifest = {
-        "recipe": {"name": recipe.recipe, "digest": recipe.digest},
-        "code": code_version(),
-        "packages": package_versions(),
-        "stage_versions": STAGE_VERSIONS,
+        **_versions(recipe),
         "assets_sha256": {**stages.assets, "tokenizer": tokenizer},
         **facts,
         "stages": stage_totals(done),

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filters.catalog import EDITS
 from filters.errors import WorkError
 from pipelines import dedup
 from pipelines.crawl import CrawlFile
@@ -29,7 +30,7 @@ from pipelines.execute import Driver, Engine, Observer, Task
 from pipelines.extract import extractor_version
 from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, train
-from pipelines.storage import Commit, digest, sha256_of, write_whole
+from pipelines.storage import Commit, CommitLog, digest, sha256_of, write_whole
 from pipelines.tokenizer import find_tokenizer
 
 STAGE_VERSIONS = {
@@ -66,6 +67,9 @@ class Stages:
         self._settle(tokenizer)
         self._write_dataset()
         self._write_tokens(tokenizer)
+        log = CommitLog(self.root)
+        for stage in log.progress().keys() - self.commits.keys():
+            log.forget(stage)
 
     def _do(self, stage: str, tasks: Sequence[Task]) -> dict[str, Commit]:
         # Without one crawl file the rest is right; without a part of a later stage it is not.
@@ -84,6 +88,8 @@ class Stages:
         """Put a tokenizer that is known beforehand into the run directory."""
         if isinstance(self.recipe.tokenizer, TrainedTokenizer):
             return None
+        # One that was trained here bears the same name.
+        CommitLog(self.root).forget("tokenizer")
         path = self.root / "tokenizer.json"
         found = find_tokenizer(self.recipe.tokenizer)
         if not path.exists() or path.read_bytes() != found:
@@ -236,14 +242,17 @@ class Stages:
         return _stages_from_final_edits(self._plain_stages())
 
     def _plain_stages(self) -> list[dict[str, Any]]:
-        """Return the recipe's stages; rules as lists, because a digest has no order of keys."""
-        return [
-            {
-                kind: list(body.items()) if kind in ("gate", "drop") else body
-                for kind, body in stage.items()
-            }
-            for stage in self.recipe.resolved()["stages"]
-        ]
+        """Return the recipe's stages with all that a fingerprint needs.
+
+        Rules as lists, because a digest has no order of keys; the versions of edits.
+        """
+        plain: list[dict[str, Any]] = self.recipe.resolved()["stages"]
+        for stage in plain:
+            for kind in stage.keys() & {"gate", "drop"}:
+                stage[kind] = list(stage[kind].items())
+            for name in stage.get("edit", ()):
+                stage["edit"][name]["version"] = EDITS[name].version
+        return plain
 
     def _train_tokenizer(self) -> Path:
         files = self._curated_files()

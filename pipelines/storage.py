@@ -269,6 +269,15 @@ class CommitLog:
         for item in commit.files:
             (self.root / item.path).unlink(missing_ok=True)
 
+    def forget(self, stage: str) -> None:
+        """Take back a stage that the recipe has no more: its records, files and notes."""
+        for commit in self.commits(stage).values():
+            self.retract(commit)
+        for name in ("plan.json", "failed.json"):
+            notes = self._notes(name)
+            if notes.pop(stage, None) is not None:
+                write_whole(self.root / "commits" / name, json.dumps(notes).encode())
+
     def is_whole(self, commit: Commit) -> bool:
         """Return whether every file of the record is there with its size."""
         for item in commit.files:

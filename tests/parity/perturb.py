@@ -18,7 +18,8 @@ SPACES = [
 TOKENS = [
     "\x00", "\ufeff", "\u200b", "\u00ad", "é", "e\u0301", "日本語。", "これは文です！",
     "Привет, мир.", "مرحبا؟", "नमस्ते।", "🇩🇪", "👩‍👩‍👧", ":-)", ":o)", "¯\\(ツ)/¯", "(ಠ_ಠ)",
-    "8-D", ": )", "o .O", "=3 .", "a.m.", "p. m.", "U.S.", "e.g.", "Dr.", "Co .", "St.", "can't", "cannot", "we'll've",
+    "8-D", ": )", "o .O", "=3 .", "a.m.", "p. m.", "U.S.", "e.g.", "Dr.",
+    "Co .", "St.", "can't", "cannot", "we'll've",
     "gonna", "y'all", "’S", "' s", "10am", "5km", "$1,000.50", "C++", "--", "---", "well-known",
     "and/or", "(see", "below)", '"Quoted."', "“So?”", "?!", "...", "....", "…", ". . .",
     "http://example.com/a?b=c#d", "www.a-b.co.uk/x.html", "IS_ALPHA", "xIS_ALPHAy",

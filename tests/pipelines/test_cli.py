@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+
 from tests.command import commit_count, cuvee, kill_after_commits, succeed
 
 COMMANDS = ("run", "demo", "status", "show", "funnel", "signals", "recipes", "schema")
@@ -70,7 +71,9 @@ def test_a_run_its_status_its_pages_and_its_picture(crawl: Path, tmp_path: Path)
     kept = json.loads(succeed("show", output, "--kept", "--json"))
     assert kept
     assert all(page["status"] == "kept" and page["text"] for page in kept)
-    rule = next(row["rule"] for row in manifest["funnel"] if row["stage"] == "quality" and row["pages"])
+    rule = next(
+        row["rule"] for row in manifest["funnel"] if row["stage"] == "quality" and row["pages"]
+    )
     shown = succeed("show", output, "--rule", rule, "-n", "1")
     assert f"dropped by quality: {rule}, because" in shown
     picture = tmp_path / "funnel.svg"

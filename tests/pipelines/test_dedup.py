@@ -207,7 +207,7 @@ ALIKE = "the same long sentence about a river and a house that every page here r
 
 
 def unlike(seed: int) -> str:
-    letters = random.Random(seed).choices("abcdefghij", k=120)  # noqa: S311  no secret
+    letters = random.Random(seed).choices("abcdefghij", k=120)
     return " ".join("".join(letters[at : at + 4]) for at in range(0, 120, 4))
 
 
@@ -280,7 +280,7 @@ def planted(sample_crawl: Path) -> list[list[tuple[str, str]]]:
     pages = (page for page in read_pages(file, Counter()) if isinstance(page, Page))
     found = (extract(decode_page(page).text)[:6_000] for page in islice(pages, 110))
     texts = [text for text in found if text]
-    rng = random.Random(7)  # noqa: S311  no secret
+    rng = random.Random(7)
     copies = [
         damaged(text, rng.choice(RATES), rng)
         for number, text in enumerate(texts)
@@ -346,9 +346,7 @@ def test_clusters_and_removals_equal_datatroves(planted, tmp_path):
 
 
 @pytest.mark.parametrize(("group", "partitions"), [(1, 1), (2, 3), (5, 7), (3, 1), (1, 7)])
-def test_neither_groups_nor_partitions_change_the_result(
-    planted, tmp_path, tmp_path_factory, group, partitions
-):
+def test_neither_groups_nor_partitions_change_the_result(planted, tmp_path, group, partitions):
     write_curated(tmp_path, planted)
     one = find(tmp_path, FILES, group=FILES, partitions=1)
     assert len(one.clusters) > 10

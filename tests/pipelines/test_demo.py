@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow.dataset as ds
 import pytest
+
 from tests.command import contents, cuvee, kill_after_commits, succeed
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ def test_two_workers_one_worker_and_inline_give_the_same_bytes(demo_run: Path, t
 
 def test_a_driver_killed_at_five_moments_loses_nothing(demo_run: Path, tmp_path: Path):
     commits = sum(stage["units"] for stage in _manifest(demo_run)["stages"].values())
-    moments = sorted(random.Random(20).sample(range(1, commits), 5))  # noqa: S311  a seeded test
+    moments = sorted(random.Random(20).sample(range(1, commits), 5))
     output = tmp_path / "killed"
     killed = [kill_after_commits(at, output, "demo", "--output", output) for at in moments]
     assert killed == [True] * 5

@@ -54,6 +54,16 @@ def test_no_ray_to_join_is_explained(monkeypatch):
     assert len(str(told.value).splitlines()) <= 3
 
 
+def test_more_memory_than_there_is_is_refused_at_once(monkeypatch):
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with (
+        pytest.raises(UsageError, match="memory_per_worker: 1000000000000 bytes") as told,
+        open_engine("ray", workers=1, address=None, memory=10**12),
+    ):
+        pass
+    assert len(str(told.value).splitlines()) <= 3
+
+
 def test_every_unit_commits_and_results_come_in_order(tmp_path, engine):
     listener = Listener()
     done = Driver(tmp_path, engine, listener).run("stage", tasks(NAMES[::-1]))

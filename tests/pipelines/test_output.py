@@ -13,15 +13,15 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from tests.command import contents
 from tokenizers import Tokenizer
 from warcio.archiveiterator import ArchiveIterator
 
 from filters.catalog import EDITS
-from filters.text import Text
 from filters.segment import segmenter
+from filters.text import Text
 from pipelines.ledger import DATASET, LEDGER_FIELDS, TOKENS
 from pipelines.storage import sha256_of
+from tests.command import contents
 
 pytestmark = pytest.mark.slow
 
@@ -161,9 +161,7 @@ def test_no_address_of_a_person_is_left(dataset, ledger):
 def test_documents_hold_the_text_as_extracted(demo_run, ledger):
     documents = ds.dataset(demo_run / "documents").to_table()
     assert documents.column_names == ["id", "url", "file_path", "record", "text"]
-    chars = {
-        (row["file_path"], row["record"]): row["text.chars"] for row in ledger.to_pylist()
-    }
+    chars = {(row["file_path"], row["record"]): row["text.chars"] for row in ledger.to_pylist()}
     measured = 0
     for row in documents.to_pylist():
         expected = chars[row["file_path"], row["record"]]

@@ -9,17 +9,20 @@ import os
 import random
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from filters.catalog import EDITS
+from filters.errors import WorkError
 from pipelines.execute import Observer
 from pipelines.recipe import load_recipe
 from pipelines.run import RunOptions, run
 from pipelines.storage import Commit, CommitLog
+from tests.pipelines.disk import fill_up
 from tests.pipelines.units import Listener
 from tests.pipelines.warc_bytes import gzip_each, http, record
 
@@ -52,14 +55,49 @@ keep_text: gated
 PUBLISHED = ("ledger", "documents", "dataset/data", "tokens")
 FIND_DUPLICATES = {"runs", "repeats", "edges", "components"}
 AFTER_DUPLICATES = {"tokenizer", "settle", "plan", "dataset", "tokens"}
-NOUNS = "river house engine letter garden window teacher market forest bridge table city".split()
-VERBS = "found carried painted counted opened mended described followed measured left".split()
-ADJECTIVES = "quiet heavy yellow early narrow famous broken gentle empty foreign".split()
+NOUNS = (
+    "river",
+    "house",
+    "engine",
+    "letter",
+    "garden",
+    "window",
+    "teacher",
+    "market",
+    "forest",
+    "bridge",
+    "table",
+    "city",
+)
+VERBS = (
+    "found",
+    "carried",
+    "painted",
+    "counted",
+    "opened",
+    "mended",
+    "described",
+    "followed",
+    "measured",
+    "left",
+)
+ADJECTIVES = (
+    "quiet",
+    "heavy",
+    "yellow",
+    "early",
+    "narrow",
+    "famous",
+    "broken",
+    "gentle",
+    "empty",
+    "foreign",
+)
 
 
 def prose(seed: int, sentences: int = 12) -> list[str]:
     """English of no great sense: long enough words, stop words, full stops."""
-    pick = random.Random(seed).choice  # noqa: S311  no secret
+    pick = random.Random(seed).choice
 
     def thing() -> str:
         return f"the {pick(ADJECTIVES)} {pick(NOUNS)}"
@@ -368,3 +406,80 @@ def test_a_recipe_that_keeps_nothing_ends_well_and_can_be_mended(base, garbage, 
     assert list((root / "dataset").rglob("*.parquet")) == []
     do_run(RECIPE, garbage, root)
     assert differing(published(root), published(base.root)) == []
+
+
+def test_a_run_on_a_full_disk_goes_on_when_there_is_room(base, crawl, mounted):
+    root = mounted / "run"
+    filler = mounted / "filler"
+    fill_up(filler)
+    with filler.open("rb+") as stream:
+        stream.truncate(filler.stat().st_size - 250_000)  # the run needs half a megabyte
+    with pytest.raises(WorkError, match="the disk is full"):
+        do_run(RECIPE, crawl, root)
+    assert list((root / "work").iterdir()) == []
+    committed = CommitLog(root).commits("curate")
+    assert committed
+    assert not (root / "manifest.json").exists()
+
+    filler.unlink()
+    do_run(RECIPE, crawl, root)
+    assert differing(published(root), published(base.root)) == []
+    assert CommitLog(root).commits("curate").items() >= committed.items()
+
+
+def test_a_tokenizer_of_ones_own_and_back(base, crawl, tmp_path):
+    given = tmp_path / "given.json"
+    shutil.copy2(base.root / "tokenizer.json", given)
+    root = base.copy(tmp_path / "changed")
+    recipe = edited(RECIPE, "{train: {vocab_size: 400}}", str(given))
+    do_run(recipe, crawl, root)
+    do_run(recipe, crawl, tmp_path / "fresh")
+    assert differing(published(root), published(tmp_path / "fresh")) == []
+    assert (root / "tokenizer.json").read_bytes() == given.read_bytes()
+    assert "tokenizer" not in CommitLog(root).progress()
+    do_run(edited(RECIPE, "vocab_size: 400", "vocab_size: 500"), crawl, root)
+    do_run(RECIPE, crawl, root)
+    assert differing(published(root), published(base.root)) == []
+
+
+def test_stages_that_the_recipe_has_no_more_are_forgotten(base, garbage, tmp_path):
+    root = base.copy(tmp_path / "changed")
+    assert {"edges", "components"} <= CommitLog(root).progress().keys()
+    do_run(edited(RECIPE, DEDUP, ""), garbage, root)
+    log = CommitLog(root)
+    assert not {"edges", "components"} & log.progress().keys()
+    assert log.commits("edges") == log.commits("components") == {}
+    for stage in log.progress():
+        assert all(log.is_whole(commit) for commit in log.commits(stage).values()), stage
+
+
+def test_a_stage_after_curation_may_not_fail_whatever_the_recipe_allows(base, crawl, tmp_path):
+    """Without its clusters the dataset would have duplicates."""
+    recipe = f"{RECIPE}max_failed_units: 1\n"
+    in_the_way = tmp_path / "run/stages/components/labels.parquet"
+    do_run(recipe, crawl, tmp_path / "run")
+    CommitLog(tmp_path / "run").forget("components")
+    (tmp_path / "run/manifest.json").unlink()
+    in_the_way.mkdir()
+    with pytest.raises(WorkError, match="components: 1 unit"):
+        do_run(recipe, crawl, tmp_path / "run")
+    in_the_way.rmdir()
+    do_run(recipe, crawl, tmp_path / "run")
+    assert differing(published(tmp_path / "run"), published(base.root)) == []
+
+
+def test_other_code_has_a_finished_run_looked_at_again(base, garbage, tmp_path, monkeypatch):
+    root = base.copy(tmp_path / "changed")
+    before = stamps(root)
+    newer = replace(EDITS["pii"], version=EDITS["pii"].version + 1)
+    monkeypatch.setattr("pipelines.stages.EDITS", {**EDITS, "pii": newer})
+    monkeypatch.setattr("pipelines.run.code_version", lambda: {"version": "another"})
+    looks = Listener()
+    do_run(RECIPE, garbage, root, looks)
+    after = stamps(root)
+    assert {stage for stage in after if after[stage] != before[stage]} == {"tokenizer", "settle"}
+    assert differing(published(root), published(base.root)) == []
+    assert "curate: 2 units, 2 done" in looks.told
+    again = Listener()
+    do_run(RECIPE, garbage, root, again)
+    assert again.told == []

@@ -4,7 +4,6 @@ import errno
 import json
 import subprocess
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,19 +14,8 @@ from filters.errors import UsageError, WorkError
 from pipelines.execute import Driver, InlineEngine, Task, perform
 from pipelines.storage import Attempt, Commit, CommitLog, remove_unnamed, write_whole
 from pipelines.tables import TableWriter
-
-
-class Quiet:
-    """An observer that only listens."""
-
-    def stage_started(self, stage, total, done):
-        self.total, self.done = total, done
-
-    def unit_done(self, commit):
-        self.last = commit
-
-    def stage_done(self, stage):
-        self.ended = stage
+from tests.pipelines.disk import fill_up
+from tests.pipelines.units import Listener
 
 
 def attempt_at(root: Path, files: dict[str, str], fingerprint: str = "f") -> Commit:
@@ -108,13 +96,13 @@ def test_a_late_writer_of_an_earlier_recipe_does_not_win(tmp_path):
     ended: list[BaseException | Commit] = []
 
     def late(attempt: Attempt, letters: str) -> dict[str, int]:
-        driver = Driver(tmp_path, InlineEngine(), Quiet())
+        driver = Driver(tmp_path, InlineEngine(), Listener())
         ended.append(driver.run("stage", [task_for("newer")])["unit"])
         return write_letters(attempt, letters)
 
     old = replace(task_for("older recipe"), work=late)
     with pytest.raises(WorkError, match="another run"):
-        Driver(tmp_path, InlineEngine(), Quiet()).run("stage", [old])
+        Driver(tmp_path, InlineEngine(), Listener()).run("stage", [old])
 
     (newer,) = ended
     log = CommitLog(tmp_path)
@@ -126,7 +114,7 @@ def test_a_late_writer_of_an_earlier_recipe_does_not_win(tmp_path):
 
 def test_a_late_writer_takes_no_newer_record_back(tmp_path):
     """What was stale when it began is not what is there when it ends."""
-    Driver(tmp_path, InlineEngine(), Quiet()).run("stage", [task_for("oldest")])
+    Driver(tmp_path, InlineEngine(), Listener()).run("stage", [task_for("oldest")])
     test_a_late_writer_of_an_earlier_recipe_does_not_win(tmp_path)
 
 
@@ -138,7 +126,7 @@ def test_the_record_of_a_late_writer_that_came_between_is_replaced(tmp_path):
         return write_letters(attempt, letters)
 
     task = replace(task_for("wanted"), work=overtaken)
-    commit = Driver(tmp_path, InlineEngine(), Quiet()).run("stage", [task])["unit"]
+    commit = Driver(tmp_path, InlineEngine(), Listener()).run("stage", [task])["unit"]
 
     log = CommitLog(tmp_path)
     assert commit.fingerprint == task.fingerprint
@@ -237,20 +225,6 @@ def test_what_no_commit_names_is_removed_and_nothing_else(tmp_path):
     assert not (tmp_path / "ledger/deep/empty").exists()
 
 
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 2 MiB, where the test may mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]  # noqa: S607
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no small file system can be mounted here: {error}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607
-
-
 NUMBERS = pa.schema([pa.field("number", pa.int64())])
 
 
@@ -274,7 +248,7 @@ def write_bytes(attempt: Attempt, size: int) -> dict[str, int]:
 def test_a_full_disk_is_named_and_keeps_what_was_committed(mounted, work, fits, fills):
     tasks = [Task("stage", str(size), "f", work, size) for size in (fits, fills)]
     with pytest.raises(WorkError, match="the disk is full") as told:
-        Driver(mounted, InlineEngine(), Quiet()).run("stage", tasks)
+        Driver(mounted, InlineEngine(), Listener()).run("stage", tasks)
     assert len(str(told.value).splitlines()) <= 3
 
     log = CommitLog(mounted)
@@ -298,15 +272,6 @@ def test_a_disk_too_full_for_the_record_keeps_no_part_of_it(mounted):
     assert files_below(mounted) == {"filler"}
 
 
-def fill_up(path: Path) -> None:
-    try:
-        with path.open("wb", buffering=0) as stream:
-            while True:
-                stream.write(bytes(4096))
-    except OSError as error:
-        assert error.errno == errno.ENOSPC
-
-
 def test_a_read_only_disk_is_named(mounted):
     subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)  # noqa: S607
     for act in (
@@ -317,6 +282,21 @@ def test_a_read_only_disk_is_named(mounted):
             act()
         assert "--output" in str(told.value)
         assert len(str(told.value).splitlines()) <= 3
+
+
+def test_a_forgotten_stage_leaves_nothing(tmp_path):
+    log = CommitLog(tmp_path)
+    log.plan("stage", {"unit": "f"})
+    log.plan("other", {"unit": "f"})
+    log.set_aside("stage", {"lost": "ValueError: no"})
+    log.publish(attempt_at(tmp_path, {"out/a.txt": "a"}))
+    log.publish(Commit("other", "unit", "f", ()))
+    log.forget("stage")
+    log.forget("never there")
+    assert list(log.progress()) == ["other"]
+    assert log.commits("stage") == {}
+    assert not (tmp_path / "out/a.txt").exists()
+    assert len(log.commits("other")) == 1
 
 
 def test_plans_and_failures_are_told_in_the_order_of_running(tmp_path):

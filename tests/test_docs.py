@@ -1,0 +1,106 @@
+"""What the documents tell people to type is typed here."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import succeed
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    return [body for _, name, body in BLOCK.findall(README) if name == language]
+
+
+def commands() -> list[str]:
+    return [line.strip() for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def desk(demo_run: Path, sample_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a reader of the README has it: the demo's run, and a crawl of their own."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "runs").mkdir()
+    (folder / "runs/demo").symlink_to(demo_run)
+    (folder / "crawl").mkdir()
+    for path in sorted(sample_crawl.glob("*.warc.gz"))[:2]:
+        (folder / "crawl" / path.name).symlink_to(path)
+    return folder
+
+
+def shell(command: list[str] | str, desk: Path) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(desk / "hf")}
+    done = subprocess.run(
+        command,
+        shell=isinstance(command, str),
+        cwd=desk, env=env, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_every_command_of_the_readme_works_in_its_order(desk: Path):
+    typed = [command for command in commands() if not command.startswith("make ")]
+    assert len(typed) >= 9
+    for command in typed:
+        assert shell(command, desk).strip(), command
+
+
+def test_the_make_commands_of_the_readme_are_those_of_ci():
+    ci = (ROOT / ".ci/run").read_text().splitlines()
+    makefile = (ROOT / "Makefile").read_text()
+    assert "make demo" in ci
+    assert "make check" in ci
+    assert re.search(r"^check: .*\btest\b", makefile, re.MULTILINE)
+    for target in re.findall(r"(?:^|`)make\s+([a-z]+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}: .*## \w", makefile, re.MULTILINE), target
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs(desk: Path):
+    (program,) = blocks("python")
+    assert "://" in shell([sys.executable, "-c", program], desk)
+
+
+def test_links_lead_somewhere():
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_command_is_in_the_readme():
+    listed = succeed("--help").partition("Commands:")[2].partition("\n\n")[0]
+    names = re.findall(r"^ {2}(\w+) ", listed, re.MULTILINE)
+    assert len(names) >= 8
+    for name in names:
+        assert f"cuvee {name}" in README or name == "demo"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_notebooks_run_and_carry_no_output(path: Path, demo_run: Path):
+    notebook = json.loads(path.read_text())
+    assert all(not cell.get("outputs") for cell in notebook["cells"])
+    program = (
+        "import sys, nbformat\nfrom nbclient import NotebookClient\n"
+        "notebook = nbformat.read(sys.argv[1], as_version=4)\n"
+        "NotebookClient(notebook, timeout=200, kernel_name='python3').execute()\n"
+        "print(sum(len(cell.get('outputs', [])) for cell in notebook.cells))\n"
+    )
+    env = {**os.environ, "CUVEE_RUN": str(demo_run), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        env=env, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 3
