@@ -45,7 +45,7 @@ types: $(READY) ## check types, strictly
 	$(BIN)/mypy
 
 parity: $(READY) ## compare every decision with datatrove's own blocks
-	$(BIN)/python -m pytest tests/parity -v
+	CUVEE_FULL_PARITY=1 $(BIN)/python -m pytest tests/parity tests/pipelines/test_extract.py -v
 
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
 	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg

@@ -12,10 +12,13 @@ def mounted(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 2 MiB, where the test may mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
     try:
-        subprocess.run(command, check=True, capture_output=True)
+        _run("mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder))
     except (OSError, subprocess.CalledProcessError) as error:
         pytest.skip(f"no small file system can be mounted here: {error}")
     yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+    _run("umount", "--lazy", str(folder))
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)

@@ -1,6 +1,5 @@
 """The command line, run as a command: what it says and how it exits."""
 
-import ctypes
 import json
 import os
 import socket
@@ -11,6 +10,7 @@ import pytest
 import yaml
 
 from tests.command import commit_count, cuvee, kill_after_commits, succeed
+from tests.pipelines.disk import fill_up
 
 COMMANDS = ("run", "demo", "status", "show", "funnel", "signals", "recipes", "schema")
 
@@ -199,16 +199,17 @@ def test_wrong_use_exits_with_two(tmp_path: Path):
     assert "no run of cuvee is there" in refused("show", tmp_path)
 
 
-def test_a_full_disk_keeps_what_is_done_and_goes_on(crawl: Path, tmp_path: Path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    with small_disk(disk, "160k"):
-        message = refused(*small_run(crawl, disk / "run"), code=1)
-        assert "the disk is full" in message
-        assert not (disk / "run/manifest.json").exists()
-        assert "not finished" in succeed("status", disk / "run")
-        resize(disk, "16m")
-        assert json.loads(succeed(*small_run(crawl, disk / "run", "--json")))["pages"] == 30
+def test_a_full_disk_keeps_what_is_done_and_goes_on(crawl: Path, mounted: Path):
+    ballast = mounted / "ballast"
+    fill_up(ballast)
+    with ballast.open("rb+") as stream:
+        stream.truncate(ballast.stat().st_size - 160 * 1024)
+    run = mounted / "run"
+    assert "the disk is full" in refused(*small_run(crawl, run), code=1)
+    assert not (run / "manifest.json").exists()
+    assert "not finished" in succeed("status", run)
+    ballast.unlink()
+    assert json.loads(succeed(*small_run(crawl, run, "--json")))["pages"] == 30
 
 
 def test_status_of_a_run_that_was_killed(crawl: Path, tmp_path: Path):
@@ -217,29 +218,3 @@ def test_status_of_a_run_that_was_killed(crawl: Path, tmp_path: Path):
     assert commit_count(output) >= 1
     assert "not finished" in succeed("status", output)
     assert "has not finished" in refused("show", output)
-
-
-class small_disk:  # noqa: N801  reads as what it is
-    """A real file system of a few kilobytes, for as long as the block runs."""
-
-    def __init__(self, folder: Path, size: str) -> None:
-        self._folder, self._size = folder, size
-
-    def __enter__(self) -> None:
-        if mount(self._folder, f"size={self._size}") != 0:
-            pytest.skip("this user may not mount a small file system")
-
-    def __exit__(self, *_: object) -> None:
-        ctypes.CDLL(None).umount2(str(self._folder).encode(), 2)
-
-
-def resize(folder: Path, size: str) -> None:
-    """Give the small disk another size."""
-    remount = 32
-    assert mount(folder, f"size={size}", remount) == 0
-
-
-def mount(folder: Path, options: str, flags: int = 0) -> int:
-    """Mount a memory file system."""
-    target = str(folder).encode()
-    return ctypes.CDLL(None).mount(b"none", target, b"tmpfs", flags, options.encode())

@@ -32,7 +32,7 @@ input: crawl
 extract: {trafilatura: {favor_precision: true, deduplicate: true}}
 stages:
 - gate:
-    domain: url.block_reason == "domain"
+    blocked: url.block_reason == "hard_blacklisted"
     not_english: language.code != "en"
     unsure_language: language.score <= 0.65
 - drop:
@@ -108,13 +108,13 @@ def prose(seed: int, sentences: int = 12) -> list[str]:
     ]
 
 
-def page(number: int, sentences: list[str]) -> bytes:
+def page(number: int, sentences: list[str], place: str = "") -> bytes:
     body = "".join(f"<p>{sentence}</p>" for sentence in sentences)
     html = f"<!doctype html><html><body><article>{body}</article></body></html>"
     return record(
         block=http(html.encode()),
         WARC_Record_ID=f"<urn:uuid:{number:08d}>",
-        WARC_Target_URI=f"http://host{number % 3}.example/{number}",
+        WARC_Target_URI=f"http://host{number % 3}.example/{place}{number}",
     )
 
 
@@ -127,6 +127,7 @@ def made_pages() -> list[bytes]:
     pages += [page(103, [*prose(20), "Write to somebody@example.net or ask 8.8.4.4 about it."])]
     pages += [page(104, [*prose(21), "too short.", "A line of many words without an end"])]
     pages += [page(105, prose(22, sentences=4)), page(106, [*prose(23), "Some { bracket here."])]
+    pages += [page(number, prose(number), "porn/") for number in range(110, 120)]
     return [*pages, page(3, prose(3)), page(4, prose(30))]
 
 
@@ -156,7 +157,7 @@ def do_run(written: str, crawl: Path, root: Path, observer: Observer | None = No
     root.parent.mkdir(parents=True, exist_ok=True)
     recipe = root.parent / f"{root.name}.yaml"
     recipe.write_text(written)
-    options = RunOptions(engine="inline", limit=25)
+    options = RunOptions(engine="inline", limit=30)
     run(load_recipe(str(recipe), (), [str(crawl)]), root, options, observer or Listener())
 
 
@@ -271,7 +272,7 @@ def test_a_change_after_the_gates_ends_like_a_fresh_run_without_the_crawl(
 GATES = {
     "gate's threshold": ("language.score <= 0.65", "language.score <= 0.9"),
     "gate's name": ("not_english:", "other_language:"),
-    "gate left out": ("""    domain: url.block_reason == "domain"\n""", ""),
+    "gate left out": ("""    blocked: url.block_reason == "hard_blacklisted"\n""", ""),
     "audited share": ("audit_fraction: 0.3", "audit_fraction: 0.5"),
     "all texts": ("keep_text: gated", "keep_text: all"),
     "kept texts": ("keep_text: gated", "keep_text: kept"),
@@ -340,6 +341,7 @@ def test_the_small_crawl_has_something_of_everything(base):
     found = {(row["status"], row["stage"], row["rule"]) for row in rows}
     assert {
         ("kept", None, None),
+        ("dropped", "url", "blocked"),
         ("dropped", "extract", "empty"),
         ("dropped", "language", "not_english"),
         ("dropped", "quality", "short"),
@@ -355,14 +357,14 @@ def test_the_small_crawl_has_something_of_everything(base):
 def test_audited_pages_are_measured_the_whole_way(base):
     rows = base.ledger().values()
     signals = [name for name in next(iter(rows)) if "." in name and not name.startswith("pii.")]
-    with_text = [row for row in rows if row["stage"] not in ("extract", "read", "url")]
+    with_text = [row for row in rows if row["stage"] not in ("extract", "read")]
     audited = [row for row in with_text if row["audited"]]
     others = [row for row in with_text if not row["audited"]]
-    assert {row["stage"] for row in audited} >= {None, "language", "quality", "dedup"}
+    assert {row["stage"] for row in audited} >= {None, "url", "language", "quality", "dedup"}
     assert all(row[name] is not None for row in audited for name in signals)
 
     measured = {row["stage"]: {n for n in signals if row[n] is not None} for row in others}
-    assert measured["language"] == set()
+    assert measured["url"] == measured["language"] == set()
     early = [row for row in others if row["rule"] in ("short", "very_short", "alpha")]
     assert early
     for row in early:
@@ -427,7 +429,7 @@ def test_a_run_on_a_full_disk_goes_on_when_there_is_room(base, crawl, mounted):
     assert CommitLog(root).commits("curate").items() >= committed.items()
 
 
-def test_a_tokenizer_of_ones_own_and_back(base, crawl, tmp_path):
+def test_a_tokenizer_of_ones_own_and_back(base, crawl, garbage, tmp_path):
     given = tmp_path / "given.json"
     shutil.copy2(base.root / "tokenizer.json", given)
     root = base.copy(tmp_path / "changed")
@@ -435,6 +437,10 @@ def test_a_tokenizer_of_ones_own_and_back(base, crawl, tmp_path):
     do_run(recipe, crawl, root)
     do_run(recipe, crawl, tmp_path / "fresh")
     assert differing(published(root), published(tmp_path / "fresh")) == []
+    changed = edited(recipe, *CHANGES["threshold"][:2])
+    do_run(changed, garbage, root)
+    do_run(changed, crawl, tmp_path / "changed too")
+    assert differing(published(root), published(tmp_path / "changed too")) == []
     assert (root / "tokenizer.json").read_bytes() == given.read_bytes()
     assert "tokenizer" not in CommitLog(root).progress()
     do_run(edited(RECIPE, "vocab_size: 400", "vocab_size: 500"), crawl, root)
@@ -468,18 +474,49 @@ def test_a_stage_after_curation_may_not_fail_whatever_the_recipe_allows(base, cr
     assert differing(published(tmp_path / "run"), published(base.root)) == []
 
 
-def test_other_code_has_a_finished_run_looked_at_again(base, garbage, tmp_path, monkeypatch):
+def test_other_code_has_a_finished_run_looked_at_again(base, crawl, tmp_path, monkeypatch):
     root = base.copy(tmp_path / "changed")
     before = stamps(root)
     newer = replace(EDITS["pii"], version=EDITS["pii"].version + 1)
     monkeypatch.setattr("pipelines.stages.EDITS", {**EDITS, "pii": newer})
     monkeypatch.setattr("pipelines.run.code_version", lambda: {"version": "another"})
     looks = Listener()
-    do_run(RECIPE, garbage, root, looks)
+    do_run(RECIPE, crawl, root, looks)
     after = stamps(root)
     assert {stage for stage in after if after[stage] != before[stage]} == {"tokenizer", "settle"}
     assert differing(published(root), published(base.root)) == []
     assert "curate: 2 units, 2 done" in looks.told
     again = Listener()
-    do_run(RECIPE, garbage, root, again)
+    do_run(RECIPE, crawl, root, again)
     assert again.told == []
+
+
+def test_a_file_that_is_added_changes_what_was_unique(base, crawl, tmp_path):
+    """The new file comes last: the others are not curated again, but their clusters grow."""
+    more = tmp_path / "crawl"
+    shutil.copytree(crawl, more, copy_function=shutil.copy2)
+    news = [page(200, [*prose(5), "That was printed elsewhere."]), page(201, prose(201))]
+    (more / "c.warc.gz").write_bytes(gzip_each(news))
+    root = base.copy(tmp_path / "changed")
+    before = stamps(root)["curate"]
+
+    do_run(RECIPE, more, root)
+
+    do_run(RECIPE, more, tmp_path / "fresh")
+    assert differing(published(root), published(tmp_path / "fresh")) == []
+    assert stamps(root)["curate"].items() > before.items()
+    grown = [row for row in Finished(root).ledger().values() if row["cluster_size"] == 2]
+    assert {row["file_path"] for row in grown} >= {"b.warc.gz", "c.warc.gz"}
+
+
+def test_a_file_that_came_first_or_left_moves_all_others(base, crawl, tmp_path):
+    more = tmp_path / "crawl"
+    shutil.copytree(crawl, more, copy_function=shutil.copy2)
+    first = [page(200, [*prose(5), "That was printed elsewhere."]), page(7, prose(201))]
+    (more / "0.warc.gz").write_bytes(gzip_each(first))
+    root = base.copy(tmp_path / "changed")
+    do_run(RECIPE, more, root)
+    do_run(RECIPE, more, tmp_path / "fresh")
+    assert differing(published(root), published(tmp_path / "fresh")) == []
+    do_run(RECIPE, crawl, root)
+    assert differing(published(root), published(base.root)) == []

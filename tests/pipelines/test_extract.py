@@ -1,0 +1,83 @@
+"""Extraction is a function of the page alone: equal to trafilatura with clean caches."""
+
+import gc
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trafilatura
+from trafilatura.meta import reset_caches
+
+from pipelines.crawl import find_inputs, read_pages
+from pipelines.decode import decode_page
+from pipelines.extract import make_extractor
+from pipelines.recipe import load_recipe
+from pipelines.warc import Page
+
+STEP = 1 if os.environ.get("CUVEE_FULL_PARITY") else 4
+"""Cleaning all caches is slow: `make parity` compares every page, `make test` every fourth."""
+
+REPEATED = "A sentence that the page repeats, long enough to be looked up by the extractor. " * 3
+PAGE = (
+    "<html><body><article><h1>Title</h1>"
+    + f"<p>{REPEATED}</p>" * 4
+    + "<p>The end of it, with words of its own.</p></article></body></html>"
+)
+
+
+@pytest.fixture(scope="module")
+def pages(sample_crawl: Path) -> list[str]:
+    return list(_decoded(sample_crawl))
+
+
+def _decoded(folder: Path) -> Iterator[str]:
+    for file in find_inputs([str(folder)]):
+        for page in read_pages(file, Counter()):
+            assert isinstance(page, Page)
+            yield decode_page(page).text
+
+
+def clean(html: str, **options: bool) -> str:
+    reset_caches()
+    return trafilatura.extract(html, include_comments=False, **options) or ""
+
+
+@pytest.mark.slow
+def test_pages_equal_trafilatura_with_clean_caches(pages: list[str]):
+    extract = load_recipe("fineweb").extract
+    assert extract.options["deduplicate"]
+    run = make_extractor(extract.extractor, extract.options)
+    gc.freeze()  # cleaning the caches collects garbage, which need not look at pytest's heap
+    differing = [
+        html[:80]
+        for html in pages[::STEP]
+        if run(html) != clean(html, favor_precision=True, deduplicate=True)
+    ]
+    gc.unfreeze()
+    assert len(pages) > 1000
+    assert differing == []
+
+
+def test_the_same_page_gives_the_same_text_however_often():
+    run = make_extractor("trafilatura", {"favor_precision": True, "deduplicate": True})
+    first = run(PAGE)
+    assert "words of its own" in first
+    assert [run(PAGE) for _ in range(6)] == [first] * 6
+
+
+def test_deduplicate_is_an_option_that_does_something(pages: list[str]):
+    once = make_extractor("trafilatura", {"deduplicate": True})
+    often = make_extractor("trafilatura", {"deduplicate": False})
+    assert any(len(once(html)) < len(often(html)) for html in pages)
+
+
+def test_resiliparse_gives_its_plain_text():
+    text = make_extractor("resiliparse", {"main_content": True})(PAGE)
+    assert "words of its own" in text
+    assert "<" not in text
+
+
+def test_a_page_without_text_is_empty():
+    assert make_extractor("trafilatura", {})("<html><body></body></html>") == ""
