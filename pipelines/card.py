@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from datasets import Features
 
 from pipelines.ledger import DATASET
 from pipelines.recipe.model import Recipe
@@ -90,6 +89,8 @@ def write_card(
 def _head(
     recipe: Recipe, manifest: Mapping[str, Any], shards: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
+    from datasets import Features
+
     dumps = sorted({str(item["path"]).split("/")[2] for item in shards})
     head: dict[str, Any] = {
         "pretty_name": recipe.recipe,

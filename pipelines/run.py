@@ -20,6 +20,7 @@ from pipelines.blocklist import list_digests
 from pipelines.card import write_card
 from pipelines.crawl import CrawlFile, find_inputs
 from pipelines.execute import Observer, open_engine
+from pipelines.fingerprint import file_identity
 from pipelines.manifest import (
     code_version,
     open_run_directory,
@@ -28,7 +29,7 @@ from pipelines.manifest import (
     write_manifest,
 )
 from pipelines.recipe.model import Recipe
-from pipelines.stages import STAGE_VERSIONS, Stages, file_identity
+from pipelines.stages import STAGE_VERSIONS, Stages
 from pipelines.storage import digest, plain_errors, remove_unnamed, sha256_of, write_whole
 from pipelines.totals import funnel, published_files, run_totals, stage_totals
 

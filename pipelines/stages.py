@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from filters.catalog import EDITS
 from filters.errors import WorkError
 from pipelines import dedup
 from pipelines.crawl import CrawlFile
@@ -28,6 +27,11 @@ from pipelines.dataset import (
 )
 from pipelines.execute import Driver, Engine, Observer, Task
 from pipelines.extract import extractor_version
+from pipelines.fingerprint import (
+    file_identity,
+    stages_before_final_edits,
+    stages_from_final_edits,
+)
 from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, train
 from pipelines.storage import Commit, CommitLog, digest, sha256_of, write_whole
@@ -99,7 +103,7 @@ class Stages:
     def _curate(self, tokenizer: Path | None) -> None:
         curator = curator_for(self.recipe)
         judging = [
-            _stages_before_final_edits(self._plain_stages()),
+            stages_before_final_edits(self.recipe),
             [str(item.metadata) for item in curator.schema],
             curator.segmenter.fingerprint,
         ]
@@ -239,20 +243,7 @@ class Stages:
         return [commit.content for commit in found]
 
     def _final_edits(self) -> Any:
-        return _stages_from_final_edits(self._plain_stages())
-
-    def _plain_stages(self) -> list[dict[str, Any]]:
-        """Return the recipe's stages with all that a fingerprint needs.
-
-        Rules as lists, because a digest has no order of keys; the versions of edits.
-        """
-        plain: list[dict[str, Any]] = self.recipe.resolved()["stages"]
-        for stage in plain:
-            for kind in stage.keys() & {"gate", "drop"}:
-                stage[kind] = list(stage[kind].items())
-            for name in stage.get("edit", ()):
-                stage["edit"][name]["version"] = EDITS[name].version
-        return plain
+        return stages_from_final_edits(self.recipe)
 
     def _train_tokenizer(self) -> Path:
         files = self._curated_files()
@@ -335,23 +326,6 @@ class Stages:
             for unit, shard in self.commits["dataset"].items()
         ]
         self._do("tokens", tasks)
-
-
-def file_identity(file: CrawlFile) -> list[Any]:
-    """Return what tells a file from another version of it, without reading it."""
-    return [file.file_path, file.dump, file.size, Path(file.uri).stat().st_mtime_ns]
-
-
-def _dedup_position(stages: list[dict[str, Any]]) -> int:
-    return next((i for i, stage in enumerate(stages) if "dedup" in stage), len(stages))
-
-
-def _stages_before_final_edits(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return stages[: _dedup_position(stages) + 1]
-
-
-def _stages_from_final_edits(stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return stages[_dedup_position(stages) + 1 :]
 
 
 def _check_failed_pages(curated: Mapping[str, Commit], allowed: float) -> None:

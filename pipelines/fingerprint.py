@@ -1,0 +1,43 @@
+"""What goes into fingerprints: recipes and crawl files as plain data that a digest can take."""
+
+from pathlib import Path
+from typing import Any
+
+from filters.catalog import EDITS
+from pipelines.crawl import CrawlFile
+from pipelines.recipe import Recipe
+
+
+def file_identity(file: CrawlFile) -> list[Any]:
+    """Return what tells a file from another version of it, without reading it."""
+    return [file.file_path, file.dump, file.size, Path(file.uri).stat().st_mtime_ns]
+
+
+def stages_before_final_edits(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return what happens to a page on its own, and the near-duplicate stage."""
+    stages = _plain_stages(recipe)
+    return stages[: _dedup_position(stages) + 1]
+
+
+def stages_from_final_edits(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return what happens to pages that are kept."""
+    stages = _plain_stages(recipe)
+    return stages[_dedup_position(stages) + 1 :]
+
+
+def _plain_stages(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return the recipe's stages with all that a fingerprint needs.
+
+    Rules as lists, because a digest has no order of keys; the versions of edits.
+    """
+    plain: list[dict[str, Any]] = recipe.resolved()["stages"]
+    for stage in plain:
+        for kind in stage.keys() & {"gate", "drop"}:
+            stage[kind] = list(stage[kind].items())
+        for name in stage.get("edit", ()):
+            stage["edit"][name]["version"] = EDITS[name].version
+    return plain
+
+
+def _dedup_position(stages: list[dict[str, Any]]) -> int:
+    return next((i for i, stage in enumerate(stages) if "dedup" in stage), len(stages))
