@@ -20,7 +20,6 @@ from pipelines.blocklist import list_digests
 from pipelines.card import write_card
 from pipelines.crawl import CrawlFile, find_inputs
 from pipelines.execute import Observer, open_engine
-from pipelines.fingerprint import file_identity
 from pipelines.manifest import (
     code_version,
     open_run_directory,
@@ -29,7 +28,8 @@ from pipelines.manifest import (
     write_manifest,
 )
 from pipelines.recipe.model import Recipe
-from pipelines.stages import STAGE_VERSIONS, Stages
+from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
+from pipelines.stages.fingerprint import file_identity
 from pipelines.storage import digest, plain_errors, remove_unnamed, sha256_of, write_whole
 from pipelines.totals import funnel, published_files, run_totals, stage_totals
 
@@ -83,11 +83,11 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
                 address=options.address,
                 memory=recipe.memory_per_worker,
             ) as engine:
-                stages = Stages(recipe, output, files, assets, options.limit, engine, observer)
-                stages.run()
+                work = RunContext(recipe, output, files, assets, options.limit, engine, observer)
+                run_stages(work)
                 facts = {"name": options.engine, "slots": engine.slots}
             seconds = round(time.monotonic() - began, 1)
-            manifest = _finish(stages, {"inputs": inputs, "engine": facts, "seconds": seconds})
+            manifest = _finish(work, {"inputs": inputs, "engine": facts, "seconds": seconds})
     return Outcome(output, manifest, did_work=True)
 
 
@@ -160,10 +160,10 @@ def _versions(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _finish(stages: Stages, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Remove what no commit names, then write the card and, last, the manifest."""
-    root, recipe = stages.root, stages.recipe
-    done = {stage: list(units.values()) for stage, units in stages.commits.items()}
+    root, recipe = work.root, work.recipe
+    done = {stage: list(units.values()) for stage, units in work.commits.items()}
     named = {item.path for units in done.values() for commit in units for item in commit.files}
     remove_unnamed(root, _OUTPUT_FOLDERS, named)
     _empty_work(root)
@@ -171,7 +171,7 @@ def _finish(stages: Stages, facts: Mapping[str, Any]) -> dict[str, Any]:
     tokenizer = sha256_of(root / "tokenizer.json")
     manifest = {
         **_versions(recipe),
-        "assets_sha256": {**stages.assets, "tokenizer": tokenizer},
+        "assets_sha256": {**work.assets, "tokenizer": tokenizer},
         **facts,
         "stages": stage_totals(done),
         **run_totals(done),

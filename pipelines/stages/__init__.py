@@ -1,0 +1,33 @@
+"""The stages of a run, in order, and the units that each one consists of.
+
+Every unit carries a fingerprint of all that determines its files: the part of
+the recipe that it follows, versions, and the content of what it reads.
+"""
+
+from pipelines.stages.context import STAGE_VERSIONS, RunContext
+from pipelines.stages.curating import curate
+from pipelines.stages.deduplicating import deduplicate
+from pipelines.stages.publishing import (
+    given_tokenizer,
+    settle,
+    train_tokenizer,
+    write_dataset,
+    write_token_shards,
+)
+from pipelines.storage import CommitLog
+
+__all__ = ["STAGE_VERSIONS", "RunContext", "run_stages"]
+
+
+def run_stages(run: RunContext) -> None:
+    """Bring every stage to its end; stages that the recipe no longer has are forgotten."""
+    given = given_tokenizer(run)
+    curate(run, given)
+    deduplicate(run)
+    tokenizer = given or train_tokenizer(run)
+    settle(run, tokenizer)
+    write_dataset(run)
+    write_token_shards(run, tokenizer)
+    log = CommitLog(run.root)
+    for stage in log.progress().keys() - run.commits.keys():
+        log.forget(stage)

@@ -1,0 +1,68 @@
+"""The curate stage: one unit per crawl file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from filters.errors import WorkError
+from pipelines.crawl import CrawlFile
+from pipelines.curate import CurateJob, curate_file
+from pipelines.curator import curator_for
+from pipelines.execute import Task
+from pipelines.extract import extractor_version
+from pipelines.stages.context import RunContext
+from pipelines.stages.fingerprint import file_identity, stages_before_final_edits
+from pipelines.storage import Commit, sha256_of
+
+
+def curate(run: RunContext, tokenizer: Path | None) -> None:
+    """Curate every crawl file; WorkError when more pages failed than the recipe allows.
+
+    `tokenizer` is one that is known beforehand, or None where the run trains its own.
+    """
+    sha256 = sha256_of(tokenizer) if tokenizer else None
+    curator = curator_for(run.recipe)
+    judging = [
+        stages_before_final_edits(run.recipe),
+        [str(item.metadata) for item in curator.schema],
+        curator.segmenter.fingerprint,
+    ]
+    tasks = []
+    for file in run.files:
+        extraction = _extraction(run, file, sha256)
+        job = CurateJob(
+            recipe=run.recipe,
+            file=file,
+            tokenizer=str(tokenizer) if tokenizer else None,
+            limit=run.limit,
+            extraction=extraction,
+        )
+        fingerprint = run.fingerprint("curate", extraction, judging)
+        tasks.append(Task("curate", file.unit, fingerprint, curate_file, job))
+    _check_failed_pages(run.do("curate", tasks), run.recipe.max_failed_pages)
+
+
+def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:
+    """Return the digest of what determines a file's text, gates and stored columns."""
+    plain = run.recipe.resolved()
+    rules = (*run.recipe.url_gates, *run.recipe.text_gates)
+    return run.fingerprint(
+        "curate",
+        {key: plain[key] for key in ("extract", "language", "audit_fraction", "keep_text")},
+        [[rule.name, str(rule)] for rule in rules],
+        extractor_version(run.recipe.extract.extractor),
+        run.assets,
+        tokenizer_sha256,
+        run.limit,
+        file.ordinal,
+        file_identity(file),
+    )
+
+
+def _check_failed_pages(curated: Mapping[str, Commit], allowed: float) -> None:
+    pages = sum(commit.facts["pages"] for commit in curated.values())
+    failed = sum(commit.facts["failed"] for commit in curated.values())
+    if pages and failed / pages > allowed:
+        raise WorkError(
+            f"curate: {failed} of {pages} pages failed, more than max_failed_pages: {allowed}.\n"
+            "  'cuvee status' says why; go on with a higher --set max_failed_pages=SHARE."
+        )

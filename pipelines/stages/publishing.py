@@ -1,0 +1,121 @@
+"""The stages after deduplication: tokenizer, settle, plan, dataset, tokens."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from pipelines.dataset import (
+    SHARD_BYTES,
+    PlanJob,
+    ShardJob,
+    TokensJob,
+    plan_shards,
+    read_plan,
+    write_shard,
+    write_tokens,
+)
+from pipelines.execute import Task
+from pipelines.recipe.model import TrainedTokenizer
+from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file
+from pipelines.settle import train as train_on_survivors
+from pipelines.stages.context import RunContext
+from pipelines.stages.deduplicating import labels
+from pipelines.stages.fingerprint import stages_from_final_edits
+from pipelines.storage import CommitLog, digest, sha256_of, write_whole
+from pipelines.tokenizer import find_tokenizer
+
+_ROWS, _HOSTS = "stages/settle/rows", "stages/settle/hosts"
+
+
+def given_tokenizer(run: RunContext) -> Path | None:
+    """Put a tokenizer that is known beforehand into the run directory; None if one is trained."""
+    if isinstance(run.recipe.tokenizer, TrainedTokenizer):
+        return None
+    CommitLog(run.root).forget("tokenizer")  # one that was trained here bears the same name
+    path = run.root / "tokenizer.json"
+    found = find_tokenizer(run.recipe.tokenizer)
+    if not path.exists() or path.read_bytes() != found:
+        write_whole(path, found)
+    return path
+
+
+def train_tokenizer(run: RunContext) -> Path:
+    """Train the recipe's tokenizer on what survived deduplication."""
+    fingerprint = run.fingerprint(
+        "tokenizer",
+        [labels(run), *run.contents("curate", "stages/curate/candidates")],
+        run.recipe.resolved()["tokenizer"],
+        stages_from_final_edits(run.recipe),
+        version("tokenizers"),
+    )
+    job = TrainJob(run.recipe, tuple(file for file, _ in _curated_files(run)))
+    done = run.do("tokenizer", [Task("tokenizer", "all", fingerprint, train_on_survivors, job)])
+    return run.root / done["all"].files[0].path
+
+
+def _curated_files(run: RunContext) -> list[tuple[CuratedFile, str]]:
+    """Return every curated file with its labels, and the digest of what they hold."""
+    repeats = run.paths("repeats", "stages/repeats")
+    components = run.paths("components", "stages/components")
+    has_judged = isinstance(run.recipe.tokenizer, TrainedTokenizer)
+    found = labels(run)
+    files = []
+    for file in run.files:
+        commit = run.commits["curate"].get(file.unit)
+        if commit is None:
+            continue
+        curated = CuratedFile(
+            unit=file.unit,
+            ordinal=file.ordinal,
+            ledger=run.path(commit, "stages/curate/ledger"),
+            candidates=run.path(commit, "stages/curate/candidates"),
+            judged=run.path(commit, "stages/curate/judged") if has_judged else None,
+            repeats=repeats,
+            components=components[0] if components else None,
+        )
+        files.append((curated, digest([commit.content, found])))
+    return files
+
+
+def settle(run: RunContext, tokenizer: Path) -> None:
+    """Settle every curated file: final ledger, final text, token counts."""
+    facts = [sha256_of(tokenizer), stages_from_final_edits(run.recipe)]
+    tasks = [
+        Task(
+            stage="settle",
+            unit=file.unit,
+            fingerprint=run.fingerprint("settle", content, *facts),
+            work=settle_file,
+            argument=SettleJob(run.recipe, file, str(tokenizer)),
+        )
+        for file, content in _curated_files(run)
+    ]
+    run.do("settle", tasks)
+
+
+def write_dataset(run: RunContext) -> None:
+    """Plan the shards from the sizes of all hosts, and write them."""
+    sizes = run.fingerprint("plan", run.contents("settle", _HOSTS), SHARD_BYTES)
+    plan = PlanJob(run.paths("settle", _HOSTS), SHARD_BYTES)
+    planned = run.do("plan", [Task("plan", "all", sizes, plan_shards, plan)])["all"]
+    sources = run.paths("settle", _ROWS)
+    rows = run.contents("settle", _ROWS)
+    tasks = []
+    for row in read_plan(run.path(planned, "stages/plan")):
+        job = ShardJob(row["dump"], row["shard"], row["first_host"], row["last_host"], sources)
+        fingerprint = run.fingerprint("dataset", rows, planned.content, job.name)
+        tasks.append(Task("dataset", job.name, fingerprint, write_shard, job))
+    run.do("dataset", tasks)
+
+
+def write_token_shards(run: RunContext, tokenizer: Path) -> None:
+    """Encode every shard of the dataset."""
+    name = run.recipe.tokenizer
+    label = name if isinstance(name, str) else f"trained on this run ({name.vocab_size})"
+    sha256 = sha256_of(tokenizer)
+    tasks = []
+    for unit, shard in run.commits["dataset"].items():
+        source = run.root / shard.files[0].path
+        job = TokensJob(unit, source, str(tokenizer), label, sha256)
+        fingerprint = run.fingerprint("tokens", shard.content, label, sha256)
+        tasks.append(Task("tokens", unit, fingerprint, write_tokens, job))
+    run.do("tokens", tasks)
