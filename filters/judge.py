@@ -18,17 +18,17 @@ from filters.text import Text
 
 
 @dataclass(frozen=True, slots=True)
-class DropBlock:
-    """Rules that are measured together."""
+class DropStage:
+    """Rules on the text: all of their signals are measured, the first that fires decides."""
 
     rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class EditBlock:
-    """A change of the text; what is measured after it belongs to a revision of the edit's name."""
+class EditStage:
+    """A change of the text; what is measured after it belongs to a revision of its name."""
 
-    edit: str
+    name: str
     options: Mapping[str, Any]
 
 
@@ -95,26 +95,26 @@ def decide(
 class Judge:
     """The drop and edit blocks of a recipe, ready to be applied to texts of one language."""
 
-    def __init__(self, blocks: Sequence[DropBlock | EditBlock], segmenter: Segmenter) -> None:
+    def __init__(self, blocks: Sequence[DropStage | EditStage], segmenter: Segmenter) -> None:
         self._segmenter = segmenter
         self._steps: list[_Measure | _Revise] = []
         self.columns: list[Column] = []
         """Every column that the blocks fill, in the order of measuring."""
         revisions = [TEXT]
         for block in blocks:
-            if isinstance(block, EditBlock):
+            if isinstance(block, EditStage):
                 self._add_edit(block, revisions)
             else:
                 self._add_drop(block, revisions)
 
-    def _add_edit(self, block: EditBlock, revisions: list[str]) -> None:
-        edit = EDITS[block.edit]
+    def _add_edit(self, block: EditStage, revisions: list[str]) -> None:
+        edit = EDITS[block.name]
         revisions.append(edit.name)
         for name, own in edit.signals.items():
             self.columns.append(Column(f"{edit.name}.{name}", own, edit.name))
         self._steps.append(_Revise(edit, {**edit.options, **block.options}))
 
-    def _add_drop(self, block: DropBlock, revisions: Sequence[str]) -> None:
+    def _add_drop(self, block: DropStage, revisions: Sequence[str]) -> None:
         known = {column.name for column in self.columns}
         fresh: dict[str, Column] = {}
         for name in (qualified(name) for rule in block.rules for name in rule.reads):

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from filters.judge import Decision, DropBlock, EditBlock, Judge, Judgement, decide
+from filters.judge import Decision, Judge, Judgement, decide
 from filters.language import LanguageIdentifier
 from filters.minhash import MinHasher
 from filters.segment import segmenter
@@ -18,7 +18,7 @@ from pipelines.crawl import CrawlFile
 from pipelines.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.ledger import ledger_schema
-from pipelines.recipe.model import DropStage, Recipe
+from pipelines.recipe.model import Recipe
 from pipelines.warc import Damage, Page
 
 _AUDIT_SCALE = 1 << 64
@@ -40,7 +40,7 @@ class Curator:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.segmenter = segmenter(recipe.words)
-        self.judge = Judge([_block(stage) for stage in recipe.blocks], self.segmenter)
+        self.judge = Judge(recipe.blocks, self.segmenter)
         self.schema = ledger_schema(self.judge.columns, self.segmenter.fingerprint)
 
     @cached_property
@@ -117,12 +117,6 @@ class Curator:
         if not text:
             return "", Decision("dropped", "extract", "empty")
         return _without_surrogates(text), None
-
-
-def _block(stage: Any) -> DropBlock | EditBlock:
-    if isinstance(stage, DropStage):
-        return DropBlock(stage.rules)
-    return EditBlock(stage.name, stage.options)
 
 
 def is_audited(page_id: str, fraction: float) -> bool:

@@ -1,32 +1,27 @@
-"""Running units: one driver loop over two engines.
+"""Where units run: Ray Core tasks, or the same units inside this process.
 
-Ray Core tasks over coarse units, or the same units inside this process. The
-driver holds no state: what is done is what the commit records say. Ray's own
-retries are off (`max_retries=0`): a unit that raised is tried once more, a
-unit whose worker or node died up to five times, and then it is set aside.
+Ray's own retries are off (`max_retries=0`): what to do about a failure is the
+driver's decision. The only module that knows Ray.
 """
 
 import logging
 import os
 import socket
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from filters.errors import CuveeError, UsageError, WorkError
+from filters.errors import UsageError, WorkError
 from pipelines.storage import Attempt, Commit, CommitLog, plain_errors
 
 Work = Callable[[Attempt, Any], dict[str, Any]]
 """A module-level function: writes files through the attempt, returns the commit's facts."""
 
 _WINDOW = 3  # units in flight per slot: enough to keep slots busy, few enough to stay small
-_TRIES_RAISED = 2
-_TRIES_LOST = 5
 _KNOCK_SECONDS = 10
 
 
@@ -50,19 +45,6 @@ class Failure:
     error: BaseException
     lost: bool
     """True when the worker or its node died, False when the unit's code raised."""
-
-
-class Observer(Protocol):
-    """Whoever wants to see progress."""
-
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        """`total` units, of which `done` were committed earlier."""
-
-    def unit_done(self, commit: Commit) -> None:
-        """A unit has been committed."""
-
-    def stage_done(self, stage: str) -> None:
-        """Every unit of the stage is committed."""
 
 
 class Engine(Protocol):
@@ -194,7 +176,16 @@ def open_engine(
     if name == "inline":
         yield InlineEngine()
         return
-    address = address or os.environ.get("RAY_ADDRESS")
+    resources = _start_ray(workers, address or os.environ.get("RAY_ADDRESS"), memory)
+    cpus = max(int(resources.get("CPU", 1)), 1)
+    try:
+        yield RayEngine(min(workers, cpus) if workers else cpus, memory)
+    finally:
+        _stop_ray()
+
+
+def _start_ray(workers: int | None, address: str | None, memory: int | None) -> dict[str, float]:
+    """Join or start Ray and return its resources."""
     # Facts about a crawl are nobody else's: no usage report leaves the machine.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -203,27 +194,24 @@ def open_engine(
         _check_reachable(address)
     import ray
 
-    resources: Callable[[], dict[str, float]] = ray.cluster_resources
+    embedded = {"num_cpus": workers or os.cpu_count() or 1, "include_dashboard": False}
+    where: dict[str, Any] = {"address": address} if address else embedded
     try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            ray.init(
-                num_cpus=workers or os.cpu_count() or 1,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
+        ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
-        where = f"at {address}" if address else "on this machine"
-        raise _unreachable(where, str(error).partition("\n")[0]) from error
-    try:
-        if not address:  # a cluster may still grow
-            _check_memory(memory, int(resources().get("memory", 0)))
-        cpus = max(int(resources().get("CPU", 1)), 1)
-        yield RayEngine(min(workers, cpus) if workers else cpus, memory)
-    finally:
-        ray.shutdown()
+        place = f"at {address}" if address else "on this machine"
+        raise _unreachable(place, str(error).partition("\n")[0]) from error
+    find_resources: Callable[[], dict[str, float]] = ray.cluster_resources
+    resources = find_resources()
+    if not address:  # a cluster may still grow
+        _check_memory(memory, int(resources.get("memory", 0)))
+    return resources
+
+
+def _stop_ray() -> None:
+    import ray
+
+    ray.shutdown()
 
 
 def _check_reachable(address: str) -> None:
@@ -247,83 +235,8 @@ def _unreachable(where: str, why: str) -> UsageError:
 def _check_memory(wanted: int | None, there: int) -> None:
     """Refuse what Ray would wait for in silence."""
     if wanted and wanted > there:
+        _stop_ray()
         raise UsageError(
             f"memory_per_worker: {wanted} bytes are asked for, but this machine offers {there}.\n"
             "  Lower it with --set memory_per_worker=BYTES, or leave it out."
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Driver:
-    """Brings stages to their end, whatever was done before and whatever fails on the way."""
-
-    root: Path
-    engine: Engine
-    observer: Observer
-    max_failed_units: int = 0
-
-    def run(self, stage: str, tasks: Iterable[Task]) -> dict[str, Commit]:
-        """Run the tasks that have no valid commit yet; return all commits of the stage by unit.
-
-        Raises WorkError when more units than allowed could not be done; a
-        CuveeError raised by a unit ends the run at once.
-        """
-        wanted = {task.unit: task for task in tasks}
-        done = self._valid(stage, wanted)
-        log = CommitLog(self.root)
-        plan = log.plan(stage, {unit: task.fingerprint for unit, task in wanted.items()})
-        self.observer.stage_started(stage, len(wanted), list(done.values()))
-        pending = [replace(task, plan=plan) for unit, task in wanted.items() if unit not in done]
-        failed: dict[str, Failure] = {}
-        tries: Counter[tuple[str, bool]] = Counter()
-        while pending:
-            again: list[Task] = []
-            for task, outcome in self.engine.run(self.root, iter(pending)):
-                if isinstance(outcome, Commit):
-                    done[task.unit] = outcome
-                    self.observer.unit_done(outcome)
-                    continue
-                if isinstance(outcome.error, CuveeError):
-                    raise outcome.error
-                # Counted apart: a lost worker says nothing about the unit's code.
-                tries[task.unit, outcome.lost] += 1
-                limit = _TRIES_LOST if outcome.lost else _TRIES_RAISED
-                if tries[task.unit, outcome.lost] < limit:
-                    again.append(task)
-                else:
-                    failed[task.unit] = outcome
-            pending = again
-        log.set_aside(stage, {unit: _in_words(failure) for unit, failure in failed.items()})
-        self._judge(stage, failed)
-        self.observer.stage_done(stage)
-        return {unit: done[unit] for unit in wanted if unit in done}
-
-    def _valid(self, stage: str, wanted: dict[str, Task]) -> dict[str, Commit]:
-        """Keep the commits that still hold; take back those of units that are no more.
-
-        A stale commit of a unit that will run is taken back by `perform`, which
-        may still read its files.
-        """
-        log = CommitLog(self.root)
-        valid = {}
-        for unit, commit in log.commits(stage).items():
-            task = wanted.get(unit)
-            if task and commit.fingerprint == task.fingerprint and log.is_whole(commit):
-                valid[unit] = commit
-            elif task is None:
-                log.retract(commit)
-        return valid
-
-    def _judge(self, stage: str, failed: dict[str, Failure]) -> None:
-        if len(failed) <= self.max_failed_units:
-            return
-        unit, failure = next(iter(failed.items()))
-        raise WorkError(
-            f"{stage}: {len(failed)} unit(s) failed, the first is {unit}: {_in_words(failure)}\n"
-            "  The rest is committed; run the same command again to retry, --debug for the trace."
-        ) from failure.error
-
-
-def _in_words(failure: Failure) -> str:
-    message = str(failure.error).strip().partition("\n")[0]
-    return f"{type(failure.error).__name__}: {message}"

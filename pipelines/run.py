@@ -19,7 +19,8 @@ from pipelines.assets import model_file
 from pipelines.blocklist import list_digests
 from pipelines.card import write_card
 from pipelines.crawl import CrawlFile, find_inputs
-from pipelines.execute import Observer, open_engine
+from pipelines.driver import Observer
+from pipelines.execute import open_engine
 from pipelines.manifest import (
     code_version,
     open_run_directory,

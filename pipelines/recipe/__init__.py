@@ -7,12 +7,11 @@ extends by `layers`, changed by `--set` in `override`, checked by `check`,
 
 from collections.abc import Sequence
 
+from filters.judge import DropStage, EditStage
 from pipelines.recipe.check import check_recipe
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.model import (
     DedupStage,
-    DropStage,
-    EditStage,
     Extract,
     GateStage,
     LanguageModel,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from filters.catalog import TEXT
+from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from pipelines.recipe.dump import recipe_yaml
 
@@ -42,21 +43,6 @@ class GateStage:
     """Rules on the URL or the language: what they drop is not measured further."""
 
     rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DropStage:
-    """Rules on the text: all of their signals are measured, the first that fires decides."""
-
-    rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EditStage:
-    """A change of the text, which makes the revision `name`; `options` are complete."""
-
-    name: str
-    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

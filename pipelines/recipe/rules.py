@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from filters.catalog import EDITS
+from filters.judge import DropStage, EditStage
 from filters.rule import Rule, parse_rule
 from pipelines.recipe.check import minhash
 from pipelines.recipe.model import (
     DedupStage,
-    DropStage,
-    EditStage,
     GateStage,
     Stage,
     ledger_stage,

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.crawl import CrawlFile
-from pipelines.execute import Driver, Engine, Observer, Task
+from pipelines.driver import Driver, Observer
+from pipelines.execute import Engine, Task
 from pipelines.recipe.model import Recipe
 from pipelines.storage import Commit, digest
 

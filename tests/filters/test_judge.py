@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from filters.judge import Column, Decision, DropBlock, EditBlock, Judge, Judgement, decide
+from filters.judge import Column, Decision, DropStage, EditStage, Judge, Judgement, decide
 from filters.rule import Rule, parse_rule
 from filters.segment import segmenter
 
@@ -19,16 +19,16 @@ def rules(**written: str) -> tuple[Rule, ...]:
     return tuple(parse_rule(name, expression) for name, expression in written.items())
 
 
-def drop(**written: str) -> DropBlock:
-    return DropBlock(rules(**written))
+def drop(**written: str) -> DropStage:
+    return DropStage(rules(**written))
 
 
-def judge(*blocks: DropBlock | EditBlock) -> Judge:
+def judge(*blocks: DropStage | EditStage) -> Judge:
     return Judge(blocks, segmenter("en"))
 
 
-C4 = EditBlock("c4_lines", {"terminal_punctuation": False, "min_words_per_line": 3})
-PII = EditBlock("pii", {"kinds": ["email"]})
+C4 = EditStage("c4_lines", {"terminal_punctuation": False, "min_words_per_line": 3})
+PII = EditStage("pii", {"kinds": ["email"]})
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import yaml
 
 from filters.catalog import EDITS
 from filters.edit import Options
-from filters.judge import DropBlock, EditBlock, Judge, Judgement, decide
+from filters.judge import DropStage, EditStage, Judge, Judgement, decide
 from filters.language import LanguageIdentifier
 from filters.rule import Rule, parse_rule
 from filters.segment import segmenter
@@ -68,8 +68,8 @@ def _language_rules(stage: dict[str, Any]) -> list[Rule]:
     return [rule for rule in rules if rule.numerator.startswith("language.")]
 
 
-def _block(stage: dict[str, Any]) -> DropBlock | EditBlock:
+def _block(stage: dict[str, Any]) -> DropStage | EditStage:
     if "drop" in stage:
-        return DropBlock(tuple(parse_rule(*rule) for rule in stage["drop"].items()))
+        return DropStage(tuple(parse_rule(*rule) for rule in stage["drop"].items()))
     name, options = next(iter(stage["edit"].items()))
-    return EditBlock(name, _complete(name, options))
+    return EditStage(name, _complete(name, options))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.execute import Observer
+from pipelines.driver import Observer
 from pipelines.recipe import load_recipe
 from pipelines.run import RunOptions, run
 from tests.pipelines.units import Listener

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from filters.errors import UsageError, WorkError
-from pipelines.execute import Driver, Engine, InlineEngine, Task, open_engine
+from pipelines.driver import Driver
+from pipelines.execute import Engine, InlineEngine, Task, open_engine
 from pipelines.storage import Commit, CommitLog
 from tests.pipelines import units
 from tests.pipelines.units import Listener, calls_of, task, tasks

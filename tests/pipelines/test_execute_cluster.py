@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.execute import Driver, open_engine
+from pipelines.driver import Driver
+from pipelines.execute import open_engine
 from pipelines.storage import CommitLog
 from tests.pipelines import units
 from tests.pipelines.units import Listener, task

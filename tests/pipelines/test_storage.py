@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from filters.errors import UsageError, WorkError
-from pipelines.execute import Driver, InlineEngine, Task, perform
+from pipelines.driver import Driver
+from pipelines.execute import InlineEngine, Task, perform
 from pipelines.storage import Attempt, Commit, CommitLog, remove_unnamed, write_whole
 from pipelines.tables import TableWriter
 from tests.pipelines.disk import fill_up

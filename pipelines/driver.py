@@ -1,0 +1,108 @@
+"""Brings a stage to its end over any engine.
+
+The driver holds no state: what is done is what the commit records say. A unit
+that raised is tried once more, a unit whose worker or node died up to five
+times; then it is set aside.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from filters.errors import CuveeError, WorkError
+from pipelines.execute import Engine, Failure, Task
+from pipelines.storage import Commit, CommitLog
+
+_TRIES_RAISED = 2
+_TRIES_LOST = 5
+
+
+class Observer(Protocol):
+    """Whoever wants to see progress."""
+
+    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
+        """`total` units, of which `done` were committed earlier."""
+
+    def unit_done(self, commit: Commit) -> None:
+        """A unit has been committed."""
+
+    def stage_done(self, stage: str) -> None:
+        """Every unit of the stage is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Brings stages to their end, whatever was done before and whatever fails on the way."""
+
+    root: Path
+    engine: Engine
+    observer: Observer
+    max_failed_units: int = 0
+
+    def run(self, stage: str, tasks: Iterable[Task]) -> dict[str, Commit]:
+        """Run the tasks that have no valid commit yet; return all commits of the stage by unit.
+
+        Raises WorkError when more units than allowed could not be done; a
+        CuveeError raised by a unit ends the run at once.
+        """
+        wanted = {task.unit: task for task in tasks}
+        done = self._valid(stage, wanted)
+        log = CommitLog(self.root)
+        plan = log.plan(stage, {unit: task.fingerprint for unit, task in wanted.items()})
+        self.observer.stage_started(stage, len(wanted), list(done.values()))
+        pending = [replace(task, plan=plan) for unit, task in wanted.items() if unit not in done]
+        failed: dict[str, Failure] = {}
+        tries: Counter[tuple[str, bool]] = Counter()
+        while pending:
+            again: list[Task] = []
+            for task, outcome in self.engine.run(self.root, iter(pending)):
+                if isinstance(outcome, Commit):
+                    done[task.unit] = outcome
+                    self.observer.unit_done(outcome)
+                    continue
+                if isinstance(outcome.error, CuveeError):
+                    raise outcome.error
+                # Counted apart: a lost worker says nothing about the unit's code.
+                tries[task.unit, outcome.lost] += 1
+                limit = _TRIES_LOST if outcome.lost else _TRIES_RAISED
+                if tries[task.unit, outcome.lost] < limit:
+                    again.append(task)
+                else:
+                    failed[task.unit] = outcome
+            pending = again
+        log.set_aside(stage, {unit: _in_words(failure) for unit, failure in failed.items()})
+        self._judge(stage, failed)
+        self.observer.stage_done(stage)
+        return {unit: done[unit] for unit in wanted if unit in done}
+
+    def _valid(self, stage: str, wanted: dict[str, Task]) -> dict[str, Commit]:
+        """Keep the commits that still hold; take back those of units that are no more.
+
+        A stale commit of a unit that will run is taken back by `perform`, which
+        may still read its files.
+        """
+        log = CommitLog(self.root)
+        valid = {}
+        for unit, commit in log.commits(stage).items():
+            task = wanted.get(unit)
+            if task and commit.fingerprint == task.fingerprint and log.is_whole(commit):
+                valid[unit] = commit
+            elif task is None:
+                log.retract(commit)
+        return valid
+
+    def _judge(self, stage: str, failed: dict[str, Failure]) -> None:
+        if len(failed) <= self.max_failed_units:
+            return
+        unit, failure = next(iter(failed.items()))
+        raise WorkError(
+            f"{stage}: {len(failed)} unit(s) failed, the first is {unit}: {_in_words(failure)}\n"
+            "  The rest is committed; run the same command again to retry, --debug for the trace."
+        ) from failure.error
+
+
+def _in_words(failure: Failure) -> str:
+    message = str(failure.error).strip().partition("\n")[0]
+    return f"{type(failure.error).__name__}: {message}"
