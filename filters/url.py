@@ -11,6 +11,16 @@ from typing import Any
 from filters.signal import Signal
 
 NOT_BLOCKED = "none"
+REASONS = (
+    "domain",
+    "subdomain",
+    "url",
+    "hard_blacklisted",
+    "soft_blacklisted",
+    "blacklisted_subword",
+    NOT_BLOCKED,
+)
+"""All that a `UrlBlocker` can answer."""
 
 _SEPARATORS = re.compile(r"[^a-zA-Z0-9]+")
 
@@ -85,4 +95,5 @@ BLOCK_REASON = Signal(
     kind=str,
     summary="Why the URL is blocked, or 'none'.",
     module=__name__,
+    settings={"labels": REASONS},
 )

@@ -60,7 +60,9 @@ class _Outputs:
         self._curator = curator
         self._job = job
         self._ledger = table("stages/curate/ledger", curator.schema)
-        self._documents = table("documents", DOCUMENTS)
+        # Which pages are kept is known only after deduplication: then these are sifted.
+        kept_only = job.recipe.keep_text == "kept"
+        self._documents = table("stages/curate/documents" if kept_only else "documents", DOCUMENTS)
         self._candidates = table("stages/curate/candidates", CANDIDATES)
         self._judged = None if job.tokenizer else table("stages/curate/judged", JUDGED)
         hasher = curator.minhasher

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from filters.judge import Decision, Judge, Judgement, decide
+from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import LanguageIdentifier
 from filters.minhash import MinHasher
 from filters.segment import segmenter
-from filters.url import UrlBlocker
+from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_model
 from pipelines.blocklist import load_blocker
 from pipelines.crawl import CrawlFile
@@ -22,6 +22,7 @@ from pipelines.recipe.model import Recipe
 from pipelines.warc import Damage, Page
 
 _AUDIT_SCALE = 1 << 64
+_BLOCK_REASON = Column(BLOCK_REASON.name, BLOCK_REASON, "url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,10 @@ class Curator:
         self.recipe = recipe
         self.segmenter = segmenter(recipe.words)
         self.judge = Judge(recipe.blocks, self.segmenter)
-        self.schema = ledger_schema(self.judge.columns, self.segmenter.fingerprint)
+        gates = [_BLOCK_REASON] if recipe.url_gates else []
+        self.columns = (*gates, *self.judge.columns)
+        """Signals of the ledger, but for those of edits after deduplication."""
+        self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
 
     @cached_property
     def _blocker(self) -> UrlBlocker:
@@ -100,8 +104,8 @@ class Curator:
     def _gate_url(self, row: dict[str, Any]) -> Decision | None:
         if not self.recipe.url_gates:
             return None
-        reason = self._blocker.block_reason(row["url"] or "")
-        return decide(self.recipe.url_gates, {"url.block_reason": reason}, "url")
+        row[_BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
+        return decide(self.recipe.url_gates, row, "url")
 
     def _text(self, page: Page, row: dict[str, Any]) -> tuple[str, Decision | None]:
         """Return the page's text, or nothing and the reason."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
+from filters.catalog import GATE_SIGNALS
 from filters.judge import Decision, Judgement
 from pipelines.curator import Curated, Curator
 from pipelines.ledger import LEDGER_FIELDS
@@ -39,9 +40,11 @@ def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterat
     others.update(stale.facts["other_records"])
     documents = _texts(attempt, stale, "documents")
     judged = _texts(attempt, stale, "stages/curate/judged")
+    gates = (column.name for column in curator.columns if column.name in GATE_SIGNALS)
+    taken_over = (*(field.name for field in LEDGER_FIELDS), *gates)
     for old in read_rows(attempt.root / stale.file("stages/curate/ledger").path):
         text = documents.get(old["record"])
-        row = {field.name: old[field.name] for field in LEDGER_FIELDS}
+        row = {name: old[name] for name in taken_over}
         if text is None:
             yield _taken_over(row, judged.get(old["record"]))
         else:

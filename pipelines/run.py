@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,14 @@ from pipelines.manifest import (
 from pipelines.recipe.model import Recipe
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.fingerprint import file_identity
-from pipelines.storage import digest, plain_errors, remove_unnamed, sha256_of, write_whole
+from pipelines.storage import (
+    CommittedFile,
+    digest,
+    plain_errors,
+    remove_unnamed,
+    sha256_of,
+    write_whole,
+)
 from pipelines.totals import funnel, published_files, run_totals, stage_totals
 
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
@@ -168,11 +175,14 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
     named = {item.path for units in done.values() for commit in units for item in commit.files}
     remove_unnamed(root, _OUTPUT_FOLDERS, named)
     _empty_work(root)
+    tokenizer = root / "tokenizer.json"
+    sha256 = sha256_of(tokenizer)
     files = published_files(done)
-    tokenizer = sha256_of(root / "tokenizer.json")
+    if isinstance(recipe.tokenizer, str):  # no stage has written it
+        files.append(asdict(CommittedFile(tokenizer.name, 1, tokenizer.stat().st_size, sha256)))
     manifest = {
         **_versions(recipe),
-        "assets_sha256": {**work.assets, "tokenizer": tokenizer},
+        "assets_sha256": {**work.assets, "tokenizer": sha256},
         **facts,
         "stages": stage_totals(done),
         **run_totals(done),

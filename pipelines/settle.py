@@ -19,7 +19,7 @@ from filters.segment import segmenter
 from filters.text import Text
 from pipelines.curator import curator_for
 from pipelines.dedup import Labels, document_number, read_labels
-from pipelines.ledger import SETTLED, ledger_schema
+from pipelines.ledger import DOCUMENTS, SETTLED, ledger_schema
 from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_rows, read_table
@@ -45,6 +45,8 @@ class CuratedFile:
     ledger: Path
     candidates: Path
     judged: Path | None
+    documents: Path | None
+    """Texts of which those of survivors are to be stored; None where all are stored already."""
     repeats: tuple[Path, ...]
     components: Path | None
 
@@ -185,7 +187,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     """Settle one file (the unit of this stage); returns its funnel and totals."""
     settler = _Settler(job)
     curator = curator_for(job.recipe)
-    columns = [*curator.judge.columns, *settler.edits.columns]
+    columns = [*curator.columns, *settler.edits.columns]
     schema = ledger_schema(columns, curator.segmenter.fingerprint)
     outcomes: Counter[tuple[str, str, str]] = Counter()
     tokens: Counter[tuple[str, str, str]] = Counter()
@@ -198,9 +200,22 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
             outcomes[outcome] += 1
             tokens[outcome] += row["token_count"] or 0
             edits.update({c.name: row.get(c.name) or 0 for c in settler.edits.columns})
+    if job.file.documents:
+        _write_documents(attempt, job.file.unit, job.file.documents, settler.published)
     _write_published(attempt, job.file.unit, settler.published)
     funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
     return {"funnel": funnel, "edits": dict(edits), **_totals(settler.published)}
+
+
+def _write_documents(
+    attempt: Attempt, unit: str, documents: Path, published: list[dict[str, Any]]
+) -> None:
+    """Store the extracted texts of the pages that are published (`keep_text: kept`)."""
+    records = {row["record"] for row in published}
+    with TableWriter(attempt, f"documents/{unit}.parquet", DOCUMENTS) as writer:
+        for row in read_rows(documents):
+            if row["record"] in records:
+                writer.add(row)
 
 
 def _write_published(attempt: Attempt, unit: str, rows: list[dict[str, Any]]) -> None:

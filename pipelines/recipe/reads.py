@@ -10,25 +10,12 @@ from filters.catalog import EDITS, GATE_SIGNALS, TEXT, names, text_signals
 from filters.errors import nearest
 from filters.rule import Rule
 from filters.signal import Signal
-from filters.url import NOT_BLOCKED
 from pipelines.recipe.model import revision_of
 from pipelines.recipe.problems import Problems
 from pipelines.recipe.source import Place
 
 _SCORES = {"language.score": (0.0, 1.0)}
 """Scores that lie within bounds; a threshold outside them is a slip."""
-_LABELS = {
-    "url.block_reason": (
-        "domain",
-        "subdomain",
-        "url",
-        "hard_blacklisted",
-        "soft_blacklisted",
-        "blacklisted_subword",
-        NOT_BLOCKED,
-    )
-}
-"""All that filters/url.py can answer; a rule on another label would never fire."""
 _MOST = 2**63
 """No count is larger; also refuses infinity."""
 
@@ -51,7 +38,8 @@ def readable(edits: Iterable[str]) -> dict[str, Signal]:
 
 def labels_of(name: str) -> tuple[str, ...]:
     """Return the labels that a signal can have, where they are known; else none."""
-    return _LABELS.get(name, ())
+    signal = GATE_SIGNALS.get(name)
+    return tuple(signal.settings.get("labels", ())) if signal else ()
 
 
 def describe_signals() -> list[SignalRow]:

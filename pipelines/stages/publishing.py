@@ -57,6 +57,7 @@ def _curated_files(run: RunContext) -> list[tuple[CuratedFile, str]]:
     repeats = run.paths("repeats", "stages/repeats")
     components = run.paths("components", "stages/components")
     has_judged = isinstance(run.recipe.tokenizer, TrainedTokenizer)
+    sifted = run.recipe.keep_text == "kept"
     found = labels(run)
     files = []
     for file in run.files:
@@ -69,6 +70,7 @@ def _curated_files(run: RunContext) -> list[tuple[CuratedFile, str]]:
             ledger=run.path(commit, "stages/curate/ledger"),
             candidates=run.path(commit, "stages/curate/candidates"),
             judged=run.path(commit, "stages/curate/judged") if has_judged else None,
+            documents=run.path(commit, "stages/curate/documents") if sifted else None,
             repeats=repeats,
             components=components[0] if components else None,
         )
