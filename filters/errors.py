@@ -4,6 +4,7 @@ CuveeError
 ├── UsageError        exit 2: the command, recipe or input is wrong; nothing was done
 │   └── RecipeError   exit 2: a recipe is wrong, with file and line
 └── WorkError         exit 1: the work was started and could not be finished
+    └── UnitError     one part of it cannot be done; the rest goes on
 
 A message has at most three lines: the place and the fact, the nearest right
 name or the reason, the way out.
@@ -31,6 +32,10 @@ class RecipeError(UsageError):
 
 class WorkError(CuveeError):
     """Work that was begun and could not be finished."""
+
+
+class UnitError(WorkError):
+    """One unit, such as a crawl file, cannot be done; whether that ends the run is a setting."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -60,6 +60,12 @@ class Column:
     name: str
     signal: Signal
     revision: str
+    made_by: tuple[Any, ...] = ()
+    """What the value depends on besides the text: edits with version and options, or digests."""
+
+    def fingerprint(self, words: str) -> str:
+        """Return the digest of all that determines the column; see `Signal.fingerprint`."""
+        return self.signal.fingerprint(words, *self.made_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,27 +106,31 @@ class Judge:
         self._steps: list[_Measure | _Revise] = []
         self.columns: list[Column] = []
         """Every column that the blocks fill, in the order of measuring."""
-        revisions = [TEXT]
+        revisions: dict[str, tuple[Any, ...]] = {TEXT: ()}
         for block in blocks:
             if isinstance(block, EditStage):
                 self._add_edit(block, revisions)
             else:
                 self._add_drop(block, revisions)
 
-    def _add_edit(self, block: EditStage, revisions: list[str]) -> None:
+    def _add_edit(self, block: EditStage, revisions: dict[str, tuple[Any, ...]]) -> None:
         edit = EDITS[block.name]
-        revisions.append(edit.name)
+        options = {**edit.options, **block.options}
+        earlier = tuple(revisions.values())[-1]
+        revisions[edit.name] = (*earlier, [edit.name, edit.version, options])
         for name, own in edit.signals.items():
-            self.columns.append(Column(f"{edit.name}.{name}", own, edit.name))
-        self._steps.append(_Revise(edit, {**edit.options, **block.options}))
+            column = f"{edit.name}.{name}"
+            self.columns.append(Column(column, own, edit.name, revisions[edit.name]))
+        self._steps.append(_Revise(edit, options))
 
-    def _add_drop(self, block: DropStage, revisions: Sequence[str]) -> None:
+    def _add_drop(self, block: DropStage, revisions: Mapping[str, tuple[Any, ...]]) -> None:
         known = {column.name for column in self.columns}
         fresh: dict[str, Column] = {}
         for name in (qualified(name) for rule in block.rules for name in rule.reads):
             if name not in known and name not in fresh:
-                signal = resolve(name, revisions)
-                fresh[name] = Column(name, signal, name.partition(".")[0])
+                revision = name.partition(".")[0]
+                signal = resolve(name, tuple(revisions))
+                fresh[name] = Column(name, signal, revision, revisions[revision])
         self.columns.extend(fresh.values())
         rules = tuple(_with_full_names(rule) for rule in block.rules)
         self._steps.append(_Measure(tuple(fresh.values()), rules))

@@ -42,9 +42,13 @@ class Signal:
         """The file that defines the signal, relative to the repository."""
         return self.module.replace(".", "/") + ".py"
 
-    def fingerprint(self, words: str) -> str:
-        """Digest of what determines the value: name, version, settings, tokenizer."""
+    def fingerprint(self, words: str, *made_by: Any) -> str:
+        """Digest of what determines the value: name, version, settings, tokenizer.
+
+        `made_by` is whatever else does: the edits that made the text, a model's digest.
+        """
         facts = {
+            "made_by": made_by,
             "name": self.name,
             "version": self.version,
             "settings": self.settings,

@@ -49,6 +49,7 @@ Each page is counted once, at the first rule that removed it.
 |---|---|--:|--:|--:|
 {funnel}
 
+{failed}
 ## Fields
 
 {fields}
@@ -78,12 +79,14 @@ _FIELDS = {
 
 def write_card(
     root: Path, recipe: Recipe, manifest: Mapping[str, Any], files: Sequence[Mapping[str, Any]]
-) -> None:
-    """Write `dataset/README.md` for a run that is about to be finished."""
+) -> Path:
+    """Write `dataset/README.md` for a run that is about to be finished; return where."""
     shards = [item for item in files if str(item["path"]).startswith("dataset/data/")]
     head = yaml.safe_dump(_head(recipe, manifest, shards), sort_keys=False, allow_unicode=True)
     card = f"---\n{head}---\n\n{_body(recipe, manifest)}"
-    write_whole(root / "dataset" / "README.md", card.encode())
+    path = root / "dataset" / "README.md"
+    write_whole(path, card.encode())
+    return path
 
 
 def _head(
@@ -108,6 +111,7 @@ def _head(
             *(
                 {"config_name": dump, "data_files": _train(f"data/{dump}/*.parquet")}
                 for dump in dumps
+                if dump != "default"
             ),
         ]
     return head
@@ -122,7 +126,8 @@ def _size(rows: int) -> str:
 
 
 def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
-    edits = manifest["edits"] or {"none": 0}
+    redactions = [f"- `{name}`: {count:,}" for name, count in manifest["edits"].items()]
+    failed = [f"- `{name}`: {why}" for name, why in manifest["failed_units"].items()]
     return _BODY.format(
         name=recipe.recipe,
         recipe=recipe.recipe,
@@ -133,7 +138,10 @@ def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
         location="path/or/name/of/this/dataset",
         funnel=_funnel(manifest),
         fields="\n".join(f"- `{name}`: {_FIELDS[name]}" for name in DATASET.names),
-        redactions="\n".join(f"- `{name}`: {count:,} redactions" for name, count in edits.items()),
+        redactions="\n".join(redactions or ["The recipe removes none."]),
+        failed="\n".join(
+            ["", "Crawl files that could not be read:", "", *failed, ""] if failed else []
+        ),
         digest=manifest["recipe"]["digest"],
         version=manifest["code"]["version"],
         extractor=f"{recipe.extract.extractor} {manifest['packages'][recipe.extract.extractor]}",

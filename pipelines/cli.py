@@ -29,6 +29,8 @@ _WIDTH = None if sys.stdout.isatty() else 160
 _out = Console(highlight=False, width=_WIDTH)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+_INTERRUPTED = 130
+
 Sets = Annotated[
     list[str] | None,
     typer.Option(
@@ -64,6 +66,9 @@ def run(
     workers: Workers = None,
     engine: EngineName = "ray",
     address: Address = None,
+    input_base: Annotated[
+        str | None, typer.Option(help="Folder that the ledger's file paths are relative to.")
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many pages of each crawl file.")
     ] = None,
@@ -76,7 +81,7 @@ def run(
     loaded = load_recipe(recipe, sets or (), inputs or ())
     if not loaded.input:
         raise UsageError(f"{recipe}: no input.\n  Name crawl files with --input.")
-    options = RunOptions(workers=workers, engine=engine, address=address, limit=limit)
+    options = RunOptions(workers, engine, address, limit, input_base)
     _run(loaded, output, options, as_json=as_json)
 
 
@@ -193,7 +198,7 @@ def schema() -> None:
     """Print the JSON Schema of a recipe, for editors that complete from it."""
     from pipelines.recipe import json_schema
 
-    _print_json(json_schema())
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))  # noqa: T201  not for rich
 
 
 @app.command(epilog="Example:  cuvee funnel runs/demo --svg funnel.svg")
@@ -217,7 +222,8 @@ def funnel(
 
 
 def _print_json(data: Any) -> None:
-    print(json.dumps(data, indent=2, ensure_ascii=False, default=str))  # noqa: T201  not for rich
+    # ASCII only: text from the crawl must not reach the terminal as control characters.
+    print(json.dumps(data, indent=2, default=str))  # noqa: T201  not for rich
 
 
 def main() -> None:
@@ -228,15 +234,19 @@ def main() -> None:
         app(arguments)
     except CuveeError as error:
         _fail(str(error), error.exit_code, debug=debug)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command again goes on from here.", 130, debug=debug)
+    except SystemExit as ending:
+        if ending.code == _INTERRUPTED:  # typer has made this of a KeyboardInterrupt
+            _fail("interrupted; the same command again goes on from here.", 130, debug=debug)
+        raise
     except Exception as error:  # noqa: BLE001  the last place that can turn a trace into words
         what = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
         _fail(f"{what}\n  This is a defect of cuvee. --debug shows where.", 1, debug=debug)
 
 
 def _fail(message: str, code: int, *, debug: bool) -> None:
+    from pipelines.terminal import harmless
+
     if debug:
         _err.print_exception()
-    _err.print(f"cuvee: {message}", markup=False)
+    _err.print(harmless(f"cuvee: {message}"), markup=False)
     raise SystemExit(code)

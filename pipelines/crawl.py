@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
-from filters.errors import UsageError, WorkError, nearest
+from filters.errors import UnitError, UsageError, nearest
 from pipelines.warc import Damage, Page, read_warc
 
 ENDINGS = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".wet.zst")
@@ -72,11 +72,11 @@ def find_inputs(
 
 
 def open_file(file: CrawlFile) -> BinaryIO:
-    """Open a crawl file for reading; WorkError when it cannot be opened any more."""
+    """Open a crawl file for reading; UnitError when it cannot be opened any more."""
     try:
         return Path(file.uri).open("rb")
     except OSError as error:
-        raise WorkError(
+        raise UnitError(
             f"input '{file.uri}' cannot be opened: {_reason(error)}.\n"
             "  Put it back or make it readable, then repeat the command: it resumes."
         ) from error
@@ -189,6 +189,11 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _crawl_file(ordinal: int, path: Path, file_path: str, dump: str | None) -> CrawlFile:
+    if not path.exists():
+        raise UsageError(
+            f"input '{path}' is a link to something that is not there.\n"
+            "  Remove it, or put back what it leads to."
+        )
     if not os.access(path, os.R_OK):
         raise UsageError(
             f"input '{path}' cannot be read: no permission.\n  Make it readable for this user."

@@ -70,10 +70,13 @@ class _Outputs:
             table("stages/curate/signatures", signature_schema(hasher)) if hasher else None
         )
         self.counts: Counter[str] = Counter(pages=0, kept=0, failed=0)
+        self.failures: Counter[str] = Counter()
 
     def add(self, curated: Curated) -> None:
         row, judgement = curated.row, curated.judgement
         self.counts.update(["pages", row["status"]])
+        if row["status"] == "failed":
+            self.failures[f"{row['stage']}: {row['rule']}"] += 1
         if curated.text is not None and _keeps_text(self._job.recipe.keep_text, row):
             self._documents.add({**row, "text": curated.text})
         if judgement is not None and row["status"] == "kept":
@@ -122,6 +125,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
             outputs.add(curated)
     return {
         **outputs.counts,
+        "failures": dict(sorted(outputs.failures.items())),
         "other_records": dict(sorted(others.items())),
         "extraction": job.extraction,
         "covers_rules": job.recipe.keep_text != "kept",

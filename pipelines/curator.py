@@ -1,28 +1,28 @@
 """One page through every gate and block before deduplication."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from filters.judge import Column, Decision, Judge, Judgement, decide
-from filters.language import LanguageIdentifier
+from filters.language import CODE, SCORE, LanguageIdentifier
 from filters.minhash import MinHasher
 from filters.segment import segmenter
 from filters.url import BLOCK_REASON, UrlBlocker
-from pipelines.assets import load_language_model
-from pipelines.blocklist import load_blocker
+from pipelines.assets import load_language_model, model_file
+from pipelines.blocklist import list_digests, load_blocker
 from pipelines.crawl import CrawlFile
 from pipelines.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.ledger import ledger_schema
 from pipelines.recipe.model import Recipe
+from pipelines.storage import sha256_of
 from pipelines.warc import Damage, Page
 
 _AUDIT_SCALE = 1 << 64
-_BLOCK_REASON = Column(BLOCK_REASON.name, BLOCK_REASON, "url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ class Curator:
         self.recipe = recipe
         self.segmenter = segmenter(recipe.words)
         self.judge = Judge(recipe.blocks, self.segmenter)
-        gates = [_BLOCK_REASON] if recipe.url_gates else []
-        self.columns = (*gates, *self.judge.columns)
+        self.columns = (*_gate_columns(recipe), *self.judge.columns)
         """Signals of the ledger, but for those of edits after deduplication."""
         self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
 
@@ -104,7 +103,7 @@ class Curator:
     def _gate_url(self, row: dict[str, Any]) -> Decision | None:
         if not self.recipe.url_gates:
             return None
-        row[_BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
+        row[BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
         return decide(self.recipe.url_gates, row, "url")
 
     def _text(self, page: Page, row: dict[str, Any]) -> tuple[str, Decision | None]:
@@ -121,6 +120,26 @@ class Curator:
         if not text:
             return "", Decision("dropped", "extract", "empty")
         return _without_surrogates(text), None
+
+
+def asset_digests(recipe: Recipe) -> dict[str, str]:
+    """Return the sha256 of the model and lists that a recipe's decisions depend on."""
+    digests: dict[str, str] = {}
+    if recipe.url_gates:
+        digests |= list_digests()
+    if recipe.text_gates:
+        digests["language_model"] = sha256_of(model_file(recipe.language.model))
+    return digests
+
+
+def _gate_columns(recipe: Recipe) -> Iterator[Column]:
+    """Yield what gates measure; the language has its place among the ledger's fixed columns."""
+    if recipe.url_gates:
+        yield Column(BLOCK_REASON.name, BLOCK_REASON, "url", tuple(list_digests().items()))
+    if recipe.text_gates:
+        model = (sha256_of(model_file(recipe.language.model)),)
+        yield Column("language", CODE, "language", model)
+        yield Column("language_score", SCORE, "language", model)
 
 
 def is_audited(page_id: str, fraction: float) -> bool:
@@ -158,13 +177,13 @@ def _base_row(page: Page | Damage, file: CrawlFile, audit_fraction: float) -> di
         "audited": False,
     }
     if isinstance(page, Damage):
-        row.update(id=page.id, url=page.url, host=host_of(page.url), date=page.date)
+        row.update(id=page.id, url=page.url or None, host=host_of(page.url), date=page.date or None)
     else:
         row.update(
             id=page.id,
-            url=page.url,
+            url=page.url or None,
             host=host_of(page.url),
-            date=page.date,
+            date=page.date or None,
             truncated=page.truncated,
             audited=is_audited(page.id, audit_fraction),
         )

@@ -6,11 +6,15 @@ later release without some hosts then shares most of its bytes with this one
 (content-defined chunking).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.ledger import DATASET, SETTLED, TOKENS
@@ -19,8 +23,8 @@ from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_table
 from pipelines.tokenizer import encode
 
-SHARD_BYTES = 2 * 1024**3
-"""Text bytes of a shard, uncompressed; about 0.8 GB as a file."""
+SHARD_BYTES = 3 * 1024**3 // 2
+"""Text bytes of a shard, uncompressed; about 0.6 GB as a file."""
 
 SHARDS = pa.schema(
     [
@@ -34,6 +38,7 @@ SHARDS = pa.schema(
 
 # The setting of `datasets` and datatrove: chunks of 256 KiB to 1 MiB.
 _CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
+_SLICE_BYTES = 32 * 1024**2
 _TOKEN_BATCH = 256
 
 
@@ -111,15 +116,31 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
         ("host", ">=", job.first_host),
         ("host", "<=", job.last_host),
     ]
-    parts = (pq.read_table(path, filters=wanted) for path in job.sources)
-    table = pa.concat_tables([SETTLED.empty_table(), *parts])
+    # One host may have more text than the offsets of a plain string column can count.
+    parts = (_with_large_text(pq.read_table(path, filters=wanted)) for path in job.sources)
+    table = pa.concat_tables([_with_large_text(SETTLED.empty_table()), *parts])
     keys = ["host", "url", "file_path", "record"]
-    table = table.sort_by([(key, "ascending") for key in keys])
+    order = pc.sort_indices(table.select(keys), sort_keys=[(key, "ascending") for key in keys])
     options: dict[str, Any] = {"use_content_defined_chunking": _CHUNKING}
     final = f"dataset/data/{job.name}.parquet"
     with TableWriter(attempt, final, DATASET, **options) as writer:
-        writer.add_table(table)
+        for rows in _slices(table, order):
+            writer.add_table(rows)
     return {"rows": table.num_rows}
+
+
+def _with_large_text(table: pa.Table) -> pa.Table:
+    index = table.schema.get_field_index("text")
+    return table.set_column(index, "text", table["text"].cast(pa.large_string()))
+
+
+def _slices(table: pa.Table, order: pa.Array) -> Iterator[pa.Table]:
+    """Yield the rows in order, about `_SLICE_BYTES` of text at a time."""
+    sizes = pc.binary_length(table["text"]).combine_chunks().take(order).to_numpy()
+    ends = np.flatnonzero(np.diff(np.cumsum(sizes) // _SLICE_BYTES)) + 1
+    bounds = [0, *ends.tolist(), table.num_rows]
+    for start, end in pairwise(bounds):
+        yield table.take(order.slice(start, end - start))
 
 
 def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:

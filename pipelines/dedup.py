@@ -138,7 +138,7 @@ def _write_sorted(attempt: Attempt, final: str, table: pa.Table) -> None:
     # An empty table has no partition, and no row group.
     bounds = np.diff(table["partition"].to_numpy(), prepend=-1, append=-1)
     edges = np.flatnonzero(bounds).tolist()
-    with TableWriter(attempt, final, table.schema, group_bytes=0) as writer:
+    with TableWriter(attempt, final, table.schema, group_per_table=True) as writer:
         for start, end in pairwise(edges):
             writer.add_table(table.slice(start, end - start))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from filters.errors import CuveeError, WorkError
+from filters.errors import CuveeError, UnitError, WorkError
 from pipelines.execute import Engine, Failure, Task
 from pipelines.storage import Commit, CommitLog
 
@@ -62,8 +62,9 @@ class Driver:
                     done[task.unit] = outcome
                     self.observer.unit_done(outcome)
                     continue
-                if isinstance(outcome.error, CuveeError):
-                    raise outcome.error
+                error = outcome.error
+                if isinstance(error, CuveeError) and not isinstance(error, UnitError):
+                    raise error
                 # Counted apart: a lost worker says nothing about the unit's code.
                 tries[task.unit, outcome.lost] += 1
                 limit = _TRIES_LOST if outcome.lost else _TRIES_RAISED
@@ -105,4 +106,6 @@ class Driver:
 
 def _in_words(failure: Failure) -> str:
     message = str(failure.error).strip().partition("\n")[0]
+    if isinstance(failure.error, CuveeError):
+        return message
     return f"{type(failure.error).__name__}: {message}"

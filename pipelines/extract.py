@@ -6,7 +6,6 @@ into a cache that belongs to the process, so each page gets a cache of its own
 """
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from typing import Any
 
 Extractor = Callable[[str], str]
@@ -20,11 +19,6 @@ def make_extractor(name: str, options: Mapping[str, Any]) -> Extractor:
     is its plain text extraction. KeyError for another name.
     """
     return {"trafilatura": _trafilatura, "resiliparse": _resiliparse}[name](dict(options))
-
-
-def extractor_version(name: str) -> str:
-    """Return `name-version`, for fingerprints."""
-    return f"{name}-{version(name)}"
 
 
 def _trafilatura(options: dict[str, Any]) -> Extractor:

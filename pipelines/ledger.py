@@ -97,15 +97,11 @@ def ledger_schema(columns: Iterable[Column], words: str) -> pa.Schema:
 
     `words` is the segmenter's fingerprint.
     """
-    signals = [
-        pa.field(
-            column.name,
-            _TYPES[column.signal.kind],
-            metadata={
-                b"fingerprint": column.signal.fingerprint(words).encode(),
-                b"version": str(column.signal.version).encode(),
-            },
-        )
-        for column in columns
-    ]
-    return pa.schema([*LEDGER_FIELDS, *signals])
+    measured = {column.name: _measured_field(column, words) for column in columns}
+    fixed = [measured.pop(field.name, field) for field in LEDGER_FIELDS]
+    return pa.schema([*fixed, *measured.values()])
+
+
+def _measured_field(column: Column, words: str) -> pa.Field:
+    metadata = {"fingerprint": column.fingerprint(words), "version": str(column.signal.version)}
+    return pa.field(column.name, _TYPES[column.signal.kind], metadata=metadata)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
-from pipelines.storage import write_whole
+from pipelines.storage import read_json, write_whole
 from pipelines.totals import file_totals
 
 FORMAT = 1
@@ -22,6 +22,7 @@ _PACKAGES = (
     "cuvee", "datasets", "datatrove", "fasttext-numpy2-wheel", "pyarrow", "ray",
     "resiliparse", "spacy", "tokenizers", "trafilatura",
 )  # fmt: skip
+_MARKER = Path("commits/format.json")
 _LISTED_FILES = 10_000  # a manifest of a whole dump names totals, not its files
 
 
@@ -30,14 +31,7 @@ def open_run_directory(root: Path) -> None:
 
     UsageError where it holds something else or was made by an incompatible version.
     """
-    marker = root / "commits" / "format.json"
-    if marker.exists():
-        made_by = json.loads(marker.read_bytes())
-        if made_by.get("format") != FORMAT:
-            raise UsageError(
-                f"{root}: made by cuvee {made_by.get('version', '?')} in another format.\n"
-                "  Use a new --output folder, or finish it with that version."
-            )
+    if check_format(root):
         return
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root}: is a file.\n  Choose another folder with --output.")
@@ -56,7 +50,20 @@ def open_run_directory(root: Path) -> None:
             "  Choose another one with --output."
         ) from error
     data = {"format": FORMAT, "version": version("cuvee")}
-    write_whole(marker, json.dumps(data, indent=1).encode())
+    write_whole(root / _MARKER, json.dumps(data, indent=1).encode())
+
+
+def check_format(root: Path) -> bool:
+    """Return whether `root` is a run directory; UsageError if an incompatible version made it."""
+    if not (root / _MARKER).exists():
+        return False
+    made_by = read_json(root / _MARKER)
+    if made_by.get("format") != FORMAT:
+        raise UsageError(
+            f"{root}: made by cuvee {made_by.get('version', '?')} in another format.\n"
+            "  Use a new --output folder, or that version of cuvee."
+        )
+    return True
 
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
@@ -64,16 +71,16 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
     path = root / "manifest.json"
     if not path.exists():
         return None
-    manifest: dict[str, Any] = json.loads(path.read_bytes())
-    return manifest
+    return read_json(path)
 
 
 def load_manifest(root: Path) -> dict[str, Any]:
     """Return the manifest of a finished run; UsageError in words where there is none."""
-    manifest = read_manifest(root)
+    is_run = check_format(root)
+    manifest = read_manifest(root) if is_run else None
     if manifest is not None:
         return manifest
-    if (root / "commits").is_dir():
+    if is_run:
         raise UsageError(
             f"{root}: the run has not finished.\n"
             f"  See how far it is with 'cuvee status {root}'; run its command again to go on."

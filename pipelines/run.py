@@ -6,6 +6,7 @@ has finished.
 """
 
 import fcntl
+import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,10 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filters.errors import UsageError
-from pipelines.assets import model_file
-from pipelines.blocklist import list_digests
 from pipelines.card import write_card
 from pipelines.crawl import CrawlFile, find_inputs
+from pipelines.curator import asset_digests
 from pipelines.driver import Observer
 from pipelines.execute import open_engine
 from pipelines.manifest import (
@@ -32,6 +32,7 @@ from pipelines.recipe.model import Recipe
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.fingerprint import file_identity
 from pipelines.storage import (
+    CommitLog,
     CommittedFile,
     digest,
     plain_errors,
@@ -39,6 +40,7 @@ from pipelines.storage import (
     sha256_of,
     write_whole,
 )
+from pipelines.tokenizer import find_tokenizer
 from pipelines.totals import funnel, published_files, run_totals, stage_totals
 
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
@@ -78,7 +80,8 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             inputs = _describe_inputs(files, options.limit)
             assets = asset_digests(recipe)
             manifest = read_manifest(output)
-            now = {**_versions(recipe), "inputs": inputs, "assets_sha256": assets}
+            known = {**assets, **_given_tokenizer(recipe)}
+            now = {**_versions(recipe), "inputs": inputs, "assets_sha256": known}
             if manifest and _is_finished(manifest, now, output):
                 return Outcome(output, manifest, did_work=False)
             (output / "manifest.json").unlink(missing_ok=True)
@@ -134,29 +137,26 @@ def _is_finished(manifest: Mapping[str, Any], now: Mapping[str, Any], root: Path
 
     Other code or packages may leave every unit as it is; that is for the stages to say.
     """
-    return _comparable(manifest) == _comparable(now) and all(
-        _has_size(root / item["path"], item["bytes"]) for item in manifest["files"]
-    )
-
-
-def _comparable(facts: Mapping[str, Any]) -> list[Any]:
-    assets = {name: sha for name, sha in facts["assets_sha256"].items() if name != "tokenizer"}
+    then, assets = manifest["assets_sha256"], now["assets_sha256"]
     keys = ("recipe", "code", "packages", "stage_versions")
-    return [*(facts[key] for key in keys), facts["inputs"]["digest"], assets]
+    return (
+        [manifest[key] for key in keys] == [now[key] for key in keys]
+        and manifest["inputs"]["digest"] == now["inputs"]["digest"]
+        and {"tokenizer": then["tokenizer"], **assets} == then
+        and not manifest["failed_units"]
+        and all(_has_size(root / item["path"], item["bytes"]) for item in manifest["files"])
+    )
 
 
 def _has_size(path: Path, size: int) -> bool:
     return path.exists() and path.stat().st_size == size
 
 
-def asset_digests(recipe: Recipe) -> dict[str, str]:
-    """Return the sha256 of the model and lists that a recipe's decisions depend on."""
-    digests: dict[str, str] = {}
-    if recipe.url_gates:
-        digests |= list_digests()
-    if recipe.text_gates:
-        digests["language_model"] = sha256_of(model_file(recipe.language.model))
-    return digests
+def _given_tokenizer(recipe: Recipe) -> dict[str, str]:
+    """Return the digest of a tokenizer that is a local file, which may change between runs."""
+    if not isinstance(recipe.tokenizer, str) or not Path(recipe.tokenizer).exists():
+        return {}
+    return {"tokenizer": hashlib.sha256(find_tokenizer(recipe.tokenizer)).hexdigest()}
 
 
 def _versions(recipe: Recipe) -> dict[str, Any]:
@@ -179,15 +179,29 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
     sha256 = sha256_of(tokenizer)
     files = published_files(done)
     if isinstance(recipe.tokenizer, str):  # no stage has written it
-        files.append(asdict(CommittedFile(tokenizer.name, 1, tokenizer.stat().st_size, sha256)))
+        files.append(_committed(root, tokenizer))
     manifest = {
         **_versions(recipe),
         "assets_sha256": {**work.assets, "tokenizer": sha256},
         **facts,
         "stages": stage_totals(done),
         **run_totals(done),
+        "failed_units": _failed_units(work),
         "funnel": funnel(recipe, done["settle"]),
     }
-    write_card(root, recipe, manifest, files)
+    card = write_card(root, recipe, manifest, files)
+    files.append(_committed(root, card))
     write_manifest(root, manifest, files)
     return read_manifest(root) or {}
+
+
+def _committed(root: Path, path: Path) -> dict[str, Any]:
+    """Describe a published file that no stage has written."""
+    name = path.relative_to(root).as_posix()
+    return asdict(CommittedFile(name, 1, path.stat().st_size, sha256_of(path)))
+
+
+def _failed_units(work: RunContext) -> dict[str, str]:
+    """Return the crawl files that could not be read, with the reason."""
+    failed = CommitLog(work.root).progress()["curate"]["failed"]
+    return {file.file_path: failed[file.unit] for file in work.files if file.unit in failed}

@@ -73,6 +73,20 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file that a run has written; UsageError when there is none."""
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise UsageError(
+            f"{path}: is damaged or was not written by cuvee.\n"
+            "  Remove it and run the same command again, or use a new --output folder."
+        )
+    return data
+
+
 def sha256_of(path: Path) -> str:
     """Return the sha256 (hex) of a file's bytes."""
     with path.open("rb") as stream:
@@ -260,7 +274,7 @@ class CommitLog:
 
     def _notes(self, name: str) -> dict[str, Any]:
         path = self.root / "commits" / name
-        notes: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
+        notes: dict[str, Any] = read_json(path) if path.exists() else {}
         return notes
 
     def retract(self, commit: Commit) -> None:

@@ -1,6 +1,7 @@
 """What a run's commands show, as renderables; printing is the command line's."""
 
-import re
+import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,16 @@ from rich.text import Text as Styled
 
 from filters.errors import UsageError
 from filters.rule import Rule
-from pipelines.manifest import read_manifest
+from pipelines.manifest import check_format, read_manifest
 from pipelines.pages import ShownPage
+from pipelines.recipe.model import ledger_stage
 from pipelines.recipe.reads import SignalRow
 from pipelines.run import Outcome
 from pipelines.storage import CommitLog
+from pipelines.terminal import harmless
 
 _BAR = 24
 _SHOWN_CHARACTERS = 600
-# Pages are hostile: nothing from them may move the cursor or change the terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
-def harmless(text: str) -> str:
-    """Return text that a terminal shows as it is: control characters become `·`."""
-    return _CONTROL.sub("·", text)
 
 
 def funnel_table(manifest: Mapping[str, Any]) -> Table:
@@ -44,7 +40,8 @@ def funnel_table(manifest: Mapping[str, Any]) -> Table:
         left -= row["pages"]
         bar = "█" * round(left / total * _BAR)
         style = "red" if row["status"] == "failed" else ""
-        table.add_row(row["stage"], row["rule"], f"{row['pages']:,}", f"{left:,}", bar, style=style)
+        cells = (row["stage"], row["rule"], f"{row['pages']:,}", f"{left:,}", bar)
+        table.add_row(*map(Styled, cells), style=style)
     kept, tokens = manifest["rows"], manifest["tokens"]
     table.add_row(
         "", "kept", "", f"{kept:,}", f"{kept / total:.1%}, {tokens:,} tokens", style="bold"
@@ -66,6 +63,11 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
     else:
         yield "Already finished: nothing has changed, nothing was done."
     yield ""
+    if manifest["failed_units"]:
+        yield Styled(f"{len(manifest['failed_units'])} crawl file(s) could not be read:", "red")
+        for name, why in manifest["failed_units"].items():
+            yield Styled(harmless(f"  {name}: {why}"))
+        yield ""
     yield "Next:"
     for command in _next_commands(root, manifest):
         yield Styled(f"  {command}")
@@ -87,34 +89,41 @@ def _places(root: Path, manifest: Mapping[str, Any]) -> Table:
         if totals:
             size = f"{totals['bytes'] / 1e6:.1f} MB"
             rows = f"{totals['rows']:,} rows" if name != "tokenizer.json" else ""
-            table.add_row(str(root / name), rows, size, meaning)
+            table.add_row(*map(Styled, (harmless(str(root / name)), rows, size, meaning)))
     return table
 
 
 def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
-    removing = [row for row in manifest["funnel"] if row["stage"] == "quality" and row["pages"]]
-    most = max(removing, key=lambda row: row["pages"], default={"rule": "not_english"})
-    load = f"print(datasets.load_dataset('{root / 'dataset'}', split='train')[0])"
-    return [
-        f"cuvee show {root} --rule {most['rule']}",
-        f"cuvee show {root} --kept",
-        f'python -c "import datasets; {load}"',
-    ]
+    """Return three commands that show something for this run."""
+    where = shlex.quote(str(root))
+    rules = [row for row in manifest["funnel"] if row["status"] == "dropped" and row["pages"]]
+    telling = [row for row in rules if row["stage"] == "quality"] or rules
+    commands = []
+    if telling:
+        most = max(telling, key=lambda row: int(row["pages"]))
+        commands.append(f"cuvee show {where} --rule {most['rule']}")
+    if manifest["rows"]:
+        load = f"print(datasets.load_dataset({str(root / 'dataset')!r}, split='train')[0])"
+        program = shlex.quote(f"import datasets; {load}")
+        commands += [f"cuvee show {where} --kept", f"python -c {program}"]
+    return [*commands, f"cuvee funnel {where}", f"cuvee status {where}"][:3]
 
 
 def read_status(root: Path) -> dict[str, Any]:
     """Return stages with units planned, done and failed; UsageError where no run is."""
-    if not (root / "commits" / "format.json").exists():
+    if not check_format(root):
         raise UsageError(
             f"{root}: no run of cuvee is there.\n  Make one with 'cuvee run' or 'cuvee demo'."
         )
-    manifest = read_manifest(root)
     log = CommitLog(root)
-    reasons: dict[str, int] = {}
-    for row in (manifest or {}).get("funnel", []):
-        if row["status"] == "failed":
-            reasons[f"{row['stage']}: {row['rule']}"] = row["pages"]
-    return {"finished": manifest is not None, "stages": log.progress(), "failed_pages": reasons}
+    failures: Counter[str] = Counter()
+    for commit in log.commits("curate").values():
+        failures.update(commit.facts["failures"])
+    return {
+        "finished": read_manifest(root) is not None,
+        "stages": log.progress(),
+        "failed_pages": dict(failures),
+    }
 
 
 def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
@@ -126,8 +135,8 @@ def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
     for stage, units in found["stages"].items():
         failed = len(units["failed"])
         left = max(units["units"] - units["done"] - failed, 0)
-        table.add_row(stage, str(units["done"]), str(failed), str(left))
-        lines.extend(Styled(f"  {unit}: {why}") for unit, why in units["failed"].items())
+        table.add_row(*map(Styled, (stage, str(units["done"]), str(failed), str(left))))
+        lines.extend(Styled(harmless(f"  {unit}: {why}")) for unit, why in units["failed"].items())
     lines.extend(
         Styled(f"  {count:,} page(s) failed at {why}")
         for why, count in found["failed_pages"].items()
@@ -159,7 +168,7 @@ def _verdict(page: ShownPage, rules: Mapping[str, Rule]) -> str:
         return "kept"
     verdict = f"{row['status']} by {row['stage']}: {row['rule']}"
     rule = rules.get(row["rule"])
-    if rule is None:
+    if rule is None or ledger_stage(rule) != row["stage"]:
         return verdict
     value = rule.value(page.measured())
     shown = f"{value:.4g}" if isinstance(value, float) else value
@@ -172,5 +181,5 @@ def signals_table(rows: Sequence[SignalRow]) -> Table:
     for name in ("signal", "kind", "measured in", "what"):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(row.name, row.kind, row.source, row.summary)
+        table.add_row(*map(Styled, (row.name, row.kind, row.source, row.summary)))
     return table

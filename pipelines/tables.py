@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from pipelines.storage import Attempt
 
 _BATCH_ROWS = 2_000
+_BATCH_CHARACTERS = 16 * 1024**2
 _ROW_GROUP_BYTES = 100 * 1024**2  # uncompressed; what the Hub's viewer and readers like best
 _ZSTD_LEVEL = 3  # 31 % smaller than snappy; level 6 halves the speed for another 6 %
 
@@ -18,8 +19,9 @@ _ZSTD_LEVEL = 3  # 31 % smaller than snappy; level 6 halves the speed for anothe
 class TableWriter:
     """Collects rows into one Parquet file of an attempt, and adds it to the commit when closed.
 
-    Row groups are cut by size so that memory stays bounded: every call of
-    pyarrow's writer ends a row group, so rows are gathered first.
+    Row groups hold about 100 MB, uncompressed, and no more than that is kept in
+    memory: every call of pyarrow's writer ends a row group, so rows are gathered
+    first. With `group_per_table` each table that is added is a group of its own.
     """
 
     def __init__(
@@ -28,15 +30,16 @@ class TableWriter:
         final: str,
         schema: pa.Schema,
         *,
-        group_bytes: int = _ROW_GROUP_BYTES,
+        group_per_table: bool = False,
         **options: Any,
     ) -> None:
         self.rows = 0
         self._attempt = attempt
         self._final = final
         self._schema = schema
-        self._group_bytes = group_bytes
+        self._group_per_table = group_per_table
         self._buffer: list[Mapping[str, Any]] = []
+        self._characters = 0
         self._batches: list[pa.Table] = []
         self._bytes = 0
         self._writer = pq.ParquetWriter(
@@ -51,13 +54,18 @@ class TableWriter:
     def add(self, row: Mapping[str, Any]) -> None:
         """Add one row; columns that it does not name are null."""
         self._buffer.append(row)
-        if len(self._buffer) >= _BATCH_ROWS:
+        self._characters += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(self._buffer) >= _BATCH_ROWS or self._characters >= _BATCH_CHARACTERS:
             self._gather()
 
     def add_table(self, table: pa.Table) -> None:
-        """Add rows that are columns already."""
+        """Add rows that are columns already; one row group, if groups are cut by table."""
         self._gather()
-        self._take(table.select(self._schema.names).cast(self._schema))
+        table = table.select(self._schema.names).cast(self._schema)
+        groups = 1 if self._group_per_table else -(-table.nbytes // _ROW_GROUP_BYTES)
+        rows = max(-(-table.num_rows // max(groups, 1)), 1)
+        for start in range(0, table.num_rows, rows):
+            self._take(table.slice(start, rows))
 
     def _gather(self) -> None:
         if self._buffer:
@@ -65,12 +73,13 @@ class TableWriter:
             columns = {name: [row.get(name) for row in self._buffer] for name in names}
             self._take(pa.table(columns, schema=self._schema))
             self._buffer.clear()
+            self._characters = 0
 
     def _take(self, table: pa.Table) -> None:
         self.rows += table.num_rows
         self._batches.append(table)
         self._bytes += table.nbytes
-        if self._bytes >= self._group_bytes:
+        if self._group_per_table or self._bytes >= _ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:

@@ -18,6 +18,17 @@ STAGE_VERSIONS = {
 }  # fmt: skip
 """A stage's number grows whenever its code may write other bytes for the same input."""
 
+_PACKAGES = {
+    "curate": (
+        "datatrove", "fasttext-numpy2-wheel", "lxml", "resiliparse", "spacy", "tldextract",
+        "tokenizers", "trafilatura",
+    ),
+    "tokenizer": ("tokenizers",),
+    "settle": ("tokenizers",),
+    "tokens": ("tokenizers",),
+}  # fmt: skip
+"""Packages whose version may change what a stage writes; pyarrow writes for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
@@ -43,8 +54,9 @@ class RunContext:
         return self.commits[stage]
 
     def fingerprint(self, stage: str, *facts: Any) -> str:
-        """Return the digest of a unit's facts, the stage's version and the Parquet writer's."""
-        return digest([stage, STAGE_VERSIONS[stage], version("pyarrow"), *facts])
+        """Return the digest of a unit's facts, its stage's version and those of packages."""
+        packages = [version(name) for name in ("pyarrow", *_PACKAGES.get(stage, ()))]
+        return digest([stage, STAGE_VERSIONS[stage], packages, *facts])
 
     def path(self, commit: Commit, folder: str) -> Path:
         """Return where a commit's file of `folder` is."""

@@ -8,7 +8,6 @@ from pipelines.crawl import CrawlFile
 from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
 from pipelines.execute import Task
-from pipelines.extract import extractor_version
 from pipelines.stages.context import RunContext
 from pipelines.stages.fingerprint import file_identity, stages_before_final_edits
 from pipelines.storage import Commit, sha256_of
@@ -49,7 +48,6 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         "curate",
         {key: plain[key] for key in ("extract", "language", "audit_fraction", "keep_text")},
         [[rule.name, str(rule)] for rule in rules],
-        extractor_version(run.recipe.extract.extractor),
         run.assets,
         tokenizer_sha256,
         run.limit,

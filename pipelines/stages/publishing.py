@@ -1,6 +1,5 @@
 """The stages after deduplication: tokenizer, settle, plan, dataset, tokens."""
 
-from importlib.metadata import version
 from pathlib import Path
 
 from pipelines.dataset import (
@@ -45,7 +44,6 @@ def train_tokenizer(run: RunContext) -> Path:
         [labels(run), *run.contents("curate", "stages/curate/candidates")],
         run.recipe.resolved()["tokenizer"],
         stages_from_final_edits(run.recipe),
-        version("tokenizers"),
     )
     job = TrainJob(run.recipe, tuple(file for file, _ in _curated_files(run)))
     done = run.do("tokenizer", [Task("tokenizer", "all", fingerprint, train_on_survivors, job)])
@@ -112,7 +110,10 @@ def write_dataset(run: RunContext) -> None:
 def write_token_shards(run: RunContext, tokenizer: Path) -> None:
     """Encode every shard of the dataset."""
     name = run.recipe.tokenizer
-    label = name if isinstance(name, str) else f"trained on this run ({name.vocab_size})"
+    if isinstance(name, str):  # of a local path only the last part is anybody's business
+        label = Path(name).name if Path(name).exists() else name
+    else:
+        label = f"trained on this run ({name.vocab_size})"
     sha256 = sha256_of(tokenizer)
     tasks = []
     for unit, shard in run.commits["dataset"].items():
