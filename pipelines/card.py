@@ -126,7 +126,7 @@ def _size(rows: int) -> str:
 
 
 def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
-    redactions = [f"- `{name}`: {count:,}" for name, count in manifest["edits"].items()]
+    redactions = [f"- `{name}`: {count:,} replaced" for name, count in manifest["edits"].items()]
     failed = [f"- `{name}`: {why}" for name, why in manifest["failed_units"].items()]
     return _BODY.format(
         name=recipe.recipe,

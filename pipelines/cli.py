@@ -107,10 +107,14 @@ def demo(
 
 
 def _run(recipe: Any, output: Path, options: Any, *, as_json: bool) -> None:
+    from pipelines.assets import model_file
     from pipelines.progress import RunProgress
     from pipelines.run import run as run_recipe
 
-    progress = RunProgress(_err if as_json else _out)
+    console = _err if as_json else _out
+    if recipe.text_gates:  # said here, because fetching it is the first thing that takes a while
+        model_file(recipe.language.model, report=lambda line: console.print(line, markup=False))
+    progress = RunProgress(console)
     try:
         outcome = run_recipe(recipe, output, options, progress)
     finally:

@@ -198,7 +198,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
 def _committed(root: Path, path: Path) -> dict[str, Any]:
     """Describe a published file that no stage has written."""
     name = path.relative_to(root).as_posix()
-    return asdict(CommittedFile(name, 1, path.stat().st_size, sha256_of(path)))
+    return asdict(CommittedFile(name, 0, path.stat().st_size, sha256_of(path)))
 
 
 def _failed_units(work: RunContext) -> dict[str, str]:

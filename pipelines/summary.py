@@ -104,9 +104,14 @@ def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
         commands.append(f"cuvee show {where} --rule {most['rule']}")
     if manifest["rows"]:
         load = f"print(datasets.load_dataset({str(root / 'dataset')!r}, split='train')[0])"
-        program = shlex.quote(f"import datasets; {load}")
+        program = _quoted(f"import datasets; {load}")
         commands += [f"cuvee show {where} --kept", f"python -c {program}"]
     return [*commands, f"cuvee funnel {where}", f"cuvee status {where}"][:3]
+
+
+def _quoted(program: str) -> str:
+    """Quote for a shell, in double quotes where that is enough: they read better here."""
+    return shlex.quote(program) if set(program) & set('"$`\\!') else f'"{program}"'
 
 
 def read_status(root: Path) -> dict[str, Any]:
