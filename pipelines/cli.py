@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
+from rich.text import Text as Styled
 
 from filters.errors import CuveeError, UsageError
 
@@ -125,7 +126,8 @@ def _run(recipe: Any, output: Path, options: Any, *, as_json: bool) -> None:
     from pipelines.summary import run_summary
 
     for part in run_summary(outcome):
-        _out.print(part)
+        # A command that is to be copied must stay one line, however narrow the terminal.
+        _out.print(part, soft_wrap=isinstance(part, Styled))
 
 
 @app.command(epilog="Example:  cuvee status runs/demo")

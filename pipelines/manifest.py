@@ -19,8 +19,8 @@ FORMAT = 1
 """Grows when a run directory can no longer be read by an older or newer version."""
 
 _PACKAGES = (
-    "cuvee", "datasets", "datatrove", "fasttext-numpy2-wheel", "pyarrow", "ray",
-    "resiliparse", "spacy", "tokenizers", "trafilatura",
+    "cuvee", "datasets", "datatrove", "fasttext-numpy2-wheel", "lxml", "pyarrow", "ray",
+    "resiliparse", "spacy", "tldextract", "tokenizers", "trafilatura",
 )  # fmt: skip
 _MARKER = Path("commits/format.json")
 _LISTED_FILES = 10_000  # a manifest of a whole dump names totals, not its files
@@ -71,7 +71,7 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
     path = root / "manifest.json"
     if not path.exists():
         return None
-    return read_json(path)
+    return read_json(path, "format", "files")  # the first and the last thing in it
 
 
 def load_manifest(root: Path) -> dict[str, Any]:

@@ -73,13 +73,16 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a file that a run has written; UsageError when there is none."""
+def read_json(path: Path, *expected: str) -> dict[str, Any]:
+    """Return the object in a file that a run has written.
+
+    UsageError when there is none, or one without the keys that are expected.
+    """
     try:
         data = json.loads(path.read_bytes())
     except ValueError:
         data = None
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or not data.keys() >= set(expected):
         raise UsageError(
             f"{path}: is damaged or was not written by cuvee.\n"
             "  Remove it and run the same command again, or use a new --output folder."

@@ -1,5 +1,6 @@
 """What a run's commands show, as renderables; printing is the command line's."""
 
+import glob
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,7 +106,9 @@ def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
     if manifest["rows"]:
         load = f"print(datasets.load_dataset({str(root / 'dataset')!r}, split='train')[0])"
         program = _quoted(f"import datasets; {load}")
-        commands += [f"cuvee show {where} --kept", f"python -c {program}"]
+        commands.append(f"cuvee show {where} --kept")
+        if not glob.has_magic(str(root)):  # `datasets` would look for what it matches
+            commands.append(f"python -c {program}")
     return [*commands, f"cuvee funnel {where}", f"cuvee status {where}"][:3]
 
 

@@ -62,8 +62,9 @@ class TableWriter:
         """Add rows that are columns already; one row group, if groups are cut by table."""
         self._gather()
         table = table.select(self._schema.names).cast(self._schema)
-        groups = 1 if self._group_per_table else -(-table.nbytes // _ROW_GROUP_BYTES)
-        rows = max(-(-table.num_rows // max(groups, 1)), 1)
+        # Quarters: a group ends with the piece that fills it, so none is much too large.
+        pieces = 1 if self._group_per_table else -(-4 * table.nbytes // _ROW_GROUP_BYTES)
+        rows = max(-(-table.num_rows // max(pieces, 1)), 1)
         for start in range(0, table.num_rows, rows):
             self._take(table.slice(start, rows))
 

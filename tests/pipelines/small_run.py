@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipelines.driver import Observer
 from pipelines.recipe import load_recipe
-from pipelines.run import RunOptions, run
+from pipelines.run import Outcome, RunOptions, run
 from tests.pipelines.units import Listener
 from tests.pipelines.warc_bytes import http, record
 
@@ -118,12 +118,12 @@ def made_pages() -> list[bytes]:
     return [*pages, page(3, prose(3)), page(4, prose(30))]
 
 
-def do_run(written: str, crawl: Path, root: Path, observer: Observer | None = None) -> None:
+def do_run(written: str, crawl: Path, root: Path, observer: Observer | None = None) -> Outcome:
     root.parent.mkdir(parents=True, exist_ok=True)
     recipe = root.parent / f"{root.name}.yaml"
     recipe.write_text(written)
     options = RunOptions(engine="inline", limit=30)
-    run(load_recipe(str(recipe), (), [str(crawl)]), root, options, observer or Listener())
+    return run(load_recipe(str(recipe), (), [str(crawl)]), root, options, observer or Listener())
 
 
 @dataclass
