@@ -150,7 +150,7 @@ def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
         for why, count in found["failed_pages"].items()
     )
     state = "finished" if found["finished"] else "not finished: run its command again to go on"
-    return Group(table, *lines, Styled(f"{root}: {state}"))
+    return Group(table, *lines, Styled(harmless(f"{root}: {state}")))
 
 
 def page_panel(page: ShownPage, rules: Mapping[str, Rule], *, full: bool) -> Panel:
