@@ -14,6 +14,20 @@ from pipelines.warc import Page
 from tests.parity.oracle import Oracle
 from tests.parity.ours import RECIPE, Ours
 
+COMPARED = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def compared(pytestconfig: pytest.Config) -> list[str]:
+    """Lines that say what was compared; printed when the tests have ended."""
+    return pytestconfig.stash.setdefault(COMPARED, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was compared."""
+    for line in terminalreporter.config.stash.get(COMPARED, []):
+        terminalreporter.write_line(f"parity: {line}")
+
 
 def extract_texts(folder: Path) -> list[str]:
     """Return the text of every page that has one, in the order of the crawl."""

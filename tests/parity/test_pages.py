@@ -31,15 +31,19 @@ def differences(oracle, ours, texts: list[str]) -> list[str]:
     return [what for what in found if what]
 
 
-def test_sample_crawl_is_judged_alike(oracle, ours, sample_texts):
+def test_sample_crawl_is_judged_alike(oracle, ours, sample_texts, compared):
+    found = differences(oracle, ours, sample_texts)
+    compared.append(f"{len(sample_texts)} pages of the sample crawl, {len(found)} differences")
     assert len(sample_texts) > 900
-    assert differences(oracle, ours, sample_texts) == []
+    assert found == []
 
 
-def test_third_party_crawl_is_judged_alike(oracle, ours, test_data: Path):
+def test_third_party_crawl_is_judged_alike(oracle, ours, test_data: Path, compared):
     texts = extract_texts(test_data / "crawl")
+    found = differences(oracle, ours, texts)
+    compared.append(f"{len(texts)} pages of CUVEE_TEST_DATA, {len(found)} differences")
     assert len(texts) > 900
-    assert differences(oracle, ours, texts) == []
+    assert found == []
 
 
 def test_words_and_sentences_of_every_text(sample_texts):

@@ -33,7 +33,7 @@ def rules() -> dict[str, Rule]:
     }
 
 
-def test_both_sides_of_every_rule(oracle, ours, rules, kept_texts):
+def test_both_sides_of_every_rule(oracle, ours, rules, kept_texts, compared):
     def fires(rule: str, text: str) -> bool:
         return rules[rule].fires(ours.judgement(text).values) is True
 
@@ -47,13 +47,18 @@ def test_both_sides_of_every_rule(oracle, ours, rules, kept_texts):
         reasons[expected.reason] += 1
         if what:
             wrong.append(f"{rule}: {what}")
+    fired = len(set(rules) & set(reasons))
+    compared.append(
+        f"{sides.total()} cases at the rules' edges, {len(wrong)} differences, "
+        f"{fired} of {len(rules)} rules given as the reason"
+    )
     assert wrong == []
     assert {(rule, side) for rule in rules for side in (True, False)} == set(sides)
     assert set(rules) <= set(reasons), "the oracle never gave some rule as its reason"
     assert sum(sides.values()) > 550
 
 
-def test_texts_damaged_at_random(oracle, ours, kept_texts):
+def test_texts_damaged_at_random(oracle, ours, kept_texts, compared):
     cases = 1500
     bases = [text[:BASE_CHARS] for text in kept_texts]
     reasons: Counter[str | None] = Counter()
@@ -63,6 +68,7 @@ def test_texts_damaged_at_random(oracle, ours, kept_texts):
         reasons[expected.reason] += 1
         if what:
             wrong.append(f"case {number}: {what}")
+    compared.append(f"{cases} texts damaged at random, {len(wrong)} differences")
     assert wrong == []
     assert len(reasons) > 25, "the damage is too uniform"
     assert reasons[None] > cases // 10, "too few texts survive to be compared to the end"
