@@ -1,7 +1,6 @@
 """The command line, run as a command: what it says and how it exits."""
 
 import json
-import os
 import socket
 from pathlib import Path
 
@@ -133,12 +132,6 @@ def test_an_output_that_cannot_be_used(crawl: Path, tmp_path: Path):
     assert (other / "photo.jpg").exists()
     assert "is a file" in refused(*small_run(crawl, other / "photo.jpg"))
     assert "cannot be made a folder" in refused(*small_run(crawl, Path("/proc/none")))
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_an_output_without_permission(crawl: Path, tmp_path: Path):
-    (tmp_path / "locked").mkdir(mode=0o500)
-    assert "permission denied" in refused(*small_run(crawl, tmp_path / "locked" / "run"))
 
 
 def test_a_run_of_an_incompatible_version(crawl: Path, tmp_path: Path):

@@ -1,14 +1,17 @@
 """What a finished run says of itself, and what makes it unfinished again."""
 
 import json
+import os
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from filters.errors import UnitError, UsageError, WorkError
 from pipelines import crawl
-from pipelines.manifest import load_manifest, read_manifest
+from pipelines.manifest import load_manifest, open_run_directory, read_manifest
+from pipelines.storage import plain_errors
 from pipelines.summary import read_status
 from pipelines.tokenizer import train_tokenizer
 from tests.pipelines.small_run import (
@@ -22,6 +25,7 @@ from tests.pipelines.small_run import (
 )
 from tests.pipelines.units import Listener
 
+_NOBODY = 65534
 ONE_MAY_FAIL = f"{RECIPE}max_failed_units: 1\n"
 
 
@@ -150,3 +154,21 @@ def test_a_run_of_another_format_is_refused(look, base, tmp_path):
     (root / "commits/format.json").write_text(json.dumps({"format": 99, "version": "9.9"}))
     with pytest.raises(UsageError, match=r"made by cuvee 9\.9 in another format"):
         look(root)
+
+
+def test_an_output_without_permission_is_named():
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        me = os.geteuid()
+        if me == 0:  # the superuser may write everywhere, so he gives that up for a moment
+            os.seteuid(_NOBODY)
+        try:
+            with (
+                pytest.raises(UsageError, match="permission denied") as told,
+                plain_errors(folder / "run"),
+            ):
+                open_run_directory(folder / "run")
+        finally:
+            os.seteuid(me)
+    assert len(str(told.value).splitlines()) <= 3
