@@ -76,8 +76,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a recipe from crawl to dataset; the same command again resumes."""
+    from pipelines.pipeline import RunOptions
     from pipelines.recipe import load_recipe
-    from pipelines.run import RunOptions
 
     loaded = load_recipe(recipe, sets or (), inputs or ())
     if not loaded.input:
@@ -96,8 +96,8 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Fetch the sample crawl and run the whole FineWeb recipe on it."""
+    from pipelines.pipeline import RunOptions
     from pipelines.recipe import load_recipe
-    from pipelines.run import RunOptions
     from pipelines.sample import default_folder, fetch_sample_crawl
 
     console = _err if as_json else _out
@@ -109,8 +109,8 @@ def demo(
 
 def _run(recipe: Any, output: Path, options: Any, *, as_json: bool) -> None:
     from pipelines.assets import model_file
+    from pipelines.pipeline import run as run_recipe
     from pipelines.progress import RunProgress
-    from pipelines.run import run as run_recipe
 
     console = _err if as_json else _out
     if recipe.text_gates:  # said here, because fetching it is the first thing that takes a while

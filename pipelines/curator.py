@@ -14,13 +14,12 @@ from filters.segment import segmenter
 from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_model, model_file
 from pipelines.blocklist import list_digests, load_blocker
-from pipelines.crawl import CrawlFile
-from pipelines.decode import decode_page
+from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
+from pipelines.crawl.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.ledger import ledger_schema
 from pipelines.recipe.model import Recipe
 from pipelines.storage import sha256_of
-from pipelines.warc import Damage, Page
 
 _AUDIT_SCALE = 1 << 64
 
@@ -74,7 +73,7 @@ class Curator:
             words=self.recipe.words,
         )
 
-    def curate(self, page: Page | Damage, file: CrawlFile) -> Curated:
+    def curate(self, page: Item, file: CrawlFile) -> Curated:
         """Take one page of a crawl file to its ledger row."""
         row = _base_row(page, file, self.recipe.audit_fraction)
         if isinstance(page, Damage):
@@ -106,8 +105,10 @@ class Curator:
         row[BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
         return decide(self.recipe.url_gates, row, "url")
 
-    def _text(self, page: Page, row: dict[str, Any]) -> tuple[str, Decision | None]:
+    def _text(self, page: Page | Row, row: dict[str, Any]) -> tuple[str, Decision | None]:
         """Return the page's text, or nothing and the reason."""
+        if isinstance(page, Row):
+            return _found(page.text)
         decoded = decode_page(page)
         row["charset"] = decoded.charset
         if page.is_text:
@@ -117,9 +118,7 @@ class Curator:
                 text = self._extract(decoded.text)
             except Exception as error:  # noqa: BLE001  a hostile page costs itself, not the file
                 return "", Decision("failed", "extract", f"error:{type(error).__name__}")
-        if not text:
-            return "", Decision("dropped", "extract", "empty")
-        return _without_surrogates(text), None
+        return _found(text)
 
 
 def asset_digests(recipe: Recipe) -> dict[str, str]:
@@ -156,6 +155,12 @@ def host_of(url: str | None) -> str | None:
         return None
 
 
+def _found(text: str) -> tuple[str, Decision | None]:
+    if not text:
+        return "", Decision("dropped", "extract", "empty")
+    return _without_surrogates(text), None
+
+
 def _without_surrogates(text: str) -> str:
     """Replace lone surrogates, which are no Unicode text and have no UTF-8 form."""
     try:
@@ -165,7 +170,7 @@ def _without_surrogates(text: str) -> str:
     return text
 
 
-def _base_row(page: Page | Damage, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:
+def _base_row(page: Item, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:
     row: dict[str, Any] = {
         "dump": file.dump,
         "file_path": file.file_path,
@@ -176,17 +181,11 @@ def _base_row(page: Page | Damage, file: CrawlFile, audit_fraction: float) -> di
         "rule": None,
         "audited": False,
     }
-    if isinstance(page, Damage):
-        row.update(id=page.id, url=page.url or None, host=host_of(page.url), date=page.date or None)
-    else:
-        row.update(
-            id=page.id,
-            url=page.url or None,
-            host=host_of(page.url),
-            date=page.date or None,
-            truncated=page.truncated,
-            audited=is_audited(page.id, audit_fraction),
-        )
+    row.update(id=page.id, url=page.url or None, host=host_of(page.url), date=page.date or None)
+    if isinstance(page, Page):
+        row["truncated"] = page.truncated
+    if not isinstance(page, Damage):
+        row["audited"] = is_audited(page.id, audit_fraction)
     return row
 
 

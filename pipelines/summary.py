@@ -16,9 +16,9 @@ from filters.errors import UsageError
 from filters.rule import Rule
 from pipelines.manifest import check_format, read_manifest
 from pipelines.pages import ShownPage
+from pipelines.pipeline import Outcome
 from pipelines.recipe.model import ledger_stage
 from pipelines.recipe.reads import SignalRow
-from pipelines.run import Outcome
 from pipelines.storage import CommitLog
 from pipelines.terminal import harmless
 

@@ -1,6 +1,5 @@
 """What goes into fingerprints: recipes and crawl files as plain data that a digest can take."""
 
-from pathlib import Path
 from typing import Any
 
 from filters.catalog import EDITS
@@ -10,7 +9,7 @@ from pipelines.recipe import Recipe
 
 def file_identity(file: CrawlFile) -> list[Any]:
     """Return what tells a file from another version of it, without reading it."""
-    return [file.file_path, file.dump, file.size, Path(file.uri).stat().st_mtime_ns]
+    return [file.file_path, file.dump, file.size, file.version]
 
 
 def stages_before_final_edits(recipe: Recipe) -> list[dict[str, Any]]:

@@ -7,10 +7,9 @@ import pytest
 import yaml
 
 from pipelines.assets import model_file
-from pipelines.crawl import find_inputs, read_pages
-from pipelines.decode import decode_page
+from pipelines.crawl import Page, find_inputs, read_pages
+from pipelines.crawl.decode import decode_page
 from pipelines.extract import make_extractor
-from pipelines.warc import Page
 from tests.parity.oracle import Oracle
 from tests.parity.ours import RECIPE, Ours
 

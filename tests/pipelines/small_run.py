@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines.driver import Observer
+from pipelines.pipeline import Outcome, RunOptions, run
 from pipelines.recipe import load_recipe
-from pipelines.run import Outcome, RunOptions, run
 from tests.pipelines.units import Listener
 from tests.pipelines.warc_bytes import http, record
 

@@ -9,8 +9,9 @@ import pytest
 import zstandard
 from warcio.archiveiterator import ArchiveIterator
 
-from pipelines.container import _MAX_PIECE, read_pieces
-from pipelines.records import Damage, RecordReader
+from pipelines.crawl import Damage
+from pipelines.crawl.container import _MAX_PIECE, read_pieces
+from pipelines.crawl.records import RecordReader
 from tests.pipelines.warc_bytes import (
     HTML,
     PACKINGS,

@@ -108,7 +108,7 @@ def test_linked_folders_are_followed_but_not_forever(crawl, tmp_path):
         (["{}/crawl/a.wrac"], None, ["does not exist", "a.warc'"]),
         (["{}/nothing/like/it"], None, ["does not exist", "has no 'nothing'"]),
         (["{}/crawl/a.warc/x"], None, ["does not exist"]),
-        (["{}/empty"], None, ["folder without crawl files", ".warc.gz", "glob"]),
+        (["{}/empty"], None, ["folder without files that can be read", ".warc.gz", "glob"]),
         (["{}/crawl/*.gzip"], None, ["matches nothing", "Quote"]),
         (["{}/crawl/de*"], None, ["matches folders only"]),
         (["{}/gone/*.warc"], None, ["matches nothing", "does not exist"]),

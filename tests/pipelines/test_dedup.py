@@ -24,16 +24,15 @@ from hypothesis import strategies as st
 
 from filters.minhash import MinHasher
 from pipelines import dedup
-from pipelines.crawl import find_inputs, read_pages
+from pipelines.crawl import Page, find_inputs, read_pages
+from pipelines.crawl.decode import decode_page
 from pipelines.curate import signature_schema
-from pipelines.decode import decode_page
 from pipelines.dedup import document_number, label_components, star_edges
 from pipelines.execute import Task, perform
 from pipelines.extract import make_extractor
 from pipelines.ledger import CANDIDATES
 from pipelines.storage import Attempt, Commit
 from pipelines.tables import TableWriter, read_rows
-from pipelines.warc import Page
 
 Doc = tuple[int, int]
 """Ordinal of a file, ordinal of a record in it."""

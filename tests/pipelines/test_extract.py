@@ -10,11 +10,10 @@ import pytest
 import trafilatura
 from trafilatura.meta import reset_caches
 
-from pipelines.crawl import find_inputs, read_pages
-from pipelines.decode import decode_page
+from pipelines.crawl import Page, find_inputs, read_pages
+from pipelines.crawl.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.recipe import load_recipe
-from pipelines.warc import Page
 
 STEP = 1 if os.environ.get("CUVEE_FULL_PARITY") else 4
 """Cleaning all caches is slow: `make parity` compares every page, `make test` every fourth."""

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from filters.errors import UnitError, UsageError, WorkError
-from pipelines import crawl
+from pipelines.crawl import CrawlFile, read
 from pipelines.manifest import load_manifest, open_run_directory, read_manifest
 from pipelines.storage import plain_errors
 from pipelines.summary import read_status
@@ -32,15 +32,15 @@ ONE_MAY_FAIL = f"{RECIPE}max_failed_units: 1\n"
 @pytest.fixture
 def lost(monkeypatch: pytest.MonkeyPatch):
     """Let b.warc.gz vanish after it was found, for as long as the context lasts."""
-    real = crawl.open_file
+    real = read.open_file
 
-    def open_file(file: crawl.CrawlFile):
+    def open_file(file: CrawlFile):
         if file.file_path == "b.warc.gz":
             raise UnitError(f"input '{file.uri}' cannot be opened: gone.\n  Put it back.")
         return real(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(crawl, "open_file", open_file)
+        patch.setattr(read, "open_file", open_file)
         yield patch
 
 

@@ -234,7 +234,7 @@ def test_other_code_has_a_finished_run_looked_at_again(base, small_crawl, tmp_pa
     before = stamps(root)
     newer = replace(EDITS["pii"], version=EDITS["pii"].version + 1)
     monkeypatch.setattr("pipelines.stages.fingerprint.EDITS", {**EDITS, "pii": newer})
-    monkeypatch.setattr("pipelines.run.code_version", lambda: {"version": "another"})
+    monkeypatch.setattr("pipelines.pipeline.code_version", lambda: {"version": "another"})
     looks = Listener()
     do_run(RECIPE, small_crawl, root, looks)
     after = stamps(root)

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from pipelines.crawl import find_inputs, read_pages
-from pipelines.decode import decode_page
+from pipelines.crawl import Page, find_inputs, read_pages
+from pipelines.crawl.decode import decode_page
 from pipelines.sample import PAGES, fetch_sample_crawl, sample_pages
-from pipelines.warc import Page
 
 
 @pytest.fixture(scope="module")

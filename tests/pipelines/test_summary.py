@@ -10,8 +10,8 @@ from rich.console import Console
 
 from filters.errors import WorkError
 from pipelines.pages import find_pages
+from pipelines.pipeline import Outcome
 from pipelines.recipe import load_recipe
-from pipelines.run import Outcome
 from pipelines.summary import page_panel, progress_table, read_status, run_summary
 from tests.pipelines.small_run import RECIPE, do_run, edited
 from tests.pipelines.warc_bytes import gzip_each

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.container import Gap, Piece, read_pieces
+from pipelines.crawl.container import Gap, Piece, read_pieces
+from pipelines.crawl.model import Damage
 
 MAX_RECORD = 64 << 20
 """Bytes of a record's block that are held in memory; of a longer one only the start is kept."""
@@ -43,21 +44,6 @@ class Record:
     block: bytes
     oversize: bool
     """Whether `block` is only the start of one that is longer than `MAX_RECORD`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Something of the file that cannot become a page; `reason` is one word for the ledger.
-
-    `id`, `url` and `date` are known only where a whole record was refused.
-    """
-
-    record: int
-    offset: int
-    reason: str
-    id: str | None = None
-    url: str | None = None
-    date: str | None = None
 
 
 class _Window:

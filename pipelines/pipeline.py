@@ -126,7 +126,7 @@ def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str,
     identity = [file_identity(file) for file in files]
     return {
         "files": len(files),
-        "bytes": sum(file.size for file in files),
+        "bytes": sum(file.size or 0 for file in files),
         "digest": digest([identity, limit]),
         **({"limit_per_file": limit} if limit is not None else {}),
     }

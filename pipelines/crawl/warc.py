@@ -10,13 +10,11 @@ and others together are the records found.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.http_body import Response, TooLargeError, decode_body, parse_response
-from pipelines.records import Damage, Record, RecordReader
-
-__all__ = ["HTML_TYPES", "OTHER_KINDS", "Damage", "Page", "read_warc"]
+from pipelines.crawl.http_body import Response, TooLargeError, decode_body, parse_response
+from pipelines.crawl.model import Damage, Page
+from pipelines.crawl.records import Record, RecordReader
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 OTHER_KINDS = frozenset(
@@ -45,33 +43,6 @@ _LOOKS_LIKE_HTML = re.compile(
     re.IGNORECASE,
 )
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of the crawl, its body free of HTTP codings but still bytes."""
-
-    record: int
-    """Ordinal of the record in its file, from 0, damaged stretches counted."""
-    offset: int
-    """Byte position in the file: of the record, of its gzip member or zstd frame where packed."""
-    id: str
-    """WARC-Record-ID as it stands there, brackets included; `file_path#record` without one."""
-    url: str
-    date: str
-    is_text: bool
-    """Whether `body` is the text of a WET record; else it is HTML."""
-    body: bytes
-    content_type: str
-    """Declared media type in lower case, without parameters; empty if none was declared."""
-    charset: str | None
-    """Charset declared in the HTTP header, as written there."""
-    identified_type: str | None
-    """WARC-Identified-Payload-Type."""
-    truncated: str | None
-    """WARC-Truncated: why the crawler stopped early."""
-    body_note: str | None
-    """What did not fit when the HTTP codings were undone."""
 
 
 def read_warc(file: BinaryIO, file_path: str, others: Counter[str]) -> Iterator[Page | Damage]:

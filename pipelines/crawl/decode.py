@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from resiliparse.parse.encoding import detect_encoding
 
-from pipelines.warc import Page
+from pipelines.crawl.model import Page
 
 Source = Literal["bom", "valid", "header", "meta", "detected", "fallback"]
 

@@ -1,0 +1,23 @@
+"""What a file of the input is, by the ending of its name."""
+
+from typing import Literal, TypeAlias
+
+Format: TypeAlias = Literal["crawl", "parquet", "jsonl"]
+"""`crawl` is WARC, WET or ARC, told apart by the file's first bytes."""
+
+_PACKED = ("", ".gz", ".zst")
+_CRAWL = tuple(root + packed for root in (".warc", ".wet", ".arc") for packed in _PACKED)
+_LINES = tuple(root + packed for root in (".jsonl", ".ndjson") for packed in _PACKED)
+# JSON lines where they are packed, but plain usually something else that lies beside them.
+_PACKED_JSON = (".json.gz", ".json.zst")
+
+ENDINGS = (*_CRAWL, ".parquet", *_LINES, *_PACKED_JSON)
+"""What a folder is searched for; a file that is named itself may be called anything."""
+
+
+def format_of(name: str) -> Format:
+    """Return what a file holds; one with an unknown ending is read as a crawl file."""
+    lower = name.lower()
+    if lower.endswith((*_LINES, *_PACKED_JSON, ".json")):
+        return "jsonl"
+    return "parquet" if lower.endswith(".parquet") else "crawl"
