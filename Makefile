@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity picture schema lock clean
+.PHONY: help setup demo test check fmt lint types parity picture reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,11 +50,13 @@ parity: $(READY) ## compare every decision with datatrove's own blocks
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
 	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg
 
-schema: $(READY) ## write the recipe's JSON Schema for editors
+reference: $(READY) ## write what is made from the code: schema, recipe reference, signals
 	$(BIN)/cuvee schema > configs/recipe.schema.json
+	$(BIN)/cuvee schema --markdown > docs/recipe.md
+	$(BIN)/cuvee signals --markdown > docs/signals.md
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra s3 --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
 clean: ## remove runs, caches and the virtual environment

@@ -98,6 +98,16 @@ C4_LINES = Edit(
             "citations": True,
         }
     ),
+    meanings=MappingProxyType(
+        {
+            "terminal_punctuation": "Lines must end as a sentence does, not with an ellipsis.",
+            "min_words_per_line": "Lines of fewer words leave.",
+            "max_word_length": "Lines with a word of more characters leave.",
+            "javascript": "Lines that say 'javascript' leave.",
+            "policy": "Lines with a phrase of privacy and cookie policies leave.",
+            "citations": "Marks such as [12], [edit] and [citation needed] are cut out of lines.",
+        }
+    ),
     signals=MappingProxyType(own_signals(__name__, 1, _SIGNALS)),
     apply=edit_lines,
 )

@@ -27,14 +27,15 @@ class Edited:
 class Edit:
     """Something that rewrites a text.
 
-    `options` holds every option with its default. `signals` are measured by `apply`
-    itself and belong to the revision that it makes.
+    `options` holds every option with its default, `meanings` what each does. `signals`
+    are measured by `apply` itself and belong to the revision that it makes.
     """
 
     name: str
     summary: str
     version: int
     options: Options
+    meanings: Mapping[str, str]
     signals: Mapping[str, Signal]
     apply: Callable[[Text, Options], Edited]
 

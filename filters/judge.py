@@ -2,19 +2,26 @@
 
 Within a block every signal is measured; later blocks are measured only while
 the page survives, or to the end where the page is audited. What was not
-measured stays null, which is not the same as false (design section 2).
+measured stays null, which is not the same as false (design section 2). A signal or a
+block that raises costs the page, never the file: the page fails, with the reason.
 """
 
+import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Literal
 
 from filters.catalog import EDITS, TEXT, resolve
+from filters.datatrove_block import Block, BlockStage
 from filters.edit import Edit
 from filters.rule import Rule, first_drop
 from filters.segment import Segmenter
 from filters.signal import Signal, Value
 from filters.text import Text
+
+_MOST = 2**63
+"""The ledger's counts are 64-bit integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,8 @@ class Decision:
     status: Literal["dropped", "failed"]
     stage: str
     rule: str
+    block: str | None = None
+    """The block of datatrove whose reason the rule is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,38 +89,73 @@ class _Revise:
     options: Mapping[str, Any]
 
 
+@dataclass(slots=True)
+class _State:
+    """What is known of a page between two steps."""
+
+    texts: dict[str, Text]
+    decision: Decision | None
+    values: dict[str, Value] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    """Why columns have no value, where their signal could not be measured."""
+
+    @property
+    def text(self) -> Text:
+        """The last revision."""
+        return list(self.texts.values())[-1]
+
+
 def qualified(name: str) -> str:
     """Return a signal's column name; a bare name means the extracted text."""
     return name if "." in name else f"{TEXT}.{name}"
 
 
 def decide(
-    rules: Sequence[Rule], values: Mapping[str, Value | None], stage: str
+    rules: Sequence[Rule],
+    values: Mapping[str, Value | None],
+    stage: str,
+    broken: Mapping[str, str] = MappingProxyType({}),
 ) -> Decision | None:
-    """Apply rules in order; the first that fires drops, one that is undefined before it fails."""
+    """Apply rules in order; the first that fires drops, one that is undefined before it fails.
+
+    `broken` says why values are missing, by column: that is then the reason.
+    """
     first = first_drop(rules, values)
     if first is None:
         return None
     rule, fired = first
     if fired:
         return Decision("dropped", stage, rule.name)
-    return Decision("failed", stage, f"undefined:{rule.name}")
+    reasons = [broken[name] for name in rule.reads if name in broken]
+    return Decision("failed", stage, reasons[0] if reasons else f"undefined:{rule.name}")
 
 
 class Judge:
-    """The drop and edit blocks of a recipe, ready to be applied to texts of one language."""
+    """The drop, edit and datatrove blocks of a recipe, ready for texts of one language."""
 
-    def __init__(self, blocks: Sequence[DropStage | EditStage], segmenter: Segmenter) -> None:
+    def __init__(
+        self, blocks: Sequence[DropStage | EditStage | BlockStage], segmenter: Segmenter
+    ) -> None:
         self._segmenter = segmenter
-        self._steps: list[_Measure | _Revise] = []
+        self._steps: list[_Measure | _Revise | Block] = []
         self.columns: list[Column] = []
         """Every column that the blocks fill, in the order of measuring."""
         revisions: dict[str, tuple[Any, ...]] = {TEXT: ()}
         for block in blocks:
             if isinstance(block, EditStage):
                 self._add_edit(block, revisions)
+            elif isinstance(block, BlockStage):
+                earlier = tuple(revisions.values())[-1]
+                revisions[block.revision] = (*earlier, block.made_by)
+                self._steps.append(Block(block))
             else:
                 self._add_drop(block, revisions)
+
+    def restart(self) -> None:
+        """Begin a crawl file: blocks of datatrove start anew, as their state is the file's own."""
+        for step in self._steps:
+            if isinstance(step, Block):
+                step.restart()
 
     def _add_edit(self, block: EditStage, revisions: dict[str, tuple[Any, ...]]) -> None:
         edit = EDITS[block.name]
@@ -136,37 +180,74 @@ class Judge:
         self._steps.append(_Measure(tuple(fresh.values()), rules))
 
     def judge(
-        self, raw: str, *, decision: Decision | None = None, audited: bool = False
+        self,
+        raw: str,
+        *,
+        decision: Decision | None = None,
+        audited: bool = False,
+        about: Mapping[str, Any] = MappingProxyType({}),
     ) -> Judgement:
         """Measure and decide on an extracted text.
 
         A `decision` taken before (by a gate) stands; such a text is measured only
-        when `audited`.
+        when `audited`. `about` is what blocks of datatrove learn of the page.
         """
-        text = Text(raw, self._segmenter)
-        texts = {TEXT: text}
-        values: dict[str, Value] = {}
+        state = _State({TEXT: Text(raw, self._segmenter)}, decision)
         judged = raw
         for step in self._steps:
-            if decision is not None and not audited:
+            if state.decision is not None and not audited:
                 break
             if isinstance(step, _Revise):
-                name = step.edit.name
-                edited = step.edit.apply(text, step.options)
-                values.update((f"{name}.{own}", count) for own, count in edited.counts.items())
-                text = texts[name] = Text(edited.text, self._segmenter)
+                self._revise(step, state)
+            elif isinstance(step, Block):
+                self._pass(step, state, about)
             else:
-                values.update((column.name, _measure(column, texts)) for column in step.columns)
-                decision = decision or decide(step.rules, values, "quality")
-            if decision is None:
-                judged = text.raw
-        return Judgement(decision, judged, values)
+                _measure(step.columns, state)
+                decided = decide(step.rules, state.values, "quality", state.broken)
+                state.decision = state.decision or decided
+            if state.decision is None:
+                judged = state.text.raw
+        return Judgement(state.decision, judged, state.values)
+
+    def _revise(self, step: _Revise, state: _State) -> None:
+        name = step.edit.name
+        edited = step.edit.apply(state.text, step.options)
+        state.values.update((f"{name}.{own}", count) for own, count in edited.counts.items())
+        state.texts[name] = Text(edited.text, self._segmenter)
+
+    def _pass(self, block: Block, state: _State, about: Mapping[str, Any]) -> None:
+        before, name = state.text, block.stage.revision
+        passed = block.apply(before.raw, about)
+        same = passed.text == before.raw
+        state.texts[name] = before if same else Text(passed.text, self._segmenter)
+        if passed.outcome is not None and state.decision is None:
+            state.decision = Decision(passed.outcome, "quality", passed.reason, name)
 
 
-def _measure(column: Column, texts: Mapping[str, Text]) -> int:
-    measure = column.signal.measure
-    assert measure is not None  # noqa: S101  the catalogue resolves to signals of texts only
-    return measure(texts[column.revision])
+def _measure(columns: Sequence[Column], state: _State) -> None:
+    for column in columns:
+        measure = column.signal.measure
+        assert measure is not None  # noqa: S101  the catalogue resolves to signals of texts only
+        try:
+            state.values[column.name] = _count(measure(state.texts[column.revision]))
+        except Exception as error:  # noqa: BLE001  anybody's function costs the page, not the file
+            why = str(error) if isinstance(error, _NoCountError) else type(error).__name__
+            state.broken[column.name] = f"error:{column.signal.name}:{why}"
+
+
+class _NoCountError(ValueError):
+    """A signal gave something else than a count."""
+
+
+def _count(value: Any) -> int:
+    """Return what a signal gave as an integer; true and false count as 1 and 0."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise _NoCountError(f"{type(value).__name__} is no count") from None
+    if not -_MOST <= count < _MOST:
+        raise _NoCountError("more than 64 bits")
+    return count
 
 
 def _with_full_names(rule: Rule) -> Rule:

@@ -90,6 +90,7 @@ PII = Edit(
     summary="Put stand-ins for e-mail and public IP addresses (FineWeb).",
     version=1,
     options=MappingProxyType({"kinds": ["email", "ip"]}),
+    meanings=MappingProxyType({"kinds": "Which kinds get a stand-in."}),
     signals=MappingProxyType(
         own_signals(
             __name__,

@@ -66,3 +66,12 @@ class Text:
         if measure not in self._shared:
             self._shared[measure] = measure(self)
         return cast("Found", self._shared[measure])
+
+
+def without_surrogates(text: str) -> str:
+    """Replace lone surrogates, which are no Unicode text and have no UTF-8 form."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

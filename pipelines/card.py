@@ -151,8 +151,16 @@ def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
 def _funnel(manifest: Mapping[str, Any]) -> str:
     pages = manifest["pages"] or 1
     return "\n".join(
-        f"| {row['stage'] or '**kept**'} | {row['rule']} | {row['pages']:,} "
+        f"| {row['stage'] or '**kept**'} | {_rule(row)} | {row['pages']:,} "
         f"| {row['pages'] / pages:.1%} | {row['tokens']:,} |"
         for row in manifest["funnel"]
         if row["pages"]
     )
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    """Return a row's rule; the reason of a block of datatrove may be any text."""
+    if not row.get("block"):
+        return str(row["rule"])
+    code = str(row["rule"]).replace("|", "\\|").replace("`", "'")
+    return f"{row['block']}: `{code}`"

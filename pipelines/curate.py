@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from filters.minhash import MinHasher
-from pipelines.crawl import CrawlFile, read_pages
+from pipelines.crawl import CrawlFile, Traffic, read_pages
 from pipelines.curator import Curated, Curator, curator_for
 from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
 from pipelines.recipe.model import Recipe
@@ -71,32 +71,41 @@ class _Outputs:
         )
         self.counts: Counter[str] = Counter(pages=0, kept=0, failed=0)
         self.failures: Counter[str] = Counter()
+        self.reasons: set[tuple[str, str]] = set()
+        """Blocks of datatrove and the reasons that they gave."""
 
     def add(self, curated: Curated) -> None:
         row, judgement = curated.row, curated.judgement
         self.counts.update(["pages", row["status"]])
         if row["status"] == "failed":
             self.failures[f"{row['stage']}: {row['rule']}"] += 1
+        if judgement is not None and judgement.decision and judgement.decision.block:
+            self.reasons.add((judgement.decision.block, judgement.decision.rule))
         if curated.text is not None and _keeps_text(self._job.recipe.keep_text, row):
             self._documents.add({**row, "text": curated.text})
         if judgement is not None and row["status"] == "kept":
             self._candidates.add({**row, "text": judgement.text})
+            self._curator.clock.lap("write")
             self._sign(row["record"], judgement.text)
         elif judgement is not None:
+            self._curator.clock.lap("write")
             self._count(row, judgement.text)
         self._ledger.add(row)
+        self._curator.clock.lap("write")
 
     def _sign(self, record: int, text: str) -> None:
         hasher = self._curator.minhasher
         if hasher is None or self._signatures is None:
             return
         signature = hasher.signature(text)
+        self._curator.clock.lap("minhash", signature.nbytes if signature is not None else 0)
         if signature is not None:
             self._signatures.add({"record": record, "signature": signature})
 
     def _count(self, row: dict[str, Any], text: str) -> None:
         if self._job.tokenizer is not None:
             (row["token_count"],) = count_tokens(self._job.tokenizer, [text])
+            self._curator.clock.lap("tokens")
         elif self._judged is not None:
             self._judged.add({"record": row["record"], "text": text})
 
@@ -116,23 +125,34 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     changed, its stored text is judged again and the crawl is not read.
     """
     curator = curator_for(job.recipe)
+    curator.judge.restart()
+    curator.clock.restart()
     others: Counter[str] = Counter()
+    traffic = Traffic()
     again = can_recurate(attempt, job.extraction)
     with ExitStack() as stack:
         outputs = _Outputs(attempt, job, curator, stack)
-        pages = recurate(attempt, curator, others) if again else _pages(curator, job, others)
+        crawled = _pages(curator, job, others, traffic)
+        pages = recurate(attempt, curator, others) if again else crawled
         for curated in pages:
             outputs.add(curated)
+    curator.clock.lap("write", attempt.written_bytes())
+    attempt.steps = curator.clock.read()
     return {
         **outputs.counts,
         "failures": dict(sorted(outputs.failures.items())),
+        "reasons": sorted(map(list, outputs.reasons)),
         "other_records": dict(sorted(others.items())),
         "extraction": job.extraction,
         "covers_rules": job.recipe.keep_text != "kept",
         "read": "documents" if again else "crawl",
+        **({"fetched": traffic.facts()} if traffic.requests else {}),
     }
 
 
-def _pages(curator: Curator, job: CurateJob, others: Counter[str]) -> Iterator[Curated]:
-    for page in islice(read_pages(job.file, others), job.limit):
+def _pages(
+    curator: Curator, job: CurateJob, others: Counter[str], traffic: Traffic
+) -> Iterator[Curated]:
+    found = read_pages(job.file, others, job.recipe.columns, traffic)
+    for page in islice(found, job.limit):
         yield curator.curate(page, job.file)

@@ -11,6 +11,7 @@ from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
 from filters.minhash import MinHasher
 from filters.segment import segmenter
+from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_model, model_file
 from pipelines.blocklist import list_digests, load_blocker
@@ -19,9 +20,13 @@ from pipelines.crawl.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.ledger import ledger_schema
 from pipelines.recipe.model import Recipe
+from pipelines.recipe.modules import activate
 from pipelines.storage import sha256_of
+from pipelines.timing import StepClock
 
 _AUDIT_SCALE = 1 << 64
+_ABOUT = ("id", "url", "date", "dump", "file_path", "language", "language_score")
+"""Fields of the ledger that a block of datatrove sees of a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,14 @@ class Curator:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+        activate(recipe.modules)
         self.segmenter = segmenter(recipe.words)
         self.judge = Judge(recipe.blocks, self.segmenter)
         self.columns = (*_gate_columns(recipe), *self.judge.columns)
         """Signals of the ledger, but for those of edits after deduplication."""
         self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
+        self.clock = StepClock()
+        """Where the time of the unit under way goes."""
 
     @cached_property
     def _blocker(self) -> UrlBlocker:
@@ -79,6 +87,7 @@ class Curator:
         if isinstance(page, Damage):
             return Curated(_decided(row, Decision("failed", "read", page.reason)), None, None)
         decision = self._gate_url(row)
+        self.clock.lap("url")
         if decision and not row["audited"]:
             return Curated(_decided(row, decision), None, None)
         text, problem = self._text(page, row)
@@ -95,8 +104,11 @@ class Curator:
                 "language.score": row["language_score"],
             }
             decision = decision or decide(self.recipe.text_gates, values, "language")
-        judgement = self.judge.judge(text, decision=decision, audited=row["audited"])
+            self.clock.lap("language")
+        about = {name: row.get(name) for name in _ABOUT}
+        judgement = self.judge.judge(text, decision=decision, audited=row["audited"], about=about)
         row.update(judgement.values)
+        self.clock.lap("quality")
         return Curated(_decided(row, judgement.decision), text, judgement)
 
     def _gate_url(self, row: dict[str, Any]) -> Decision | None:
@@ -158,16 +170,7 @@ def host_of(url: str | None) -> str | None:
 def _found(text: str) -> tuple[str, Decision | None]:
     if not text:
         return "", Decision("dropped", "extract", "empty")
-    return _without_surrogates(text), None
-
-
-def _without_surrogates(text: str) -> str:
-    """Replace lone surrogates, which are no Unicode text and have no UTF-8 form."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+    return without_surrogates(text), None
 
 
 def _base_row(page: Item, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:

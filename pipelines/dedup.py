@@ -235,13 +235,18 @@ class Labels:
         return self.cluster.get(record, (document_number(ordinal, record), 1))
 
 
-def read_labels(ordinal: int, repeats: Sequence[Path], components: Path | None) -> Labels:
-    """Read the labels of one file's documents."""
-    low, high = document_number(ordinal, 0), document_number(ordinal + 1, 0)
-    wanted = [("doc", ">=", low), ("doc", "<", high)]
-    repeated = frozenset(row["doc"] - low for row in _rows(repeats, wanted))
+def read_labels(
+    ordinal: int,
+    repeats: Sequence[Path],
+    components: Path | None,
+    records: range = range(1 << RECORD_BITS),
+) -> Labels:
+    """Read the labels of a file's documents, or of those that some of its records are."""
+    zero, low = document_number(ordinal, 0), document_number(ordinal, records.start)
+    wanted = [("doc", ">=", low), ("doc", "<", document_number(ordinal, records.stop))]
+    repeated = frozenset(row["doc"] - zero for row in _rows(repeats, wanted))
     members = _rows([components] if components else [], wanted)
-    cluster = {row["doc"] - low: (row["cluster"], row["size"]) for row in members}
+    cluster = {row["doc"] - zero: (row["cluster"], row["size"]) for row in members}
     return Labels(repeated, cluster)
 
 

@@ -22,6 +22,9 @@ _TRIES_LOST = 5
 class Observer(Protocol):
     """Whoever wants to see progress."""
 
+    def said(self, line: str) -> None:
+        """Something about the input that a person should know before work begins."""
+
     def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
         """`total` units, of which `done` were committed earlier."""
 

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 from filters.errors import UsageError, WorkError
 from pipelines.storage import Attempt, Commit, CommitLog, plain_errors
+from pipelines.timing import peak_memory
 
 Work = Callable[[Attempt, Any], dict[str, Any]]
 """A module-level function: writes files through the attempt, returns the commit's facts."""
@@ -61,7 +62,7 @@ def perform(root: Path, task: Task) -> Commit:
 
     WorkError when the stage belongs to a later recipe by now.
     """
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     log = CommitLog(root)
     stale = log.get(task.stage, task.unit)
     if stale and _holds(log, stale, task):
@@ -71,8 +72,17 @@ def perform(root: Path, task: Task) -> Commit:
         with plain_errors(attempt.folder):
             facts = task.work(attempt, task.argument)
             files = attempt.seal()
-            seconds = round(time.monotonic() - began, 3)
-            commit = Commit(task.stage, task.unit, task.fingerprint, files, facts, seconds)
+            commit = Commit(
+                task.stage,
+                task.unit,
+                task.fingerprint,
+                files,
+                facts,
+                seconds=round(time.monotonic() - began, 3),
+                cpu_seconds=round(time.process_time() - spent, 6),
+                peak_bytes=peak_memory(),
+                steps=attempt.steps,
+            )
             return _commit(log, attempt, task, commit)
     finally:
         attempt.close()

@@ -11,13 +11,15 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from filters.errors import UsageError
 from pipelines.card import write_card
-from pipelines.crawl import CrawlFile, find_inputs
+from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
+from pipelines.crawl.address import without_secrets
+from pipelines.crawl.split import PART_BYTES
 from pipelines.curator import asset_digests
 from pipelines.driver import Observer
 from pipelines.execute import open_engine
@@ -41,20 +43,24 @@ from pipelines.storage import (
     write_whole,
 )
 from pipelines.tokenizer import find_tokenizer
-from pipelines.totals import funnel, published_files, run_totals, stage_totals
+from pipelines.totals import fetched, funnel, published_files, run_totals, stage_totals
 
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How to run; nothing here changes what comes out, except `limit`."""
+    """How to run; nothing here changes what comes out, except `limit` and `match`."""
 
     workers: int | None = None
     engine: Literal["ray", "inline"] = "ray"
     address: str | None = None
     limit: int | None = None
     input_base: str | None = None
+    match: str | None = None
+    """Only files of the input whose path or address fits this pattern."""
+    part_bytes: int = PART_BYTES
+    """About how large the parts are that big text files are worked on in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +79,17 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     Raises UsageError for what cannot be done as asked, WorkError for work that
     failed; what was committed stays and the same call goes on from there.
     """
-    files = find_inputs(recipe.input, options.input_base, dump=recipe.dump)
+    files = find_inputs(recipe.input, options.input_base, recipe.dump, options.match)
+    # What follows is written down, and the secrets of an address must not be.
+    recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
+    found = look_at_columns(files, recipe.columns, observer.said)
+    if options.limit is None:  # which counts the pages of a file, not of its parts
+        files = split_files(files, options.part_bytes)
     with plain_errors(output):
         open_run_directory(output)
         with _lock(output):
             inputs = _describe_inputs(files, options.limit)
+            inputs |= {"columns": found} if found else {}
             assets = asset_digests(recipe)
             manifest = read_manifest(output)
             known = {**assets, **_given_tokenizer(recipe)}
@@ -97,6 +109,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
                 work = RunContext(recipe, output, files, assets, options.limit, engine, observer)
                 run_stages(work)
                 facts = {"name": options.engine, "slots": engine.slots}
+                inputs |= fetched(work.commits["curate"].values())
             seconds = round(time.monotonic() - began, 1)
             manifest = _finish(work, {"inputs": inputs, "engine": facts, "seconds": seconds})
     return Outcome(output, manifest, did_work=True)
@@ -124,9 +137,10 @@ def _empty_work(root: Path) -> None:
 
 def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str, Any]:
     identity = [file_identity(file) for file in files]
+    whole = {file.ordinal: file for file in files}.values()
     return {
-        "files": len(files),
-        "bytes": sum(file.size or 0 for file in files),
+        "files": len(whole),
+        "bytes": sum(file.size or 0 for file in whole),
         "digest": digest([identity, limit]),
         **({"limit_per_file": limit} if limit is not None else {}),
     }
@@ -187,7 +201,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
         "stages": stage_totals(done),
         **run_totals(done),
         "failed_units": _failed_units(work),
-        "funnel": funnel(recipe, done["settle"]),
+        "funnel": funnel(recipe, done["settle"], done["curate"]),
     }
     card = write_card(root, recipe, manifest, files)
     files.append(_committed(root, card))
@@ -204,4 +218,9 @@ def _committed(root: Path, path: Path) -> dict[str, Any]:
 def _failed_units(work: RunContext) -> dict[str, str]:
     """Return the crawl files that could not be read, with the reason."""
     failed = CommitLog(work.root).progress()["curate"]["failed"]
-    return {file.file_path: failed[file.unit] for file in work.files if file.unit in failed}
+    return {_named(file): failed[file.unit] for file in work.files if file.unit in failed}
+
+
+def _named(file: CrawlFile) -> str:
+    part = f", bytes {file.part.start} to {file.part.end}" if file.part else ""
+    return f"{file.file_path}{part}"

@@ -18,8 +18,10 @@ from rich.progress import (
 )  # fmt: skip
 
 from pipelines.storage import Commit
+from pipelines.terminal import harmless
 
 TITLES = {
+    "count": "count the lines of big files",
     "curate": "gate, extract, filter",
     "runs": "sort keys",
     "repeats": "find repeated records",
@@ -44,6 +46,10 @@ class RunProgress:
         self._fresh: Counter[str] = Counter()
         self._began = 0.0
         self._total = 0
+
+    def said(self, line: str) -> None:
+        """Show a line."""
+        self._console.print(harmless(line), markup=False, soft_wrap=True)
 
     def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
         """Begin a stage's line."""

@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 
 from filters.catalog import EDITS
-from filters.judge import Column
+from filters.datatrove_block import Block, BlockStage
+from filters.judge import Column, Decision
 from filters.segment import segmenter
 from filters.text import Text
 from pipelines.curator import curator_for
@@ -51,8 +52,10 @@ class CuratedFile:
     components: Path | None
 
     def labels(self) -> Labels:
-        """Read what deduplication found for this file."""
-        return read_labels(self.ordinal, self.repeats, self.components)
+        """Read what deduplication found for this file, or for this part of a big one."""
+        numbers = read_table(self.candidates, ["record"])["record"].to_numpy()
+        records = range(int(numbers[0]), int(numbers[-1]) + 1) if len(numbers) else range(0)
+        return read_labels(self.ordinal, self.repeats, self.components, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +76,51 @@ class TrainJob:
 
 
 class FinalEdits:
-    """The edits that a recipe puts after deduplication."""
+    """The edits and formatters that a recipe puts after deduplication, for one curated file."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
-        self._edits = [
-            (EDITS[stage.name], {**EDITS[stage.name].options, **stage.options})
+        self._steps = [
+            Block(stage)
+            if isinstance(stage, BlockStage)
+            else (EDITS[stage.name], {**EDITS[stage.name].options, **stage.options})
             for stage in recipe.final_edits
         ]
 
     @cached_property
     def columns(self) -> list[Column]:
         """The ledger's columns for the edits' own signals."""
-        return [
-            Column(f"{edit.name}.{name}", own, edit.name)
-            for edit, _ in self._edits
-            for name, own in edit.signals.items()
-        ]
+        columns: list[Column] = []
+        made_by: tuple[Any, ...] = ()
+        for step in self._steps:
+            if isinstance(step, Block):
+                made_by = (*made_by, step.stage.made_by)
+                continue
+            edit, _ = step
+            columns += [
+                Column(f"{edit.name}.{name}", own, edit.name, made_by)
+                for name, own in edit.signals.items()
+            ]
+        return columns
 
-    def apply(self, raw: str) -> tuple[str, dict[str, int]]:
-        """Return the published text and what the edits counted, by column name."""
+    def apply(self, raw: str) -> tuple[str, dict[str, int], Decision | None]:
+        """Return the published text and what the edits counted, by column name.
+
+        The decision says that a formatter could not do this text; then nothing is published.
+        """
         counts: dict[str, int] = {}
-        for edit, options in self._edits:
+        for step in self._steps:
+            if isinstance(step, Block):
+                passed = step.apply(raw, {})  # a formatter sees nothing but the text
+                if passed.outcome is not None:
+                    return raw, {}, Decision(passed.outcome, "quality", passed.reason)
+                raw = passed.text
+                continue
+            edit, options = step
             edited = edit.apply(Text(raw, segmenter(self._recipe.words)), options)
             raw = edited.text
             counts.update((f"{edit.name}.{name}", n) for name, n in edited.counts.items())
-        return raw, counts
+        return raw, counts, None
 
 
 def duplicate_kind(labels: Labels, ordinal: int, record: int) -> str | None:
@@ -121,12 +143,14 @@ def train(attempt: Attempt, job: TrainJob) -> dict[str, Any]:
 
 
 def _surviving_texts(job: TrainJob) -> Iterator[str]:
-    edits = FinalEdits(job.recipe)
     for file in job.files:
+        edits = FinalEdits(job.recipe)
         labels = file.labels()
         for row in read_rows(file.candidates, ["record", "text"]):
             if duplicate_kind(labels, file.ordinal, row["record"]) is None:
-                yield edits.apply(row["text"])[0]
+                text, _, failed = edits.apply(row["text"])
+                if failed is None:
+                    yield text
 
 
 def _take_bytes(texts: Iterator[str], limit: int) -> Iterator[str]:
@@ -145,6 +169,7 @@ class _Settler:
         self.edits = FinalEdits(job.recipe)
         self.labels = job.file.labels()
         self.published: list[dict[str, Any]] = []
+        self.failures: Counter[str] = Counter()
         self._job = job
         self._candidates = _texts(job.file.candidates)
         self._judged = _texts(job.file.judged) if job.file.judged else {}
@@ -167,8 +192,12 @@ class _Settler:
             if kind == "same_record":
                 row.update(cluster_id=None, cluster_size=None)
         else:
-            text, counts = self.edits.apply(text)
+            text, counts, failed = self.edits.apply(text)
             row.update(counts)
+            if failed is not None:
+                kind = failed.rule  # as for a duplicate: it is not published
+                self.failures[f"{failed.stage}: {failed.rule}"] += 1
+                row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
         row["token_count"] = self._tokens(text)
         if kind is None:
             size = row["cluster_size"]
@@ -204,7 +233,13 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
         _write_documents(attempt, job.file.unit, job.file.documents, settler.published)
     _write_published(attempt, job.file.unit, settler.published)
     funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
-    return {"funnel": funnel, "edits": dict(edits), **_totals(settler.published)}
+    failures = dict(sorted(settler.failures.items()))
+    return {
+        "funnel": funnel,
+        "edits": dict(edits),
+        "failures": failures,
+        **_totals(settler.published),
+    }
 
 
 def _write_documents(

@@ -48,6 +48,12 @@ class Commit:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Counters and whatever else the next stage or the summary needs; plain JSON data."""
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """CPU time of the whole process while the unit ran."""
+    peak_bytes: int = 0
+    """The most memory that the process has had until then."""
+    steps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Where the time went, by step (`pipelines.timing`); empty for most stages."""
 
     def file(self, folder: str) -> CommittedFile:
         """Return the unit's file in `folder`; KeyError when it wrote none there."""
@@ -159,6 +165,8 @@ class Attempt:
         self.folder = root / "work" / f"{stage}.{unit.replace('/', '-')}.{uuid.uuid4().hex[:12]}"
         with plain_errors(self.folder):
             self.folder.mkdir(parents=True)
+        self.steps: Mapping[str, Mapping[str, float]] = {}
+        """Where the unit's time went, for its commit record."""
         self._outputs: list[tuple[Path, str, int]] = []
 
     def path(self, final: str) -> Path:
@@ -170,6 +178,10 @@ class Attempt:
     def add(self, final: str, rows: int) -> None:
         """Say that `final` has been written whole and belongs to the commit."""
         self._outputs.append((self.folder / final, final, rows))
+
+    def written_bytes(self) -> int:
+        """Return the size of all files that were added."""
+        return sum(written.stat().st_size for written, _, _ in self._outputs)
 
     def seal(self) -> tuple[CommittedFile, ...]:
         """Sync the files and return what the commit record says of them."""

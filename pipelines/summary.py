@@ -35,13 +35,18 @@ def funnel_table(manifest: Mapping[str, Any]) -> Table:
     table.add_column("left", justify="right")
     table.add_column("", justify="left")
     left = manifest["pages"]
+    block = None
     for row in manifest["funnel"]:
         if row["status"] == "kept" or not row["pages"]:
             continue
+        if row.get("block") and row["block"] != block:
+            table.add_row(*map(Styled, (row["stage"], f"{row['block']}:")), style="dim")
+        block = row.get("block")
         left -= row["pages"]
         bar = "█" * round(left / total * _BAR)
         style = "red" if row["status"] == "failed" else ""
-        cells = (row["stage"], row["rule"], f"{row['pages']:,}", f"{left:,}", bar)
+        rule = f"  {row['rule']}" if block else row["rule"]
+        cells = (row["stage"], harmless(rule), f"{row['pages']:,}", f"{left:,}", bar)
         table.add_row(*map(Styled, cells), style=style)
     kept, tokens = manifest["rows"], manifest["tokens"]
     table.add_row(
@@ -102,7 +107,7 @@ def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
     commands = []
     if telling:
         most = max(telling, key=lambda row: int(row["pages"]))
-        commands.append(f"cuvee show {where} --rule {most['rule']}")
+        commands.append(f"cuvee show {where} --rule {shlex.quote(most['rule'])}")
     if manifest["rows"]:
         load = f"print(datasets.load_dataset({str(root / 'dataset')!r}, split='train')[0])"
         program = _quoted(f"import datasets; {load}")
@@ -127,6 +132,8 @@ def read_status(root: Path) -> dict[str, Any]:
     failures: Counter[str] = Counter()
     for commit in log.commits("curate").values():
         failures.update(commit.facts["failures"])
+    for commit in log.commits("settle").values():
+        failures.update(commit.facts.get("failures", {}))
     return {
         "finished": read_manifest(root) is not None,
         "stages": log.progress(),
@@ -177,6 +184,8 @@ def _verdict(page: ShownPage, rules: Mapping[str, Rule]) -> str:
     verdict = f"{row['status']} by {row['stage']}: {row['rule']}"
     rule = rules.get(row["rule"])
     if rule is None or ledger_stage(rule) != row["stage"]:
+        return verdict
+    if not rule.fires(page.measured()):  # a block of datatrove gave the same name as its reason
         return verdict
     value = rule.value(page.measured())
     shown = f"{value:.4g}" if isinstance(value, float) else value

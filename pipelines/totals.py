@@ -5,12 +5,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipelines.recipe.model import Recipe
+from filters.datatrove_block import BlockStage
+from filters.judge import DropStage
+from pipelines.recipe.model import GateStage, Recipe
 from pipelines.storage import Commit
+from pipelines.timing import add_up
 
 
-def funnel(recipe: Recipe, settled: Iterable[Commit]) -> list[dict[str, Any]]:
-    """Return pages and tokens by outcome, in the order in which pages meet the rules."""
+def funnel(
+    recipe: Recipe, settled: Iterable[Commit], curated: Iterable[Commit]
+) -> list[dict[str, Any]]:
+    """Return pages and tokens by outcome, in the order in which pages meet the rules.
+
+    The reasons of a block of datatrove have its name as `block`, and stand where it does.
+    """
     pages: Counter[tuple[str, str, str]] = Counter()
     tokens: Counter[tuple[str, str, str]] = Counter()
     for commit in settled:
@@ -19,21 +27,41 @@ def funnel(recipe: Recipe, settled: Iterable[Commit]) -> list[dict[str, Any]]:
             tokens[status, stage, rule] += n_tokens
     for stage, rule in recipe.rules():
         pages.setdefault(("dropped", stage, rule.name), 0)
+    steps = _steps(recipe)
+    blocks = {
+        rule: block
+        for commit in curated
+        for block, rule in commit.facts.get("reasons", ())
+        if rule not in steps
+    }
     return [
         {"status": status, "stage": stage, "rule": rule, "pages": pages[status, stage, rule],
-         "tokens": tokens[status, stage, rule]}
-        for status, stage, rule in sorted(pages, key=_order(recipe))
+         "tokens": tokens[status, stage, rule],
+         **({"block": blocks[rule]} if stage == "quality" and rule in blocks else {})}
+        for status, stage, rule in sorted(pages, key=_order(steps, blocks))
     ]  # fmt: skip
 
 
-def _order(recipe: Recipe) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
+def _steps(recipe: Recipe) -> list[str]:
+    """Return the names of all rules and blocks of datatrove, in order."""
+    steps: list[str] = []
+    for stage in recipe.stages:
+        if isinstance(stage, BlockStage):
+            steps.append(stage.revision)
+        elif isinstance(stage, GateStage | DropStage):
+            steps.extend(rule.name for rule in stage.rules)
+    return steps
+
+
+def _order(
+    steps: Sequence[str], blocks: Mapping[str, str]
+) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
     stages = ("read", "url", "extract", "language", "quality", "dedup", "")
-    rules = [rule.name for _, rule in recipe.rules()]
 
     def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
         _, stage, rule = outcome
-        name = rule.removeprefix("undefined:")
-        return stages.index(stage), rules.index(name) if name in rules else -1, rule
+        name = blocks.get(rule, rule.removeprefix("undefined:"))
+        return stages.index(stage), steps.index(name) if name in steps else -1, rule
 
     return key
 
@@ -63,15 +91,30 @@ def file_totals(files: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]
 
 
 def stage_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
-    """Return units, their seconds and rows written, by stage."""
+    """Return units, their time by step, memory and rows written, by stage."""
     return {
         stage: {
             "units": len(commits),
             "unit_seconds": round(sum(commit.seconds for commit in commits), 1),
+            "cpu_seconds": round(sum(commit.cpu_seconds for commit in commits), 3),
+            "peak_bytes": max((commit.peak_bytes for commit in commits), default=0),
+            **({"steps": steps} if (steps := add_up(c.steps for c in commits)) else {}),
             "rows_out": sum(item.rows for commit in commits for item in commit.files),
         }
         for stage, commits in everything.items()
     }
+
+
+def fetched(curated: Iterable[Commit]) -> dict[str, Any]:
+    """Return what reading remote input has cost; nothing where all of it was local."""
+    facts = [commit.facts["fetched"] for commit in curated if "fetched" in commit.facts]
+    if not facts:
+        return {}
+    faults: Counter[str] = Counter()
+    for item in facts:
+        faults.update(item["faults"])
+    sums = {name: sum(item[name] for item in facts) for name in ("requests", "retries", "bytes")}
+    return {"fetched": {**sums, "faults": dict(sorted(faults.items()))}}
 
 
 def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:

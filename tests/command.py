@@ -34,6 +34,19 @@ def succeed(*arguments: str | Path, env: Mapping[str, str] | None = None) -> str
     return done.stdout
 
 
+def shell(command: list[str] | str, desk: Path) -> str:
+    """Run what a reader types in a folder, without the Hub; expect exit code 0, return output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(desk / "hf")}
+    done = subprocess.run(
+        command,
+        shell=isinstance(command, str),
+        cwd=desk, env=env, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
 def contents(root: Path) -> dict[str, str]:
     """Return the sha256 of every published file, by path."""
     return {

@@ -30,3 +30,15 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("demo") / "run"
     succeed("demo", "--output", output, "--workers", "2")
     return output
+
+
+@pytest.fixture(scope="module")
+def desk(demo_run: Path, sample_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a reader of the documents has it: the demo's run, and a crawl of their own."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "runs").mkdir()
+    (folder / "runs/demo").symlink_to(demo_run)
+    (folder / "crawl").mkdir()
+    for path in sorted(sample_crawl.glob("*.warc.gz"))[:2]:
+        (folder / "crawl" / path.name).symlink_to(path)
+    return folder

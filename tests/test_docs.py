@@ -5,11 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.command import succeed
+from tests.command import contents, shell, succeed
+from tests.common_crawl import common_crawl
+from tests.pipelines.hosts import Host
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -24,36 +27,25 @@ def commands() -> list[str]:
     return [line.strip() for block in blocks("sh") for line in block.splitlines() if line.strip()]
 
 
-@pytest.fixture(scope="module")
-def desk(demo_run: Path, sample_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a reader of the README has it: the demo's run, and a crawl of their own."""
-    folder = tmp_path_factory.mktemp("desk")
-    (folder / "runs").mkdir()
-    (folder / "runs/demo").symlink_to(demo_run)
-    (folder / "crawl").mkdir()
-    for path in sorted(sample_crawl.glob("*.warc.gz"))[:2]:
-        (folder / "crawl" / path.name).symlink_to(path)
-    return folder
-
-
-def shell(command: list[str] | str, desk: Path) -> str:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(desk / "hf")}
-    done = subprocess.run(
-        command,
-        shell=isinstance(command, str),
-        cwd=desk, env=env, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-    return done.stdout
+@pytest.fixture
+def crawl_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Host, Host]]:
+    """Common Crawl's bucket and site, which its addresses lead to for as long as a test runs."""
+    with common_crawl(tmp_path) as (environment, *hosts):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield hosts[0], hosts[1]
 
 
 @pytest.mark.slow
-def test_every_command_of_the_readme_works_in_its_order(desk: Path):
+def test_every_command_of_the_readme_works_in_its_order(desk: Path, crawl_host: tuple[Host, Host]):
     typed = [command for command in commands() if not command.startswith("make ")]
     assert len(typed) >= 9
     for command in typed:
         assert shell(command, desk).strip(), command
+    bucket, site = crawl_host
+    assert bucket.failed
+    assert site.failed
+    assert contents(desk / "runs/segment") == contents(desk / "runs/segment-https")
 
 
 def test_the_make_commands_of_the_readme_are_those_of_ci():
@@ -68,12 +60,14 @@ def test_the_make_commands_of_the_readme_are_those_of_ci():
 
 @pytest.mark.slow
 def test_the_python_of_the_readme_runs(desk: Path):
-    (program,) = blocks("python")
-    assert "://" in shell([sys.executable, "-c", program], desk)
+    programs = blocks("python")
+    assert len(programs) == 2
+    for program in programs:
+        assert "://" in shell([sys.executable, "-c", program], desk)
 
 
 def test_links_lead_somewhere():
-    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -88,7 +82,7 @@ def test_every_command_is_in_the_readme():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda p: p.stem)
-def test_notebooks_run_and_carry_no_output(path: Path, demo_run: Path):
+def test_notebooks_run_and_carry_no_output(path: Path, demo_run: Path, tmp_path: Path):
     notebook = json.loads(path.read_text())
     assert all(not cell.get("outputs") for cell in notebook["cells"])
     program = (
@@ -97,7 +91,8 @@ def test_notebooks_run_and_carry_no_output(path: Path, demo_run: Path):
         "NotebookClient(notebook, timeout=200, kernel_name='python3').execute()\n"
         "print(sum(len(cell.get('outputs', [])) for cell in notebook.cells))\n"
     )
-    env = {**os.environ, "CUVEE_RUN": str(demo_run), "PYTHONPATH": str(ROOT)}
+    folders = {"CUVEE_RUN": str(demo_run), "CUVEE_RUNS": str(tmp_path)}
+    env = {**os.environ, **folders, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)],
         env=env, capture_output=True, text=True, check=False, timeout=300,

@@ -4,8 +4,11 @@
 """
 
 from pipelines.crawl.find import find_inputs
+from pipelines.crawl.look import look_at_columns
 from pipelines.crawl.model import CrawlFile, Damage, Item, Page, Row
+from pipelines.crawl.patience import Traffic
 from pipelines.crawl.read import open_file, read_pages
+from pipelines.crawl.split import split_files
 
 __all__ = [
     "CrawlFile",
@@ -13,7 +16,10 @@ __all__ = [
     "Item",
     "Page",
     "Row",
+    "Traffic",
     "find_inputs",
+    "look_at_columns",
     "open_file",
     "read_pages",
+    "split_files",
 ]

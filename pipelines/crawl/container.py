@@ -11,7 +11,8 @@ import re
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from functools import partial
+from typing import BinaryIO, Protocol, TypeAlias
 
 import zstandard
 
@@ -22,6 +23,8 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MAX_DICTIONARY = 1 << 24
+
+_Opens: TypeAlias = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +135,24 @@ class _Raw:
         self.at = offset
 
 
-def read_pieces(file: BinaryIO) -> Iterator[Piece | Gap]:
+def read_pieces(
+    file: BinaryIO, record: bytes | _Opens = b"", start: int = 0
+) -> Iterator[Piece | Gap]:
     """Yield the decompressed bytes of a seekable file, and a `Gap` wherever some were lost.
 
-    A file that is packed in no known way comes out as it is.
+    A file that is packed in no known way comes out as it is, from byte `start` on.
+    `record` is how a record begins, or what tells that from its first bytes: behind a
+    damaged member, reading goes on at the next one that begins so.
     """
     raw = _Raw(file)
+    opens = record if callable(record) else partial(_starts_with, record)
     head = raw.peek(4)
     if head.startswith(_GZIP.magic[:2]):
-        return _read_packed(raw, _GZIP)
+        return _read_packed(raw, _GZIP, opens)
     if head == _ZSTD_MAGIC or _SKIPPABLE.match(head):
-        return _read_packed(raw, _zstd_packing(raw))
+        return _read_packed(raw, _zstd_packing(raw), opens)
+    if start:
+        raw.seek(start)
     return _read_plain(raw)
 
 
@@ -151,13 +161,13 @@ def _read_plain(raw: _Raw) -> Iterator[Piece]:
         yield Piece(data, raw.at - len(data), packed=False, begins=False)
 
 
-def _read_packed(raw: _Raw, packing: _Packing) -> Iterator[Piece | Gap]:
+def _read_packed(raw: _Raw, packing: _Packing, opens: _Opens) -> Iterator[Piece | Gap]:
     while _skip_padding(raw, packing):
         start = raw.at
         reason = yield from _read_member(raw, packing)
         if reason is not None:
             yield Gap(start, reason)
-            if not _seek_member(raw, packing, start + 1):
+            if not _seek_member(raw, packing, opens, start + 1):
                 return
 
 
@@ -194,7 +204,7 @@ def _skip_padding(raw: _Raw, packing: _Packing) -> bool:
     return False
 
 
-def _seek_member(raw: _Raw, packing: _Packing, after: int) -> bool:
+def _seek_member(raw: _Raw, packing: _Packing, opens: _Opens, after: int) -> bool:
     """Go to the next member that opens a record, at `after` or later; False if there is none."""
     raw.seek(after)
     window = b""
@@ -204,7 +214,8 @@ def _seek_member(raw: _Raw, packing: _Packing, after: int) -> bool:
         sure = len(window) if last else len(window) - packing.probe
         found = window.find(packing.magic)
         while 0 <= found < sure:
-            if _opens_record(window[found : found + packing.probe], packing):
+            first = _first_bytes(window[found : found + packing.probe], packing)
+            if first and opens(first):
                 raw.seek(raw.at - len(window) + found)
                 return True
             found = window.find(packing.magic, found + 1)
@@ -212,12 +223,16 @@ def _seek_member(raw: _Raw, packing: _Packing, after: int) -> bool:
     return False
 
 
-def _opens_record(start: bytes, packing: _Packing) -> bool:
+def _starts_with(record: bytes, first: bytes) -> bool:
+    return first.startswith(record)
+
+
+def _first_bytes(start: bytes, packing: _Packing) -> bytes:
+    """Return what a member begins with; nothing if it is none."""
     try:
-        first = next((data for data in packing.open().feed(start) if data), b"")
+        return next((data for data in packing.open().feed(start) if data), b"")
     except (zlib.error, zstandard.ZstdError):
-        return False
-    return first.startswith(b"WARC/")
+        return b""
 
 
 def _zstd_packing(raw: _Raw) -> _Packing:

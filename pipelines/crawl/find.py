@@ -2,54 +2,89 @@
 
 import re
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from filters.errors import UsageError
+from pipelines.crawl.address import is_whole_dataset, scheme_of, without_secrets
+from pipelines.crawl.hub import find_dataset
+from pipelines.crawl.listing import find_remote
+from pipelines.crawl.lists import check_some_exist, find_listed, is_list
 from pipelines.crawl.local import find_local
 from pipelines.crawl.model import CrawlFile, Found
 
 _LOCAL = "local"
 _DUMP = re.compile(r"CC-MAIN-\d{4}(?:-\d{2,4})?(?!\d)")
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FILE_SCHEME = "file://"
 
 
 def find_inputs(
-    uris: Sequence[str], base: str | None = None, dump: str | None = None
+    uris: Sequence[str],
+    base: str | None = None,
+    dump: str | None = None,
+    match: str | None = None,
 ) -> list[CrawlFile]:
     """Return the files that the inputs stand for.
 
-    Their order is that of `uris`, then of their paths; a file that is named twice
-    comes once. `file_path` is relative to `base`, else to what was given. `dump`
-    names all files; without it a `CC-MAIN-…` in the path does, else `local`.
+    Their order is that of `uris`, then of their paths (of a list: its own); a file that is
+    named twice comes once. `file_path` is relative to `base`, else to what was given, or
+    the path in its bucket, on its host or in its repository. `dump` names all files; without
+    it a `CC-MAIN-…` in the path does, else `local`. Of all these only those come whose
+    `file_path` or address fits the pattern `match`, in which `*` stands for slashes too.
 
     Raises UsageError for an input that is not there, holds nothing that can be read or
-    lies outside `base`, and when two files would have the same `file_path`.
+    lies outside `base`, when nothing fits `match`, and when two files would have the same
+    `file_path`.
     """
     if not uris:
         raise UsageError("there is no input.\n  Name crawl files, folders or globs with --input.")
     files: list[CrawlFile] = []
     seen: set[str] = set()
-    for uri in uris:
-        for found in _find(uri, base):
+    for given, uri in enumerate(uris):
+        for found in _find_matching(uri, base, match):
             if found.same_as not in seen:
                 seen.add(found.same_as)
-                files.append(_crawl_file(len(files), found, dump))
+                files.append(_crawl_file(len(files), found, dump, given))
+    if not files:
+        raise UsageError(
+            f"no file of the input fits --match '{match}'.\n"
+            "  It is held against whole paths and addresses: begin it with '*', and quote it."
+        )
     _check_unique(files)
     return files
 
 
+def _find_matching(given: str, base: str | None, match: str | None) -> list[Found]:
+    found = _find(given, base)
+    if match is not None:
+        found = [item for item in found if _fits(item, match)]
+    if found and is_list(given):
+        check_some_exist(given, found)
+    return found
+
+
+def _fits(found: Found, match: str) -> bool:
+    names = (found.file_path, without_secrets(found.uri))
+    return any(fnmatchcase(name, match) for name in names)
+
+
 def _find(given: str, base: str | None) -> list[Found]:
     if given.lower().startswith(_FILE_SCHEME):
-        return find_local(given[len(_FILE_SCHEME) :], base)
-    if _SCHEME.match(given):
+        given = given[len(_FILE_SCHEME) :]
+    if is_whole_dataset(given):
+        return find_dataset(given, base)
+    if is_list(given):
+        return find_listed(given, base)
+    if scheme_of(given):
+        return find_remote(given, base)
+    if base is not None and scheme_of(base):
         raise UsageError(
-            f"input '{given}' is remote; only local files, folders and globs can be read.\n"
-            "  Copy it to this machine and name the copy."
+            f"input '{given}' does not lie in '{without_secrets(base)}'.\n"
+            "  Give --input-base a folder that holds all inputs."
         )
     return find_local(given, base)
 
 
-def _crawl_file(ordinal: int, found: Found, dump: str | None) -> CrawlFile:
+def _crawl_file(ordinal: int, found: Found, dump: str | None, given: int) -> CrawlFile:
     named = _DUMP.search(found.uri)
     return CrawlFile(
         ordinal=ordinal,
@@ -59,6 +94,7 @@ def _crawl_file(ordinal: int, found: Found, dump: str | None) -> CrawlFile:
         size=found.size,
         version=found.version,
         format=found.format,
+        given=given,
     )
 
 
@@ -69,6 +105,7 @@ def _check_unique(files: Sequence[CrawlFile]) -> None:
         other = first.setdefault(file.file_path, file)
         if other is not file:
             raise UsageError(
-                f"inputs '{other.uri}' and '{file.uri}' would both be '{file.file_path}'.\n"
+                f"inputs '{without_secrets(other.uri)}' and '{without_secrets(file.uri)}' "
+                f"would both be '{file.file_path}'.\n"
                 "  Give --input-base a folder that holds both."
             )

@@ -2,8 +2,11 @@
 
 from typing import Literal, TypeAlias
 
-Format: TypeAlias = Literal["crawl", "parquet", "jsonl"]
-"""`crawl` is WARC, WET or ARC, told apart by the file's first bytes."""
+Format: TypeAlias = Literal["crawl", "parquet", "jsonl", "dataset"]
+"""`crawl` is WARC, WET or ARC, told apart by the file's first bytes.
+
+`dataset` is a shard of a Hub dataset that only the library `datasets` can read.
+"""
 
 _PACKED = ("", ".gz", ".zst")
 _CRAWL = tuple(root + packed for root in (".warc", ".wet", ".arc") for packed in _PACKED)

@@ -24,6 +24,16 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a big file: what begins at byte `start` or later and before `end`."""
+
+    number: int
+    """Place among the file's parts, from 0."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class CrawlFile:
     """One file of the input, or one part of a big one: the unit of curation."""
 
@@ -39,11 +49,18 @@ class CrawlFile:
     version: str
     """What tells the file from another of the same size: time of change or ETag; "" if unknown."""
     format: Format
+    given: int = 0
+    """Which of the inputs that were given it belongs to, from 0."""
+    part: Part | None = None
+    """The part of the file that this unit is; None for the whole file."""
+    first_record: int | None = 0
+    """Ordinal in the file of the part's first line; None where it could not be found out."""
 
     @property
     def unit(self) -> str:
-        """Name of the unit, for commit records and outputs: the ordinal, so that names sort."""
-        return f"{self.ordinal:06d}"
+        """Name of the unit, for commit records and outputs: ordinal and part; names sort."""
+        part = f"-{self.part.number:05d}" if self.part else ""
+        return f"{self.ordinal:06d}{part}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +113,7 @@ class Damage:
     """
 
     record: int
-    offset: int
+    offset: int | None
     reason: str
     id: str | None = None
     url: str | None = None

@@ -1,9 +1,10 @@
-"""WARC records out of a crawl file, and one `Damage` for every stretch that holds none.
+"""Records out of a crawl file, and one `Damage` for every stretch that holds none.
 
 Nothing is lost in silence: a record that is cut off, whose length is wrong or
 that stands in a damaged gzip member becomes a `Damage`, and reading goes on at
 the next place that looks like the start of a record. Format: WARC 1.1 (ISO
-28500:2017); lines that end in LF alone and other versions are read as well.
+28500:2017), lines that end in LF alone and other versions too, and ARC as `arc`
+has it. Which of them a file is, its first record says that is whole.
 """
 
 import os
@@ -12,21 +13,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.crawl.container import Gap, Piece, read_pieces
+from pipelines.crawl.arc import ARC
+from pipelines.crawl.container import Piece, read_pieces
+from pipelines.crawl.framing import Framing
 from pipelines.crawl.model import Damage
+from pipelines.crawl.window import Window
 
 MAX_RECORD = 64 << 20
 """Bytes of a record's block that are held in memory; of a longer one only the start is kept."""
 
 _OVERSIZE_START = 1 << 18
-_MAX_HEADER = 1 << 20
 _MAX_NEWLINES = 1 << 16
-_TERMINATOR = 2  # newlines after a block
 _VERSION = re.compile(rb"WARC/\d", re.IGNORECASE)
-_VERSION_LENGTH = 6
 _BOUNDARY = re.compile(rb"\nWARC/\d+\.\d+[ \t]*\r?\n[A-Za-z]")
-_BOUNDARY_LENGTH = 64
-_BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,73 +45,53 @@ class Record:
     """Whether `block` is only the start of one that is longer than `MAX_RECORD`."""
 
 
-class _Window:
-    """The decompressed bytes from the current record on, up to the next gap."""
+def parse_fields(lines: bytes) -> dict[str, str]:
+    """Parse `Name: value` lines as WARC and HTTP have them, folded lines included.
 
-    def __init__(self, source: Iterator[Piece | Gap]) -> None:
-        self._source = source
-        self._marks: list[tuple[int, Piece]] = []
-        self._dropped = 0
-        self.data = bytearray()
-        self.ended = False
-        self.gap: Gap | None = None
-
-    def more(self) -> Piece | None:
-        """Append the next piece and return it; None at a gap and at the end of the file."""
-        if self.ended:
-            return None
-        item = next(self._source, None)
-        if not isinstance(item, Piece):
-            self.ended, self.gap = True, item
-            return None
-        self._marks.append((self._dropped + len(self.data), item))
-        self.data += item.data
-        return item
-
-    def fill(self, size: int) -> bool:
-        """Have at least `size` bytes at hand; False where the stretch ends before."""
-        while len(self.data) < size and self.more() is not None:
-            pass
-        return len(self.data) >= size
-
-    def drop(self, size: int) -> None:
-        """Let go of the first `size` bytes."""
-        del self.data[:size]
-        self._dropped += size
-        while len(self._marks) > 1 and self._marks[1][0] <= self._dropped:
-            del self._marks[0]
-
-    def resume(self) -> None:
-        """Go on behind the gap."""
-        self.drop(len(self.data))
-        self._marks.clear()
-        self.ended, self.gap = False, None
-
-    def offset(self) -> int:
-        """Position in the file of the first byte at hand, as `Record.offset` has it."""
-        if not self._marks:
-            return 0
-        start, piece = self._marks[0]
-        return piece.offset if piece.packed else piece.offset + self._dropped - start
-
-    @property
-    def packed(self) -> bool:
-        """Whether the first byte at hand was decompressed."""
-        return bool(self._marks) and self._marks[0][1].packed
-
-    def boundary(self, after: int) -> int | None:
-        """Index of the next byte, at `after` or later, that a record seems to start at."""
-        hit = _BOUNDARY.search(self.data, max(after - 1, 0))
-        found = [hit.start() + 1] if hit else []
-        for position, piece in self._marks:
-            index = position - self._dropped
-            if piece.begins and index >= after and _opens_record(piece):
-                found.append(index)
-        return min(found, default=None)
+    Names come out in lower case, values stripped; of a repeated name the first
+    value counts. Bytes are UTF-8, or latin-1 where they are not.
+    """
+    try:
+        text = lines.decode()
+    except UnicodeDecodeError:
+        text = lines.decode("latin-1")
+    fields: dict[str, str] = {}
+    for line in re.sub(r"\r?\n[ \t]+", " ", text).split("\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(name.strip().lower(), value.strip())
+    return fields
 
 
-def _opens_record(piece: Piece) -> bool:
-    return piece.begins and _VERSION.match(piece.data) is not None
+def _begins_warc(data: bytes | bytearray, at: int) -> bool:
+    return _VERSION.match(data, at) is not None
+
+
+def _find_warc(data: bytearray, after: int) -> int | None:
+    hit = _BOUNDARY.search(data, max(after - 1, 0))
+    return hit.start() + 1 if hit else None
+
+
+def _parse_headers(header: bytes) -> dict[str, str]:
+    """Return the fields behind the version line; a line without a colon is passed over."""
+    return parse_fields(header.partition(b"\n")[2])
+
+
+_WARC = Framing(
+    begins=_begins_warc,
+    reach=6,
+    find=_find_warc,
+    find_reach=64,
+    header_end=re.compile(rb"\r?\n\r?\n"),
+    max_header=1 << 20,
+    parse_header=_parse_headers,
+    terminator=2,
+)
+_FRAMINGS = (_WARC, ARC)
+
+
+def _opens_any(member: bytes) -> bool:
+    return any(framing.begins(member, 0) for framing in _FRAMINGS)
 
 
 class RecordReader:
@@ -120,7 +99,8 @@ class RecordReader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._size = file.seek(0, os.SEEK_END)
-        self._window = _Window(read_pieces(file))
+        self._window = Window(read_pieces(file, _opens_any))
+        self._framings: tuple[Framing, ...] = _FRAMINGS
         self._count = 0
         self._gap_told = False
 
@@ -145,19 +125,34 @@ class RecordReader:
         self._skip_newlines()
         if not window.data:
             return None
-        window.fill(_VERSION_LENGTH)
-        if not _VERSION.match(window.data):
+        framing = self._framing()
+        if framing is None:
             return self._damaged("garbage" if self._count else "not_warc")
-        header_end = self._header_end()
+        header_end = self._header_end(framing)
         if header_end is None:
             return self._damaged("truncated" if window.ended else "bad_header")
-        headers = _parse_headers(bytes(window.data[:header_end]))
+        headers = framing.parse_header(bytes(window.data[:header_end]))
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
             return self._damaged("bad_header")
         if int(length) > MAX_RECORD:
             return self._oversize(headers, header_end, int(length))
-        return self._whole(headers, header_end, header_end + int(length))
+        found = self._whole(framing, headers, header_end, header_end + int(length))
+        if isinstance(found, Record):
+            self._framings = (framing,)
+        return found
+
+    def _framing(self) -> Framing | None:
+        """Return the format in which a record begins here; None where none does."""
+        window = self._window
+        for framing in self._framings:
+            window.fill(framing.reach)
+            if framing.begins(window.data, 0):
+                return framing
+        return None
+
+    def _opens_record(self, piece: Piece) -> bool:
+        return piece.begins and any(framing.begins(piece.data, 0) for framing in self._framings)
 
     def _skip_newlines(self) -> None:
         window = self._window
@@ -167,27 +162,29 @@ class RecordReader:
             if window.data:
                 break
 
-    def _header_end(self) -> int | None:
-        """Index behind the blank line after the header; None if there is none in reach."""
+    def _header_end(self, framing: Framing) -> int | None:
+        """Index behind the header and what ends it; None if that is not in reach."""
         window, start = self._window, 0
         while True:
-            hit = _BLANK_LINE.search(window.data, start)
+            hit = framing.header_end.search(window.data, start)
             if hit is not None:
                 return hit.end()
             start = max(len(window.data) - 3, 0)
-            if len(window.data) > _MAX_HEADER:
+            if len(window.data) > framing.max_header:
                 return None
             piece = window.more()
-            if piece is None or _opens_record(piece):
+            if piece is None or self._opens_record(piece):
                 return None
 
-    def _whole(self, headers: Mapping[str, str], header_end: int, end: int) -> Record | Damage:
+    def _whole(
+        self, framing: Framing, headers: Mapping[str, str], header_end: int, end: int
+    ) -> Record | Damage:
         window = self._window
         problem = self._reach(end)
         if problem is not None:
             return self._damaged(problem)
         offset = window.offset()
-        if not self._ends_well(end):
+        if not self._ends_well(framing, end):
             return self._damaged("wrong_length")
         if window.gap is not None and window.gap.offset == offset:
             # The member failed behind the record's last byte: its checksum is wrong.
@@ -204,7 +201,7 @@ class RecordReader:
             piece = self._window.more()
             if piece is None:
                 return "truncated"
-            if _opens_record(piece):
+            if self._opens_record(piece):
                 return "wrong_length"
         return None
 
@@ -224,22 +221,21 @@ class RecordReader:
             left -= len(window.data)
             window.drop(len(window.data))
             piece = window.more()
-            if piece is None or _opens_record(piece):
+            if piece is None or self._opens_record(piece):
                 return self._lost(offset, "wrong_length" if piece else "truncated", resync=0)
         window.drop(left)
         return Record(self._count, offset, headers, block, oversize=True)
 
-    def _ends_well(self, end: int) -> bool:
-        """Whether behind the block come two newlines, another record or the end of the stretch."""
+    def _ends_well(self, framing: Framing, end: int) -> bool:
+        """Whether behind the block come newlines, another record or the end of the stretch."""
         window = self._window
-        window.fill(end + _VERSION_LENGTH)
         at = end
         while window.fill(at + 1) and window.data[at] in b"\r\n" and at < end + _MAX_NEWLINES:
             at += 1
-        window.fill(at + _VERSION_LENGTH)
-        if at == len(window.data) or _VERSION.match(window.data, at):
+        window.fill(at + framing.reach)
+        if at == len(window.data) or framing.begins(window.data, at):
             return True
-        return window.data.count(b"\n", end, at) >= _TERMINATOR
+        return window.data.count(b"\n", end, at) >= framing.terminator
 
     def _damaged(self, reason: str) -> Damage:
         return self._lost(self._window.offset(), reason, resync=1)
@@ -248,11 +244,12 @@ class RecordReader:
         """Go to the next start of a record, or to the end of the stretch, and report the loss."""
         window, after = self._window, resync
         while True:
-            found = window.boundary(after)
+            found = self._boundary(after)
             if found is not None:
                 window.drop(found)
                 break
-            surplus = max(len(window.data) - _BOUNDARY_LENGTH, 0)
+            kept = max(framing.find_reach for framing in self._framings)
+            surplus = max(len(window.data) - kept, 0)
             window.drop(surplus)
             after = max(after - surplus, 0)
             if window.more() is None:
@@ -262,25 +259,10 @@ class RecordReader:
                 break
         return Damage(self._count, offset, reason)
 
-
-def _parse_headers(header: bytes) -> dict[str, str]:
-    """Return the fields behind the version line; a line without a colon is passed over."""
-    return parse_fields(header.partition(b"\n")[2])
-
-
-def parse_fields(lines: bytes) -> dict[str, str]:
-    """Parse `Name: value` lines as WARC and HTTP have them, folded lines included.
-
-    Names come out in lower case, values stripped; of a repeated name the first
-    value counts. Bytes are UTF-8, or latin-1 where they are not.
-    """
-    try:
-        text = lines.decode()
-    except UnicodeDecodeError:
-        text = lines.decode("latin-1")
-    fields: dict[str, str] = {}
-    for line in re.sub(r"\r?\n[ \t]+", " ", text).split("\n"):
-        name, colon, value = line.partition(":")
-        if colon:
-            fields.setdefault(name.strip().lower(), value.strip())
-    return fields
+    def _boundary(self, after: int) -> int | None:
+        """Index of the next byte, at `after` or later, that a record seems to start at."""
+        window = self._window
+        starts = (framing.find(window.data, after) for framing in self._framings)
+        found = [start for start in starts if start is not None]
+        found += window.members(after, self._opens_record)
+        return min(found, default=None)

@@ -20,6 +20,7 @@ HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 OTHER_KINDS = frozenset(
     {
         "warcinfo",
+        "arc_header",
         "resource",
         "request",
         "metadata",
@@ -46,10 +47,10 @@ _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([^\s"';,]+)""", re.IGNORECASE)
 
 
 def read_warc(file: BinaryIO, file_path: str, others: Counter[str]) -> Iterator[Page | Damage]:
-    """Yield the pages and damaged stretches of a seekable WARC or WET file, in its order.
+    """Yield the pages and damaged stretches of a seekable WARC, WET or ARC file, in its order.
 
     What is neither is counted in `others` under one of `OTHER_KINDS`. Never raises
-    for what is in the file; an empty one and one that is no WARC are one `Damage`.
+    for what is in the file; an empty one and one of another format are one `Damage`.
     """
     for record in RecordReader(file):
         found = record if isinstance(record, Damage) else _judge(record, file_path)

@@ -11,15 +11,18 @@ from filters.judge import DropStage, EditStage
 from pipelines.recipe.check import check_recipe
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.model import (
+    Columns,
     DedupStage,
     Extract,
     GateStage,
     LanguageModel,
     MinHashOptions,
     Recipe,
+    SignalModule,
     Stage,
     TrainedTokenizer,
 )
+from pipelines.recipe.modules import activate
 from pipelines.recipe.override import COMMAND_LAYER
 from pipelines.recipe.reads import SignalRow, describe_signals
 from pipelines.recipe.rules import check_stages
@@ -27,6 +30,7 @@ from pipelines.recipe.schema import json_schema
 from pipelines.recipe.source import Node, Place
 
 __all__ = [
+    "Columns",
     "DedupStage",
     "DropStage",
     "EditStage",
@@ -35,6 +39,7 @@ __all__ = [
     "LanguageModel",
     "MinHashOptions",
     "Recipe",
+    "SignalModule",
     "SignalRow",
     "Stage",
     "TrainedTokenizer",
@@ -56,6 +61,7 @@ def load_recipe(
     wrong, the nearest right name and the way out.
     """
     tree = load_layers(path_or_name, overrides)
+    activate(())  # another recipe's modules are nothing to this one
     if inputs:
         place = Place(COMMAND_LAYER, 0, 0, "--input")
         tree.map["input"] = Node([Node(text, place) for text in inputs], place)

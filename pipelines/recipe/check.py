@@ -1,17 +1,22 @@
 """From a tree to a recipe: every key, option and rule is checked before anything runs."""
 
 from collections.abc import Callable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
+from filters.errors import UsageError
 from pipelines.recipe import options as known
 from pipelines.recipe.model import (
+    Columns,
     Extract,
     LanguageModel,
     MinHashOptions,
     Recipe,
+    SignalModule,
     TrainedTokenizer,
 )
+from pipelines.recipe.modules import activate, find_module
+from pipelines.recipe.override import COMMAND_LAYER
 from pipelines.recipe.problems import (
     Problems,
     checked,
@@ -20,7 +25,9 @@ from pipelines.recipe.problems import (
     one_of,
     shown,
 )
-from pipelines.recipe.source import Node
+from pipelines.recipe.source import Node, Place
+
+_SIGNALS = "For example: signals: [my_signals], for my_signals.py beside the recipe."
 
 
 def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> Recipe:
@@ -30,6 +37,7 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> R
     """
     problems = Problems()
     keys = known_entries(tree, known.RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
+    modules = _signals(keys["signals"], tree.place, problems) if "signals" in keys else ()
     values: dict[str, Any] = {
         key: reader(keys[key], problems)
         for key, reader in {**_READERS, "stages": check_stages}.items()
@@ -43,6 +51,7 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> R
             hint = "A recipe needs 'recipe' and 'stages', or 'extends: fineweb'."
             problems.add(tree.place, f"the key '{key}' is missing.", hint)
     problems.raise_first()
+    values["modules"] = modules
     extract = values.pop("extract", None) or default_extract()
     return Recipe(extract=extract, **values)
 
@@ -51,6 +60,34 @@ def default_extract() -> Extract:
     """Return FineWeb's extractor, which is used where a recipe names none."""
     options = known.EXTRACTORS["trafilatura"]
     return Extract("trafilatura", {name: bool(option.default) for name, option in options.items()})
+
+
+def _signals(node: Node, recipe: Place, problems: Problems) -> tuple[SignalModule, ...]:
+    """Load the modules that a recipe names; what they measure must be known before its rules."""
+    named = node.map.items() or [(item.value, item) for item in node.items]
+    found: list[SignalModule] = []
+    for name, item in named:
+        wanted = item.plain() if isinstance(node.value, dict) else None
+        if not isinstance(name, str) or not isinstance(wanted, str | None):
+            fact = f"signals: {shown(item.plain())} is no module's name."
+            problems.add(item.place, fact, _SIGNALS)
+            continue
+        where = recipe if item.place.layer == COMMAND_LAYER else item.place
+        try:
+            module = find_module(name, Path(where.file).parent)
+            if wanted not in (None, module.sha256):
+                fact = f"signals: '{name}' has changed: sha256 {module.sha256[:16]}…"
+                problems.add(item.place, fact, f"The recipe asks for {shown(wanted)}: mend either.")
+            activate([*found, module])
+            found.append(module)
+        except UsageError as error:
+            fact, _, hint = str(error).partition("\n")
+            problems.add(item.place, fact, hint.strip())
+    if not isinstance(node.value, dict | list):
+        fact = f"signals must be a list of modules, not {shown(node.plain())}."
+        problems.add(node.place, fact, _SIGNALS)
+    problems.raise_first()  # without their signals every rule that reads one looks wrong
+    return tuple(found)
 
 
 def _name(key: str) -> Callable[[Node, Problems], str | None]:
@@ -74,6 +111,29 @@ def _input(node: Node, problems: Problems) -> tuple[str, ...]:
         problems.add(node.place, fact, "Files, folders or globs; or give --input.")
         return ()
     return tuple(values)
+
+
+def _columns(node: Node, problems: Problems) -> Columns:
+    if not isinstance(node.value, dict) and node.value is not None:
+        fact = f"columns must be a map, not {shown(node.plain())}."
+        problems.add(node.place, fact, "For example: columns: {text: content, url: meta.url}")
+    entries = known_entries(
+        node, known.COLUMNS, "columns has no option", ", ".join(known.COLUMNS), problems
+    )
+    names: dict[str, Any] = {}
+    for key, entry in entries.items():
+        value = entry.plain()
+        if (
+            value is None
+            or (isinstance(value, str) and value)
+            or (value is False and key != "text")
+        ):
+            names[key] = value
+            continue
+        fact = f"columns.{key} must be the name of a column, not {shown(value)}."
+        none = "" if key == "text" else "; false, if there is none"
+        problems.add(entry.place, fact, f"For example '{key}' or 'metadata.{key}'{none}.")
+    return Columns(**names)
 
 
 def _language(node: Node, problems: Problems) -> LanguageModel:
@@ -144,6 +204,7 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "recipe": _name("recipe"),
     "input": _input,
     "dump": _name("dump"),
+    "columns": _columns,
     "language": _language,
     "extract": _extract,
     "words": _words,

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from filters.catalog import TEXT
+from filters.datatrove_block import BlockStage
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from pipelines.recipe.dump import recipe_yaml
@@ -39,6 +40,30 @@ class TrainedTokenizer:
 
 
 @dataclass(frozen=True, slots=True)
+class Columns:
+    """Dotted names of a text input's columns: None where they are guessed, False for none."""
+
+    text: str | None = None
+    id: str | bool | None = None
+    url: str | bool | None = None
+    date: str | bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignalModule:
+    """A module outside the repository that registers signals, with its source."""
+
+    name: str
+    sha256: str
+    """Of the file; of a package, of its modules' names and digests."""
+    sources: tuple[tuple[str, bytes], ...] = field(repr=False)
+    """Dotted name and source of the module, or of each of a package."""
+    paths: tuple[str, ...] = field(compare=False)
+    """Where each source was read, for messages."""
+    is_package: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class GateStage:
     """Rules on the URL or the language: what they drop is not measured further."""
 
@@ -63,7 +88,7 @@ class DedupStage:
     minhash: MinHashOptions
 
 
-Stage: TypeAlias = GateStage | DropStage | EditStage | DedupStage
+Stage: TypeAlias = GateStage | DropStage | EditStage | BlockStage | DedupStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,7 @@ class Recipe:
     extract: Extract
     input: tuple[str, ...] = ()
     dump: str | None = None
+    columns: Columns = field(default_factory=Columns)
     language: LanguageModel = field(default_factory=LanguageModel)
     words: str = "en"
     tokenizer: str | TrainedTokenizer = "gpt2"
@@ -82,6 +108,8 @@ class Recipe:
     keep_text: KeepText = "gated"
     max_failed_pages: float = 0.01
     max_failed_units: int = 0
+    modules: tuple[SignalModule, ...] = ()
+    """Modules whose signals the rules may read besides those that come with cuvee."""
     memory_per_worker: int | None = None
     """Bytes, or None for the engine's choice."""
 
@@ -96,10 +124,11 @@ class Recipe:
         return tuple(rule for stage, rule in self.rules() if stage == "language")
 
     @property
-    def blocks(self) -> tuple[DropStage | EditStage, ...]:
-        """Drops and edits before dedup, in order: what happens to a page on its own."""
+    def blocks(self) -> tuple[DropStage | EditStage | BlockStage, ...]:
+        """What happens to a page on its own, before dedup: drops, edits and datatrove's blocks."""
         before = self.stages[: self._dedup_index]
-        return tuple(stage for stage in before if isinstance(stage, DropStage | EditStage))
+        kinds = DropStage | EditStage | BlockStage
+        return tuple(stage for stage in before if isinstance(stage, kinds))
 
     @property
     def dedup(self) -> DedupStage | None:
@@ -108,10 +137,10 @@ class Recipe:
         return found[0] if found else None
 
     @property
-    def final_edits(self) -> tuple[EditStage, ...]:
-        """Edits after dedup: what happens to a page that is kept."""
+    def final_edits(self) -> tuple[EditStage | BlockStage, ...]:
+        """Edits and formatters after dedup: what happens to a page that is kept."""
         after = self.stages[self._dedup_index :]
-        return tuple(stage for stage in after if isinstance(stage, EditStage))
+        return tuple(stage for stage in after if isinstance(stage, EditStage | BlockStage))
 
     def rules(self) -> Iterator[tuple[LedgerStage, Rule]]:
         """Yield every rule in order, with the ledger's name of the stage at which it drops."""
@@ -138,6 +167,9 @@ class Recipe:
         """The sha256 of the canonical form; equal digests mean the same recipe."""
         plain = self.resolved()
         plain["stages"] = [_ordered(stage) for stage in plain["stages"]]
+        sources = [stage.source for stage in self.stages if isinstance(stage, BlockStage)]
+        if sources:  # the code behind a name is as much a part of the recipe as a rule is
+            plain["blocks"] = sources
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -152,9 +184,11 @@ class Recipe:
             "recipe": self.recipe,
             "input": list(self.input),
             "dump": self.dump,
+            "columns": asdict(self.columns),
             "language": {"model": self.language.model},
             "extract": {self.extract.extractor: dict(self.extract.options)},
             "words": self.words,
+            "signals": {module.name: module.sha256 for module in self.modules},
             "stages": [_plain_stage(stage) for stage in self.stages],
             "tokenizer": tokenizer if isinstance(tokenizer, str) else {"train": asdict(tokenizer)},
             "audit_fraction": self.audit_fraction,
@@ -190,6 +224,8 @@ def _plain_stage(stage: Stage) -> dict[str, Any]:
             return {"drop": _plain_rules(rules)}
         case EditStage(name, options):
             return {"edit": {name: _plain_options(options)}}
+        case BlockStage(name, arguments):
+            return {"datatrove": {name: _plain_options(arguments)}}
         case DedupStage(minhash):
             return {"dedup": {"minhash": asdict(minhash)}}
 

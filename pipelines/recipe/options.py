@@ -5,15 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from filters.edit import Edit
+
 RECIPE_KEYS = {
     "recipe": "Name of the recipe; the dataset card and the manifest show it.",
     "extends": "A recipe to build on: a file beside this one, or a shipped recipe's name. "
     "Maps merge key by key, lists are replaced.",
-    "input": "Crawl files, folders or globs: one, or a list. `--input` replaces it.",
+    "input": "Files, folders, globs, lists of paths or addresses (s3:// https:// hf://): one, or "
+    "several. `--input` replaces it.",
     "dump": "Name of the crawl in the dataset; by default a CC-MAIN-… in the path, else `local`.",
+    "columns": "Columns of an input that holds text (Parquet, JSON lines, a Hub dataset); a dotted "
+    "name leads into a struct, false means none. What is not said is guessed.",
     "language": "The fastText model that identifies a page's language.",
     "extract": "How HTML becomes text: one extractor with its options.",
     "words": "Language by whose rules words and sentences are split.",
+    "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
+    "a list of names, or a map of names to the sha256 of their source.",
     "stages": "What happens to a page's text, in order.",
     "tokenizer": "A Hub name, a tokenizer.json, or {train: {…}} for one trained on the kept text.",
     "audit_fraction": "Share of the pages that are measured the whole way in spite of drops.",
@@ -23,11 +30,22 @@ RECIPE_KEYS = {
     "memory_per_worker": "Memory that one worker may use, such as 2GiB; by default the engine's.",
 }
 
+COLUMNS = {
+    "text": "The text; a row without it fails.",
+    "id": "What a row is called; rows of one id are one record that came again. Where the guessed "
+    "column is not unique: false.",
+    "url": "The address that the text was found at.",
+    "date": "When it was found.",
+}
+"""What the columns of a text input are for."""
+
 STAGE_KINDS = {
     "gate": "Rules on url.* and language.*; a page they drop is not measured further.",
     "drop": "Rules on the text's signals; the first that fires names the reason.",
     "edit": "One change of the text; signals after it can read the new revision by its name.",
-    "dedup": "Near-duplicates leave; only edits can follow.",
+    "datatrove": "A filter or formatter of datatrove by its class, or by module.Class; its reason "
+    "becomes the rule, its text a revision named after the class.",
+    "dedup": "Near-duplicates leave; only edits and formatters can follow.",
 }
 RULE_STAGES = ("gate", "drop")
 
@@ -140,13 +158,14 @@ TRAINED = _by_name(
 )
 
 
-def edit_options(defaults: Mapping[str, Any]) -> dict[str, Option]:
+def edit_options(edit: Edit) -> dict[str, Option]:
     """Return an edit's options by name; each default says the type, a list of words all of them."""
     options = []
-    for name, default in defaults.items():
+    for name, default in edit.options.items():
+        meaning = edit.meanings[name]
         if isinstance(default, list | tuple):
             words = tuple(str(word) for word in default)
-            options.append(Option(name, words, "Any of these.", choices=words))
+            options.append(Option(name, words, meaning, choices=words))
         else:
-            options.append(Option(name, default, f"By default {default}.", most=10**9))
+            options.append(Option(name, default, meaning, most=10**9))
     return _by_name(*options)

@@ -96,7 +96,7 @@ def _short(rule: Rule) -> Rule:
 def _why_unknown(
     name: str, kind: str, known: Mapping[str, Signal], edits: Mapping[str, Place]
 ) -> tuple[str, str]:
-    anywhere = readable(EDITS)
+    anywhere = readable([*EDITS, *edits])
     if kind == "gate" and name in anywhere:
         return "but gates read only url.* and language.*.", "Move it to a drop."
     if name in GATE_SIGNALS:
@@ -108,8 +108,9 @@ def _why_unknown(
 
 def _not_made(revision: str, edits: Mapping[str, Place]) -> tuple[str, str]:
     if revision in edits:
-        fact = f"but the edit '{revision}' comes later ({edits[revision]})."
-        return fact, "Move the rule to a drop after the edit."
+        what = "edit" if revision in EDITS else "block"
+        fact = f"but the {what} '{revision}' comes later ({edits[revision]})."
+        return fact, f"Move the rule to a drop after the {what}."
     hint = f"Put '- edit: {{{revision}: {{}}}}' before the drop."
     return f"but no edit makes the revision '{revision}'.", hint
 

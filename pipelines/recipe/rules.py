@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from filters.catalog import EDITS
+from filters.catalog import EDITS, GATE_SIGNALS, TEXT
+from filters.datatrove_block import is_filter
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule, parse_rule
+from pipelines.recipe.blocks import check_block, revision_in
 from pipelines.recipe.check import minhash
 from pipelines.recipe.model import (
     DedupStage,
@@ -28,7 +30,7 @@ class _Seen:
     edits: dict[str, Place] = field(default_factory=dict)
     kinds: dict[str, Place] = field(default_factory=dict)
     later: dict[str, Place] = field(default_factory=dict)
-    """Every edit of the recipe, also those that come later."""
+    """Every edit and block of the recipe, also those that come later."""
     language_gate: Rule | None = None
 
     def name(self, what: str, name: str, place: Place) -> None:
@@ -43,7 +45,7 @@ class _Seen:
 
 
 def check_stages(node: Node, problems: Problems) -> tuple[Stage, ...]:
-    """Return the stages of a recipe: gates, then drops and edits, then dedup, then edits."""
+    """Return the stages of a recipe: gates, drops with edits and blocks, dedup, edits again."""
     if not isinstance(node.value, list) or not node.value:
         fact = f"stages must be a list, not {shown(node.plain())}."
         problems.add(node.place, fact, f"Each item is one of: {', '.join(STAGE_KINDS)}.")
@@ -52,6 +54,9 @@ def check_stages(node: Node, problems: Problems) -> tuple[Stage, ...]:
     for item in node.items:
         if "edit" in item.map:
             seen.later.update({name: edit.place for name, edit in item.map["edit"].map.items()})
+        elif "datatrove" in item.map:
+            made = revision_in(item.map["datatrove"])
+            seen.later.update({name: block.place for name, block in made.items()})
     stages = []
     for item in node.items:
         chosen = one_of("a stage", item, STAGE_KINDS, problems)
@@ -97,9 +102,27 @@ def _edit(body: Node, seen: _Seen) -> Stage | None:
         return None
     seen.name("edit", name, entry.place)
     seen.edits[name] = entry.place
-    return EditStage(
-        name, checked_options(name, entry, edit_options(EDITS[name].options), seen.problems)
-    )
+    return EditStage(name, checked_options(name, entry, edit_options(EDITS[name]), seen.problems))
+
+
+def _datatrove(body: Node, seen: _Seen) -> Stage | None:
+    checked = check_block(body, seen.problems)
+    if checked is None:
+        return None
+    block, found = checked
+    name, place = block.revision, body.map[block.name].place
+    families = {signal.partition(".")[0] for signal in GATE_SIGNALS}
+    if name in {TEXT, *EDITS, *families} or not RULE_NAME.fullmatch(name):
+        fact = f"the block '{name}' cannot have its text named after it."
+        seen.problems.add(place, fact, "Give the class another name.")
+        return None
+    if "dedup" in seen.kinds and is_filter(found):
+        fact = f"the filter '{name}' cannot come after dedup ({seen.kinds['dedup']})."
+        hint = "Move it before dedup: what it drops must not stand for a duplicate."
+        seen.problems.add(place, fact, hint)
+    seen.name("block", name, place)
+    seen.edits[name] = place
+    return block
 
 
 def _dedup(body: Node, seen: _Seen) -> Stage | None:
@@ -114,6 +137,7 @@ _STAGES: Mapping[str, Callable[[Node, _Seen], Stage | None]] = {
     "gate": _gate,
     "drop": _drop,
     "edit": _edit,
+    "datatrove": _datatrove,
     "dedup": _dedup,
 }
 

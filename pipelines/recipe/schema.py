@@ -9,8 +9,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, text_signals
+from filters.datatrove_block import known_blocks
 from filters.edit import Edit
 from pipelines.recipe import options as known
+from pipelines.recipe.blocks import accepted_arguments
+from pipelines.recipe.layers import shipped_recipes
 from pipelines.recipe.options import Option
 from pipelines.recipe.reads import labels_of, readable
 
@@ -29,6 +32,10 @@ def json_schema() -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
         "anyOf": [{"required": ["recipe", "stages"]}, {"required": ["extends"]}],
+        # Modules of one's own measure what no schema knows; so may those of a recipe extended.
+        "if": {"anyOf": [{"required": ["signals"]}, _extends_another()]},
+        "then": _with_drops(_drop_pattern(known.RULE_NAME.pattern)),
+        "else": _with_drops(_drop_pattern(_any(text_signals()))),
     }
 
 
@@ -42,9 +49,11 @@ def _key(key: str) -> dict[str, Any]:
         "extends": text,
         "input": {"oneOf": [text, {"type": "array", "items": text}]},
         "dump": {"oneOf": [name, {"type": "null"}]},
+        "columns": {**_map(_columns()), "type": ["object", "null"]},
         "language": _map({"model": {**text, "default": "lid.176.ftz"}}),
         "extract": _one_of({name: _options(its) for name, its in known.EXTRACTORS.items()}),
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
+        "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
         "tokenizer": {"oneOf": [text, _one_of({"train": _options(known.TRAINED)})]},
         "memory_per_worker": {
@@ -58,11 +67,23 @@ def _key(key: str) -> dict[str, Any]:
     return kinds[key]
 
 
+def _columns() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    kinds = {name: [text, {"type": "null"}] for name in known.COLUMNS}
+    for name in known.COLUMNS.keys() - {"text"}:
+        kinds[name].append({"const": False})
+    return {
+        name: {"description": summary, "oneOf": kinds[name]}
+        for name, summary in known.COLUMNS.items()
+    }
+
+
 def _stage() -> dict[str, Any]:
     bodies = {
-        "gate": _rules(GATE_SIGNALS, _gate_pattern()),
-        "drop": _rules(text_signals(), _drop_pattern()),
+        "gate": _rules(GATE_SIGNALS, {"pattern": _gate_pattern()}),
+        "drop": _rules(text_signals(), {}),
         "edit": _one_of({name: _edit(edit) for name, edit in sorted(EDITS.items())}),
+        "datatrove": _blocks(),
         "dedup": _one_of({"minhash": _options(known.MINHASH)}),
     }
     for kind, summary in known.STAGE_KINDS.items():
@@ -70,7 +91,7 @@ def _stage() -> dict[str, Any]:
     return _one_of(bodies)
 
 
-def _rules(names: Iterable[str], pattern: str) -> dict[str, Any]:
+def _rules(names: Iterable[str], pattern: Mapping[str, str]) -> dict[str, Any]:
     listing = ", ".join(sorted(names))
     edits = ", ".join(f"{edit}.*" for edit in sorted(EDITS))
     more = "" if "." in listing else f" After an edit also {edits}."
@@ -80,16 +101,45 @@ def _rules(names: Iterable[str], pattern: str) -> dict[str, Any]:
         "propertyNames": {"pattern": f"^{known.RULE_NAME.pattern}$"},
         "additionalProperties": {
             "type": "string",
-            "pattern": pattern,
+            **pattern,
             "description": f"signal [/ signal] < number. Signals: {listing}.{more}",
         },
     }
 
 
-def _drop_pattern() -> str:
-    """Return a pattern of rules on the text: counts compared with numbers."""
-    texts = _any(text_signals())
-    prefixes = _any(["text", *sorted(EDITS)])
+def _blocks() -> dict[str, Any]:
+    """Return the schema of a step of datatrove: its blocks with their arguments, or any class."""
+    blocks = {
+        name: {
+            "type": ["object", "null"],
+            "properties": {argument: {} for argument in accepted_arguments(block)},
+            "additionalProperties": False,
+        }
+        for name, block in sorted(known_blocks().items())
+    }
+    dotted = {r"^\w+(\.\w+)+$": {"type": ["object", "null"]}}
+    return {**_one_of(blocks), "patternProperties": dotted}
+
+
+def _signal_digests() -> dict[str, Any]:
+    digest = {"type": ["string", "null"]}
+    return {"type": "object", "additionalProperties": digest}
+
+
+def _extends_another() -> dict[str, Any]:
+    shipped = [f"{name}{suffix}" for name in shipped_recipes() for suffix in ("", ".yaml")]
+    return {"required": ["extends"], "properties": {"extends": {"not": {"enum": shipped}}}}
+
+
+def _with_drops(pattern: str) -> dict[str, Any]:
+    """Return the schema of a recipe whose drops' rules fit a pattern."""
+    rules = {"drop": {"additionalProperties": {"pattern": pattern}}}
+    return {"properties": {"stages": {"items": {"properties": rules}}}}
+
+
+def _drop_pattern(texts: str) -> str:
+    """Return a pattern of rules on the text: counts, `texts` among them, compared with numbers."""
+    prefixes = _any(["text", *sorted(EDITS)]).replace(")", "|[A-Z][A-Za-z0-9_]*)")
     own = _any(name for name in readable(EDITS) if "." in name)
     count = rf"(({prefixes}\.)?{texts}|{own})"
     return rf"^\s*{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}\s*$"
@@ -113,7 +163,7 @@ def _any(words: Iterable[str]) -> str:
 
 
 def _edit(edit: Edit) -> dict[str, Any]:
-    options = _options(known.edit_options(edit.options))
+    options = _options(known.edit_options(edit))
     return {"description": edit.summary, **options}
 
 

@@ -13,7 +13,7 @@ from pipelines.recipe.model import Recipe
 from pipelines.storage import Commit, digest
 
 STAGE_VERSIONS = {
-    "curate": 1, "runs": 1, "repeats": 1, "edges": 1, "components": 1, "tokenizer": 1,
+    "count": 1, "curate": 1, "runs": 1, "repeats": 1, "edges": 1, "components": 1, "tokenizer": 1,
     "settle": 1, "plan": 1, "dataset": 1, "tokens": 1,
 }  # fmt: skip
 """A stage's number grows whenever its code may write other bytes for the same input."""
@@ -48,7 +48,7 @@ class RunContext:
     def do(self, stage: str, tasks: Sequence[Task]) -> dict[str, Commit]:
         """Bring a stage to its end; return its commits by unit."""
         # Without one crawl file the rest is right; without a part of a later stage it is not.
-        allowed = self.recipe.max_failed_units if stage == "curate" else 0
+        allowed = self.recipe.max_failed_units if stage in ("count", "curate") else 0
         driver = Driver(self.root, self.engine, self.observer, allowed)
         self.commits[stage] = driver.run(stage, tasks)
         return self.commits[stage]

@@ -1,6 +1,6 @@
-"""The curate stage: one unit per crawl file."""
+"""The curate stage: one unit per crawl file, or per part of a big one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from filters.errors import WorkError
@@ -9,6 +9,7 @@ from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
 from pipelines.execute import Task
 from pipelines.stages.context import RunContext
+from pipelines.stages.counting import number_parts
 from pipelines.stages.fingerprint import file_identity, stages_before_final_edits
 from pipelines.storage import Commit, sha256_of
 
@@ -26,7 +27,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
         curator.segmenter.fingerprint,
     ]
     tasks = []
-    for file in run.files:
+    for file in number_parts(run):
         extraction = _extraction(run, file, sha256)
         job = CurateJob(
             recipe=run.recipe,
@@ -37,12 +38,13 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
         )
         fingerprint = run.fingerprint("curate", extraction, judging)
         tasks.append(Task("curate", file.unit, fingerprint, curate_file, job))
-    _check_failed_pages(run.do("curate", tasks), run.recipe.max_failed_pages)
+    check_failed_pages(run.do("curate", tasks).values(), (), run.recipe.max_failed_pages)
 
 
 def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:
     """Return the digest of what determines a file's text, gates and stored columns."""
     plain = run.recipe.resolved()
+    text_input = [] if file.format == "crawl" else [plain["columns"], file.first_record]
     rules = (*run.recipe.url_gates, *run.recipe.text_gates)
     return run.fingerprint(
         "curate",
@@ -53,12 +55,18 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         run.limit,
         file.ordinal,
         file_identity(file),
+        *text_input,
     )
 
 
-def _check_failed_pages(curated: Mapping[str, Commit], allowed: float) -> None:
-    pages = sum(commit.facts["pages"] for commit in curated.values())
-    failed = sum(commit.facts["failed"] for commit in curated.values())
+def check_failed_pages(
+    curated: Iterable[Commit], settled: Iterable[Commit], allowed: float
+) -> None:
+    """Raise WorkError when more pages failed than the recipe allows, in both stages together."""
+    curated = list(curated)
+    pages = sum(commit.facts["pages"] for commit in curated)
+    failed = sum(commit.facts["failed"] for commit in curated)
+    failed += sum(sum(commit.facts["failures"].values()) for commit in settled)
     if pages and failed / pages > allowed:
         raise WorkError(
             f"curate: {failed} of {pages} pages failed, more than max_failed_pages: {allowed}.\n"

@@ -3,13 +3,15 @@
 from typing import Any
 
 from filters.catalog import EDITS
+from filters.datatrove_block import BlockStage
 from pipelines.crawl import CrawlFile
 from pipelines.recipe import Recipe
 
 
 def file_identity(file: CrawlFile) -> list[Any]:
     """Return what tells a file from another version of it, without reading it."""
-    return [file.file_path, file.dump, file.size, file.version]
+    part = [file.part.start, file.part.end] if file.part else []
+    return [file.file_path, file.dump, file.size, file.version, *part]
 
 
 def stages_before_final_edits(recipe: Recipe) -> list[dict[str, Any]]:
@@ -27,10 +29,12 @@ def stages_from_final_edits(recipe: Recipe) -> list[dict[str, Any]]:
 def _plain_stages(recipe: Recipe) -> list[dict[str, Any]]:
     """Return the recipe's stages with all that a fingerprint needs.
 
-    Rules as lists, because a digest has no order of keys; the versions of edits.
+    Rules as lists, because a digest has no order of keys; versions of edits, code of blocks.
     """
     plain: list[dict[str, Any]] = recipe.resolved()["stages"]
-    for stage in plain:
+    for stage, meant in zip(plain, recipe.stages, strict=True):
+        if isinstance(meant, BlockStage):
+            stage["source"] = meant.source
         for kind in stage.keys() & {"gate", "drop"}:
             stage[kind] = list(stage[kind].items())
         for name in stage.get("edit", ()):

@@ -17,6 +17,7 @@ from pipelines.recipe.model import TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file
 from pipelines.settle import train as train_on_survivors
 from pipelines.stages.context import RunContext
+from pipelines.stages.curating import check_failed_pages
 from pipelines.stages.deduplicating import labels
 from pipelines.stages.fingerprint import stages_from_final_edits
 from pipelines.storage import CommitLog, digest, sha256_of, write_whole
@@ -89,7 +90,9 @@ def settle(run: RunContext, tokenizer: Path) -> None:
         )
         for file, content in _curated_files(run)
     ]
-    run.do("settle", tasks)
+    settled = run.do("settle", tasks).values()
+    curated = run.commits["curate"].values()
+    check_failed_pages(curated, settled, run.recipe.max_failed_pages)
 
 
 def write_dataset(run: RunContext) -> None:

@@ -11,7 +11,7 @@ import yaml
 from tests.command import commit_count, cuvee, kill_after_commits, succeed
 from tests.pipelines.disk import fill_up
 
-COMMANDS = ("run", "demo", "status", "show", "funnel", "signals", "recipes", "schema")
+COMMANDS = ("run", "demo", "status", "show", "funnel", "signals", "recipes", "schema", "doctor")
 
 
 def refused(*arguments: str | Path, code: int = 2, env: dict[str, str] | None = None) -> str:
@@ -47,12 +47,12 @@ def test_help_lists_every_command_and_each_has_an_example():
 
 
 def test_signals_recipes_and_schema_describe_what_there_is():
-    rows = {row["name"]: row for row in json.loads(succeed("signals", "--json"))}
+    rows = {row["name"]: row for row in json.loads(succeed("signals", "--json"))["signals"]}
     assert rows["dup_lines"]["kind"] == "count"
     assert rows["language.score"]["kind"] == "score"
     assert Path(rows["pii.emails"]["source"]).is_file()
     assert "dup_lines" in succeed("signals")
-    assert set(json.loads(succeed("recipes", "--json"))) == {"demo", "fineweb"}
+    assert set(json.loads(succeed("recipes", "--json"))["recipes"]) == {"demo", "fineweb"}
     schema = json.loads(succeed("schema"))
     jsonschema.Draft202012Validator.check_schema(schema)
     recipe = yaml.safe_load(Path("configs/fineweb.yaml").read_text())
@@ -67,7 +67,7 @@ def test_a_run_its_status_its_pages_and_its_picture(crawl: Path, tmp_path: Path)
     assert status["finished"]
     assert status["stages"]["curate"] == {"units": 1, "done": 1, "failed": {}}
     assert "finished" in succeed("status", output)
-    kept = json.loads(succeed("show", output, "--kept", "--json"))
+    kept = json.loads(succeed("show", output, "--kept", "--json"))["pages"]
     assert kept
     assert all(page["status"] == "kept" and page["text"] for page in kept)
     rule = next(
@@ -100,7 +100,7 @@ def test_nothing_to_read(tmp_path: Path):
     missing = refused("run", "demo", "--input", tmp_path / "crowl", "--output", tmp_path / "o")
     assert "does not exist" in missing
     found = refused("run", "demo", "--input", empty, "--output", tmp_path / "o")
-    assert "folder without crawl files" in found
+    assert "folder without files that can be read" in found
     assert not (tmp_path / "o").exists()
 
 

@@ -75,7 +75,7 @@ def test_files_of_one_name_need_a_base_to_tell_them_apart(ran):
     assert "would both be 'a.warc.gz'" in message
     assert "--input-base" in message
     assert not (ran.crawl / "other").exists()
-    shown = json.loads(succeed("show", ran.root, "--json", "-n", "100"))
+    shown = json.loads(succeed("show", ran.root, "--json", "-n", "100"))["pages"]
     assert {page["file_path"] for page in shown} == {
         "one/a.warc.gz", "two/a.warc.gz", f"two/{HOSTILE}",
     }  # fmt: skip

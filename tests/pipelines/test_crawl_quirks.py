@@ -27,16 +27,17 @@ def test_every_quirk_is_read_and_accounted_for(quirks):
         for page in read.pages:
             decode_page(page)
     assert found == {
-        "pages": 356,
-        "damages": 108,
+        "pages": 369,
+        "damages": 87,
         "request": 383,
-        "response_not_html": 231,
+        "response_not_html": 248,
         "warcinfo": 109,
         "metadata": 96,
         "resource": 82,
         "revisit": 31,
-        "response_not_http": 16,
-        "response_not_200": 15,
+        "arc_header": 32,
+        "response_not_http": 90,
+        "response_not_200": 23,
         "unknown": 3,
     }
 
@@ -48,10 +49,23 @@ def test_files_without_damage_are_read_as_a_second_reader_does(quirks):
             ours = list(RecordReader(file))
         if all(isinstance(item, Record) for item in ours):
             theirs = _second_opinion(path)
-            if theirs is not None:
-                assert [item.block for item in ours] == theirs, path.name
+            if theirs is not None and not path.name.startswith(_DERAILED):
+                assert _blocks(ours) == theirs, path.name
                 compared += 1
-    assert compared == 92
+    assert compared == 113
+
+
+# ARC files from whose version block the second reader goes on in the middle of a line.
+_DERAILED = ("c73a", "e09a", "e29a", "e79f")
+
+
+def _blocks(records: list[Record]) -> list[bytes]:
+    """Blocks of all records; none of an ARC file's version block, where the second reader errs."""
+    return [_kept(record.headers.get("warc-type"), record.block) for record in records]
+
+
+def _kept(kind: str | None, block: bytes) -> bytes:
+    return b"" if kind == "arc_header" else block
 
 
 def _second_opinion(path: Path) -> list[bytes] | None:
@@ -59,7 +73,7 @@ def _second_opinion(path: Path) -> list[bytes] | None:
     with path.open("rb") as file:
         try:
             records = ArchiveIterator(file, no_record_parse=True)
-            return [record.raw_stream.read() for record in records]
+            return [_kept(record.rec_type, record.raw_stream.read()) for record in records]
         except ArchiveLoadFailed:
             return None
 

@@ -34,10 +34,10 @@ def lost(monkeypatch: pytest.MonkeyPatch):
     """Let b.warc.gz vanish after it was found, for as long as the context lasts."""
     real = read.open_file
 
-    def open_file(file: CrawlFile):
+    def open_file(file: CrawlFile, traffic=None):
         if file.file_path == "b.warc.gz":
             raise UnitError(f"input '{file.uri}' cannot be opened: gone.\n  Put it back.")
-        return real(file)
+        return real(file, traffic)
 
     with monkeypatch.context() as patch:
         patch.setattr(read, "open_file", open_file)

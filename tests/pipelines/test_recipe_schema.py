@@ -69,6 +69,10 @@ def test_the_committed_schema_is_the_one_that_the_code_makes():
         "stages: [{edit: {c4_lines: {javascript: 1}}}]",
         "stages: [{edit: {pii: {kinds: [phone]}}}]",
         "stages: [{dedup: {minhash: {bands: 0}}}]",
+        "stages: [{datatrove: {GoferQualityFilter: {}}}]",
+        "stages: [{datatrove: {GopherQualityFilter: {min_words: 3}}}]",
+        "stages: [{datatrove: {GopherQualityFilter: {exclusion_writer: x}}}]",
+        "signals: one",
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_underlined_where_it_is(validator, wrong):
@@ -77,6 +81,20 @@ def test_what_is_wrong_is_underlined_where_it_is(validator, wrong):
     assert len(paths) == 1
     key = wrong.partition(":")[0]
     assert paths[0].startswith("$" if key == "langauge" else f"$.{key}")
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "stages: [{datatrove: {GopherQualityFilter: {min_doc_words: 3}}}]",
+        "stages: [{datatrove: {FTFYFormatter: null}}, {drop: {a: FTFYFormatter.words < 5}}]",
+        "stages: [{datatrove: {my_package.blocks.Mine: {any: 3}}}]",
+        "signals: [own, a.b]\nstages: [{drop: {a: rivers / Mine.lakes < 5}}]",
+        "signals: {own: 0a1b}",
+    ],
+)
+def test_blocks_and_modules_of_ones_own_are_not_underlined(validator, right):
+    assert problems(validator, f"recipe: r\nextends: fineweb\n{right}\n") == []
 
 
 def test_a_recipe_needs_stages_or_something_to_extend(validator):

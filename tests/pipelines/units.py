@@ -19,6 +19,9 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[str] = []
 
+    def said(self, line: str) -> None:
+        self.told.append(line)
+
     def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
         self.told.append(f"{stage}: {total} units, {len(done)} done")
 

@@ -1,0 +1,154 @@
+"""The commands as functions, for notebooks and programs; results are pandas DataFrames.
+
+Columns have Arrow's types (`int64[pyarrow]` …), so that a count stays an integer also
+where some pages have none.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+from rich.console import Console
+
+from filters.errors import UsageError
+from pipelines.manifest import load_manifest
+from pipelines.pages import find_pages
+from pipelines.pipeline import RunOptions
+from pipelines.pipeline import run as run_pipeline
+from pipelines.progress import RunProgress
+from pipelines.recipe import Recipe, describe_recipes, describe_signals, load_recipe
+from pipelines.sample import default_folder, fetch_sample_crawl
+from pipelines.summary import read_status
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run directory. What needs a finished run raises UsageError for another."""
+
+    path: Path
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Everything that the run states: totals, versions, digests, files."""
+        return load_manifest(self.path)
+
+    def status(self) -> pd.DataFrame:
+        """Return units planned, done and failed by stage, as `cuvee status`; also while it runs."""
+        stages = read_status(self.path)["stages"]
+        rows = [{**units, "failed": len(units["failed"])} for units in stages.values()]
+        return pd.DataFrame(rows, index=pd.Index(stages, name="stage"))
+
+    def funnel(self) -> pd.DataFrame:
+        """Return what became of the pages, in the order in which they meet the rules.
+
+        Columns: status, stage, rule, pages, tokens; the kept pages come last.
+        """
+        return pd.DataFrame(self.manifest["funnel"])
+
+    def ledger(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return one row for every crawled page, all columns or those that are named."""
+        return self._table("ledger", columns)
+
+    def documents(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the stored text before any edit; of which pages, the recipe's `keep_text` says."""
+        return self._table("documents", columns)
+
+    def dataset(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the published rows."""
+        return self._table("dataset/data", columns)
+
+    def tokens(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the published rows as token ids."""
+        return self._table("tokens", columns)
+
+    def show(self, rule: str | None = None, *, kept: bool = False, n: int = 3) -> pd.DataFrame:
+        """Return pages with their text and every measured number, as `cuvee show`.
+
+        Those that `rule` removed, kept ones, or of every outcome; at most `n`.
+        UsageError for a rule that removed nothing.
+        """
+        load_manifest(self.path)
+        pages = find_pages(self.path, kept=kept, rule=rule, limit=n)
+        return pd.DataFrame([{**page.row, **page.signals, "text": page.text} for page in pages])
+
+    def _table(self, folder: str, columns: Sequence[str] | None) -> pd.DataFrame:
+        load_manifest(self.path)
+        tables = ds.dataset(self.path / folder, format="parquet")
+        return _frame(tables.to_table(columns=list(columns) if columns is not None else None))
+
+    def _repr_html_(self) -> str:
+        """Show the funnel where a notebook shows the run."""
+        return str(self.funnel().to_html(index=False, escape=True))
+
+
+def run(
+    recipe: str | Path | Recipe,
+    *,
+    output: str | Path,
+    input: str | Path | Sequence[str | Path] | None = None,  # noqa: A002  as the command says
+    set: Mapping[str, Any] | None = None,  # noqa: A002  as the command says
+    workers: int | None = None,
+    engine: Literal["ray", "inline"] = "ray",
+    address: str | None = None,
+    limit: int | None = None,
+    input_base: str | None = None,
+    match: str | None = None,
+    progress: bool = True,
+) -> Run:
+    """Run a recipe from crawl to dataset, as `cuvee run`; the same call again resumes.
+
+    `recipe` is a file, the name of a shipped one, or one that `load_recipe` has returned,
+    which takes no `set`. `set` maps a dotted path, or a rule's bare name, to its value.
+    Raises UsageError for what cannot be done as asked, WorkError for work that failed.
+    """
+    given = [input] if isinstance(input, str | Path) else input or ()
+    inputs = tuple(str(item) for item in given)
+    if isinstance(recipe, Recipe):
+        if set:
+            raise UsageError("run: a loaded recipe takes no set.\n  Give it to load_recipe.")
+        loaded = replace(recipe, input=inputs or recipe.input)
+    else:
+        sets = [f"{name}={json.dumps(value)}" for name, value in (set or {}).items()]
+        loaded = load_recipe(str(recipe), sets, inputs)
+    options = RunOptions(workers, engine, address, limit, input_base, match)
+    observer = RunProgress(Console(stderr=True, quiet=not progress))
+    try:
+        outcome = run_pipeline(loaded, Path(output), options, observer)
+    finally:
+        observer.close()
+    return Run(outcome.root)
+
+
+def load_run(path: str | Path) -> Run:
+    """Return the run in a folder; UsageError where there is none."""
+    read_status(Path(path))
+    return Run(Path(path))
+
+
+def sample_crawl() -> Path:
+    """Return the folder of the sample crawl of 1,113 real pages; fetched at the first use."""
+    return fetch_sample_crawl(default_folder()).folder
+
+
+def signals(recipe: str | Path | None = None) -> pd.DataFrame:
+    """Return everything that a rule can read, as `cuvee signals`: name, kind, summary, source.
+
+    With a recipe, also what the modules that it names measure.
+    """
+    if recipe is not None:
+        load_recipe(str(recipe))
+    return pd.DataFrame([asdict(row) for row in describe_signals()])
+
+
+def recipes() -> pd.DataFrame:
+    """Return the shipped recipes, as `cuvee recipes`: name, summary."""
+    return pd.DataFrame(describe_recipes().items(), columns=["name", "summary"])
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    return table.to_pandas(types_mapper=pd.ArrowDtype)

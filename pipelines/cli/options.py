@@ -1,0 +1,63 @@
+"""What several commands take, under the same name and with the same meaning."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: commands that work as they are."""
+    # The escape before a paragraph keeps its lines as they are.
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
+def complete_recipe(start: str) -> list[tuple[str, str]]:
+    """Return the shipped recipes whose names begin so; the shell adds files where none does."""
+    from pipelines.recipe import describe_recipes
+
+    return [item for item in describe_recipes().items() if item[0].startswith(start)]
+
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="Recipe file, or the name of a shipped one.",
+        autocompletion=complete_recipe,
+    ),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        help="File, folder, glob, address (s3:// https:// hf://) or list; instead of the recipe's.",
+    ),
+]
+InputBase = Annotated[
+    str | None,
+    typer.Option(help="Folder or address that file paths in lists and ledger are relative to."),
+]
+Match = Annotated[
+    str | None,
+    typer.Option(metavar="PATTERN", help="Only files whose path or address fits; * is any."),
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override a recipe value by dotted path, or a rule's constant by its name.",
+    ),
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="Units at a time; all cores by default.")]
+EngineName = Annotated[
+    Literal["ray", "inline"],
+    typer.Option(help="Ray tasks, or one unit after another in this process."),
+]
+Address = Annotated[
+    str | None, typer.Option(help="Ray cluster to join; RAY_ADDRESS by default, else embedded.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object.")]
+AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print it as a page of the docs.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]

@@ -1,0 +1,159 @@
+"""Reference pages in Markdown, made from the code that they describe.
+
+`docs/recipe.md` says what a recipe can hold, `docs/signals.md` what can be measured.
+A test holds both against what this module returns.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from inspect import getdoc
+from typing import Any
+
+from filters.catalog import EDITS, GATE_SIGNALS, TEXT, resolve, text_signals
+from filters.rule import Rule
+from filters.signal import Signal
+from pipelines.recipe import describe_recipes, load_recipe
+from pipelines.recipe import options as known
+from pipelines.recipe.options import Option, edit_options
+
+_SHOWN_WORDS = 40
+"""Values of a list that are shown; of a longer one only how many there are."""
+
+
+def signal_reference() -> str:
+    """Return the page of everything that can be measured, by the module that defines it."""
+    own = {
+        f"{edit.name}.{name}": item
+        for edit in EDITS.values()
+        for name, item in edit.signals.items()
+    }
+    everything = {**GATE_SIGNALS, **text_signals(), **own}
+    modules = dict.fromkeys(item.module for item in everything.values())
+    thresholds = list(_thresholds())
+    lines = [
+        "# Signals",
+        "",
+        "What can be measured, and the published rules that read it. A bare name is measured on",
+        "the extracted text, `c4_lines.words` on what the edit `c4_lines` has made of it. Counts",
+        "are integers; a rule divides them in float64. This page is made by `make reference`.",
+    ]
+    for module in modules:
+        named = {name: item for name, item in everything.items() if item.module == module}
+        lines += _module_section(module, named, thresholds)
+    return "\n".join(lines) + "\n"
+
+
+def _module_section(
+    module: str, named: Mapping[str, Signal], thresholds: Iterable[tuple[str, Rule, Signal]]
+) -> Iterator[str]:
+    title, _, source = (getdoc(import_module(module)) or "").partition("\n")
+    yield from ("", f"## {title.rstrip('.')}", "")
+    yield f"[`{module.replace('.', '/')}.py`](../{module.replace('.', '/')}.py)"
+    if source.strip():
+        yield from ("", source.strip())
+    rows = [
+        (f"`{name}`", item.summary, _settings(item.settings), str(item.version))
+        for name, item in sorted(named.items())
+    ]
+    yield from ("", *_table(("signal", "what it says", "settings", "version"), rows))
+    rules = [(recipe, rule) for recipe, rule, read in thresholds if read.module == module]
+    if rules:
+        cells = [(f"`{rule.name}`", f"`{rule}`", recipe) for recipe, rule in rules]
+        yield from ("", *_table(("published rule", "a page leaves where", "recipe"), cells))
+
+
+def _thresholds() -> Iterator[tuple[str, Rule, Signal]]:
+    """Yield each rule of the recipes that stand for themselves, with the signal it is about."""
+    for name in describe_recipes():
+        recipe = load_recipe(name)
+        if name == "demo":  # fineweb's rules once more
+            continue
+        revisions = (TEXT, *EDITS)
+        for _, rule in recipe.rules():
+            yield name, rule, resolve(rule.numerator, revisions)
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return "; ".join(f"{name}: {_setting(value)}" for name, value in settings.items())
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, str):
+        return f"`{value}`" if len(value) <= _SHOWN_WORDS else f"{len(value)} characters"
+    if isinstance(value, list | tuple | frozenset | set):
+        return f"{len(value)} values" if len(value) > _SHOWN_WORDS else ", ".join(map(str, value))
+    return str(value)
+
+
+def recipe_reference() -> str:
+    """Return the page of everything that a recipe can hold."""
+    lines = [
+        "# Recipes",
+        "",
+        "A recipe is a YAML file, such as [`configs/fineweb.yaml`](../configs/fineweb.yaml).",
+        "`extends` builds on another; `--set PATH=VALUE` changes one value by its dotted path, or a",
+        "rule's constant by its name. An editor completes from",
+        "[`configs/recipe.schema.json`](../configs/recipe.schema.json). This page is made by",
+        "`make reference`.",
+        "",
+        "## Keys",
+        "",
+    ]
+    rows = [(f"`{key}`", meaning, _default(key)) for key, meaning in known.RECIPE_KEYS.items()]
+    lines += _table(("key", "meaning", "default"), rows)
+    lines += [
+        "",
+        "## Stages",
+        "",
+        "Gates come first, then drops and edits, then dedup, then edits.",
+        "",
+    ]
+    kinds = [(f"`{kind}`", meaning) for kind, meaning in known.STAGE_KINDS.items()]
+    lines += _table(("stage", "meaning"), kinds)
+    lines += ["", _RULES]
+    for name, options in known.EXTRACTORS.items():
+        lines += _options(f"`extract: {{{name}: …}}`", options)
+    for name, edit in EDITS.items():
+        lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
+    lines += _options("`dedup: {minhash: …}`", known.MINHASH)
+    lines += _options("`tokenizer: {train: …}`", known.TRAINED)
+    columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]
+    lines += ["", "## `columns: …`", "", *_table(("column", "meaning"), columns)]
+    return "\n".join(lines) + "\n"
+
+
+_RULES = """\
+A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of
+`< <= > >= == !=`. It removes the pages of which it is true; the first rule that is true names the
+reason. A label is compared with a word in double quotes. [What can be measured](signals.md)."""
+
+
+def _default(key: str) -> str:
+    option = known.SCALARS.get(key)
+    return _shown(option.default) if option else ""
+
+
+def _options(title: str, options: Mapping[str, Option], summary: str = "") -> Iterator[str]:
+    yield from ("", f"## {title}", "")
+    if summary:
+        yield from (summary, "")
+    rows = [
+        (f"`{name}`", option.summary, option.wants, _shown(option.default))
+        for name, option in options.items()
+    ]
+    yield from _table(("option", "meaning", "wants", "default"), rows)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
+    return f"`{value}`"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'---|' * len(head)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |"

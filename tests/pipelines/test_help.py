@@ -1,0 +1,99 @@
+"""What the help promises: every example runs, every --json is one object, completion completes."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipelines.cli import app
+from tests.command import shell, succeed
+
+COMMANDS = typer.main.get_command(app).commands
+_EXAMPLE = re.compile(r"^ +(cuvee .+)$", re.MULTILINE)
+# Runs from nothing are made in this process and of few pages; that Ray does the same, and how
+# long whole runs take, is tested elsewhere.
+_SHORTER = {"run": " --engine inline --limit 20", "doctor": " --engine inline"}
+
+
+def examples(name: str) -> list[str]:
+    return _EXAMPLE.findall((COMMANDS[name].epilog or "").partition("Examples:")[2])
+
+
+def shortened(name: str, example: str) -> str:
+    command, redirected, file = example.partition(" > ")
+    more = "" if "--engine" in command else _SHORTER.get(name, "")
+    return command + more + redirected + file
+
+
+def options(name: str) -> set[str]:
+    return {option for parameter in COMMANDS[name].params for option in parameter.opts}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_and_shows_them(name: str):
+    assert examples(name), f"the help of {name} has no example"
+    shown = succeed(name, "--help")
+    for example in examples(name):
+        assert example.startswith(f"cuvee {name}")
+        assert f"\n    {example}\n" in shown, "an example is to be copied: it must stay one line"
+    assert COMMANDS[name].help
+    for parameter in COMMANDS[name].params:
+        assert getattr(parameter, "help", None), f"{name}: {parameter.name} is not explained"
+
+
+def test_the_examples_of_the_whole_command_are_among_them():
+    shown = succeed("--help")
+    assert _EXAMPLE.findall(shown) == ["cuvee demo", "cuvee run --help"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_runs(name: str, desk: Path):
+    for example in examples(name):
+        said = shell(shortened(name, example), desk)
+        redirected = example.partition(" > ")[2]
+        assert said.strip() or (desk / redirected).stat().st_size > 0, example
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in COMMANDS if "--json" in options(name)])
+def test_json_is_one_object_and_nothing_else(name: str, desk: Path):
+    command = shortened(name, examples(name)[0]).replace("runs/mine", "runs/json")
+    said = shell(f"{command} --json", desk)
+    assert isinstance(json.loads(said), dict)
+    assert said.isascii()
+
+
+def test_which_commands_speak_json():
+    without = {name for name in COMMANDS if "--json" not in options(name)}
+    assert without == {"schema"}, "the schema is JSON anyway"
+
+
+def test_the_version():
+    assert re.fullmatch(r"cuvee \d+\.\d+\.\d+\n", succeed("--version"))
+
+
+def test_bash_gets_a_script_that_completes_commands_and_recipes(tmp_path: Path):
+    script = shell("bash -c 'cuvee --show-completion; true'", tmp_path)
+    assert "_CUVEE_COMPLETE=complete_bash" in script
+    assert completed(script, ["cuvee", "st"], tmp_path) == ["status"]
+    assert completed(script, ["cuvee", "run", ""], tmp_path) == sorted(recipes())
+    assert completed(script, ["cuvee", "run", "fin"], tmp_path) == ["fineweb"]
+    assert completed(script, ["cuvee", "doctor", "de"], tmp_path) == ["demo"]
+    assert completed(script, ["cuvee", "run", "demo", "--engine", "i"], tmp_path) == ["inline"]
+    # Nothing of ours fits, so the shell offers files.
+    assert completed(script, ["cuvee", "run", "min"], tmp_path) == []
+
+
+def recipes() -> list[str]:
+    return list(json.loads(succeed("recipes", "--json"))["recipes"])
+
+
+def completed(script: str, words: list[str], folder: Path) -> list[str]:
+    """What bash offers for the last word, by the script."""
+    typed = f"COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}"
+    ask = '_cuvee_completion cuvee; for word in "${COMPREPLY[@]}"; do echo "$word"; done'
+    return sorted(shell(["bash", "-c", f"{script}\n{typed}\n{ask}"], folder).split())
