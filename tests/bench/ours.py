@@ -1,0 +1,87 @@
+"""Cuvée's side: the functions that `cuvee run` calls, one loader a step, as in `theirs`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filters.segment import segmenter
+from tests.bench.step import Work
+
+
+@contextmanager
+def url(_: Path) -> Iterator[Work]:
+    """The URL gate."""
+    from pipelines.blocklist import load_blocker
+
+    blocker = load_blocker()
+    yield lambda row: blocker.block_reason(row["url"])
+
+
+@contextmanager
+def extract(_: Path) -> Iterator[Work]:
+    """trafilatura as the FineWeb recipe has it."""
+    from pipelines.extract import make_extractor
+    from pipelines.recipe import load_recipe
+
+    chosen = load_recipe("fineweb").extract
+    run = make_extractor(chosen.extractor, chosen.options)
+    yield lambda row: run(row["html"])
+
+
+@contextmanager
+def language(_: Path) -> Iterator[Work]:
+    """fastText."""
+    from filters.language import LanguageIdentifier
+    from pipelines.assets import load_language_model
+
+    identifier = LanguageIdentifier(load_language_model("lid.176.ftz"))
+    yield lambda row: list(identifier.identify(row["text"]))
+
+
+@contextmanager
+def words(_: Path) -> Iterator[Work]:
+    """Words and sentences of the whole text."""
+    english = segmenter("en")
+    yield lambda row: [english.words(row["text"]), english.sentence_count(row["text"])]
+
+
+@contextmanager
+def quality(_: Path) -> Iterator[Work]:
+    """All rules behind the gates: the rule that fires first, and the text."""
+    from filters.judge import Judge
+    from pipelines.recipe import load_recipe
+
+    judge = Judge(load_recipe("fineweb").blocks, segmenter("en"))
+
+    def work(row: dict[str, Any]) -> list[Any]:
+        judgement = judge.judge(row["text"])
+        if judgement.decision is not None:
+            return [judgement.decision.rule, None]
+        return [None, judgement.text]
+
+    yield work
+
+
+@contextmanager
+def minhash(_: Path) -> Iterator[Work]:
+    """The signature."""
+    from filters.minhash import MinHasher
+
+    hasher = MinHasher()
+
+    def work(row: dict[str, Any]) -> list[int]:
+        signature = hasher.signature(row["text"])
+        return [] if signature is None else [int(h) for h in signature]
+
+    yield work
+
+
+@contextmanager
+def pii(_: Path) -> Iterator[Work]:
+    """Stand-ins for e-mail and IP addresses."""
+    from filters.pii import PII
+    from filters.text import Text
+
+    english = segmenter("en")
+    yield lambda row: PII.apply(Text(row["text"], english), PII.options).text

@@ -1,0 +1,49 @@
+"""The steps that are measured, and what a measurement gives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Side = Literal["datatrove", "cuvee"]
+SIDES: tuple[Side, Side] = ("datatrove", "cuvee")
+
+Work = Callable[[dict[str, Any]], Any]
+"""Takes one page, returns a plain result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One row of the table."""
+
+    name: str
+    what: str
+    rows: Literal["pages", "texts", "english", "crawl", "first"]
+    """What it takes: pages, their texts, the English ones, the crawl's files, or a first page."""
+
+
+STEPS = (
+    Step("read", "WARC to characters", "crawl"),
+    Step("url", "URL gate", "pages"),
+    Step("extract", "trafilatura 2.3.1", "pages"),
+    Step("language", "fastText", "texts"),
+    Step("words", "words and sentences", "english"),
+    Step("quality", "Gopher, C4, FineWeb from text", "english"),
+    Step("minhash", "signature", "english"),
+    Step("pii", "stand-ins", "english"),
+    Step("whole", "WARC to final documents", "crawl"),
+    Step("start_url", "start to the URL gate's first decision", "first"),
+    Step("start_all", "start to the signature of a first page", "first"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One step of one side in one process."""
+
+    pages: int
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: int
+    """Memory of the largest process, at its largest."""
+    results: dict[str, str]
+    """Digest of the result, by page."""

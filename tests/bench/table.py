@@ -1,0 +1,104 @@
+"""The table that a person reads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text as Styled
+
+from pipelines.terminal import harmless
+from tests.bench.compare import Compared
+from tests.bench.crawl import Prepared
+from tests.bench.step import SIDES, Measured
+
+_LISTED = 5  # ids of pages that are set apart, by reason
+_MEGA = 1e6
+
+
+def report(
+    crawl: Prepared, compared: Sequence[Compared], scaled: Mapping[int, Sequence[Measured]]
+) -> Iterator[RenderableType]:
+    """Yield what was measured: steady state, start, workers, and pages set apart."""
+    steady = [one for one in compared if one.step.rows != "first"]
+    starts = [one for one in compared if one.step.rows == "first"]
+    size = f"{crawl.pages:,} pages, {crawl.warc_bytes / _MEGA:.1f} MB of WARC"
+    if steady:
+        yield _steady(steady, crawl, f"Steady state, one core: {size}")
+    if starts:
+        yield _starts(starts)
+    if scaled:
+        yield _scaling(scaled, crawl)
+    for why, ids in crawl.apart.items():
+        named = ", ".join(ids[:_LISTED]) + (", …" if len(ids) > _LISTED else "")
+        yield Styled(harmless(f"Set apart, {why}: {len(ids)} page(s): {named}"))
+
+
+def _steady(compared: Sequence[Compared], crawl: Prepared, title: str) -> Table:
+    table = _table(
+        title, "step", "side", "CPU ms/page", "wall s", "pages/s", "MB/s", "peak MB",
+        "ratio (min-max)", "result",
+    )  # fmt: skip
+    for one in compared:
+        for side in SIDES:
+            pages = crawl.pages if one.step.rows == "crawl" else one.rounds[side][0].pages
+            shared = one.rounds[side][0].pages / pages if pages else 1
+            wall = one.wall(side)
+            speed = crawl.warc_bytes / wall / _MEGA if one.step.rows == "crawl" else None
+            table.add_row(
+                one.step.name if side == SIDES[0] else "",
+                side,
+                f"{one.milliseconds(side) * shared:.3f}",
+                f"{wall:.2f}",
+                f"{pages / wall:,.0f}",
+                f"{speed:.1f}" if speed else "",
+                f"{one.peak_bytes(side) / _MEGA:.0f}",
+                _spread(one.ratios()) if side == SIDES[1] else "",
+                _agreement(one) if side == SIDES[1] else "",
+            )
+    return table
+
+
+def _starts(compared: Sequence[Compared]) -> Table:
+    table = _table("Start, of a new process", "step", "side", "CPU s", "wall s", "ratio (min-max)")
+    for one in compared:
+        for side in SIDES:
+            cpu = median(measured.cpu_seconds for measured in one.rounds[side])
+            spread = _spread(one.ratios()) if side == SIDES[1] else ""
+            name = one.step.what if side == SIDES[0] else ""
+            table.add_row(name, side, f"{cpu:.2f}", f"{one.wall(side):.2f}", spread)
+    return table
+
+
+def _scaling(scaled: Mapping[int, Sequence[Measured]], crawl: Prepared) -> Table:
+    table = _table("Whole recipe on Ray, workers warm", "workers", "wall s", "pages/s", "speed-up",
+                   "CPU ms/page", "peak MB")  # fmt: skip
+    walls = {workers: [one.wall_seconds for one in rounds] for workers, rounds in scaled.items()}
+    for workers, rounds in scaled.items():
+        ratios = [a / b for a, b in zip(walls[min(walls)], walls[workers], strict=True)]
+        wall = median(walls[workers])
+        cpu = median(one.cpu_seconds for one in rounds)
+        peak = max(one.peak_bytes for one in rounds)
+        table.add_row(
+            str(workers), f"{wall:.1f}", f"{crawl.pages / wall:,.0f}", _spread(ratios),
+            f"{1e3 * cpu / crawl.pages:.2f}", f"{peak / _MEGA:.0f}",
+        )  # fmt: skip
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for number, name in enumerate(columns):
+        text = number == 0 or name in ("side", "result")
+        table.add_column(name, justify="left" if text else "right", no_wrap=True)
+    return table
+
+
+def _spread(ratios: Sequence[float]) -> str:
+    return f"{median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def _agreement(compared: Compared) -> str:
+    counts = compared.agreement()
+    others = [f"{count} {what}" for what, count in counts.items() if count and what != "same"]
+    return ", ".join([f"{counts['same']} same", *others])

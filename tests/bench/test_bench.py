@@ -1,0 +1,75 @@
+"""The benchmark measures both sides and compares what they give; nothing here asserts a time."""
+
+import json
+from pathlib import Path
+
+from tests.bench.__main__ import main
+from tests.bench.alter import altered
+from tests.bench.crawl import prepare, read_lines, warc_record
+
+HTML = "<html><body><p>Some words that follow other words, written down here.</p></body></html>"
+
+
+def warc_file(folder: Path, *bodies: bytes) -> Path:
+    folder.mkdir()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n"
+    records = [
+        warc_record(
+            {
+                "warc-type": "response",
+                "warc-record-id": f"<urn:uuid:00000000-0000-0000-0000-{number:012}>",
+                "warc-target-uri": f"http://example.org/{number}",
+                "warc-date": "2024-01-01T00:00:00Z",
+                "warc-identified-payload-type": "text/html",
+            },
+            head + body,
+        )
+        for number, body in enumerate(bodies)
+    ]
+    (folder / "a.warc").write_bytes(b"".join(records))
+    return folder
+
+
+def test_a_step_is_measured_on_both_sides(tmp_path, capsys):
+    crawl = warc_file(tmp_path / "in", *(HTML.encode() for _ in range(6)))
+    written = tmp_path / "measured.json"
+    main(["--input", str(crawl), "--rounds", "1", "--only", "read", "--json", str(written)])
+    assert "6 same" not in capsys.readouterr().out  # two of six pages are for warming up
+    found = json.loads(written.read_text())
+    assert found["agreement"]["read"] == {
+        "same": 4, "different": 0, "only datatrove": 0, "only cuvee": 0,
+    }  # fmt: skip
+    for side in ("datatrove", "cuvee"):
+        (measured,) = found["rounds"]["read"][side]
+        assert measured["pages"] == 4
+        assert measured["cpu_seconds"] > 0
+        assert measured["peak_bytes"] > 1 << 20
+
+
+def test_pages_of_another_charset_are_set_apart(tmp_path):
+    latin = '<html><head><meta charset="iso-8859-2"></head><body>Żółć ąę</body></html>'
+    crawl = warc_file(tmp_path / "in", HTML.encode(), latin.encode("iso-8859-2"))
+    (tmp_path / "out").mkdir()
+    found = prepare(crawl, tmp_path / "out")
+    assert [len(ids) for ids in found.apart.values()] == [1]
+    assert len(read_lines(tmp_path / "out", "pages.jsonl")) == 1
+
+
+def test_copies_have_addresses_and_texts_of_their_own(tmp_path):
+    crawl = warc_file(tmp_path / "in", HTML.encode())
+    (tmp_path / "out").mkdir()
+    prepare(crawl, tmp_path / "out", repeat=4)
+    rows = read_lines(tmp_path / "out", "pages.jsonl")
+    assert len({row["url"] for row in rows}) == len({row["id"] for row in rows}) == 4
+    assert rows[0]["html"] == HTML
+    assert len({row["html"] for row in rows}) == 4
+
+
+def test_a_copy_keeps_markup_and_is_the_same_on_every_run():
+    page = f"<script>some code here</script>{HTML}&copy; caf&eacute;"
+    copy = altered(page, 1)
+    assert copy == altered(page, 1)
+    assert copy != page
+    assert copy.startswith("<script>some code here</script><html><body><p>Some ")
+    assert copy.endswith("</p></body></html>&copy; caf&eacute;")
+    assert len(copy) == len(page)
