@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity picture reference lock clean
+.PHONY: help setup demo test check fmt lint types parity bench picture reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,10 @@ types: $(READY) ## check types, strictly
 	$(BIN)/mypy
 
 parity: $(READY) ## compare every decision with datatrove's own blocks
-	CUVEE_FULL_PARITY=1 $(BIN)/python -m pytest tests/parity tests/pipelines/test_extract.py -v
+	CUVEE_FULL_PARITY=1 $(BIN)/python -m pytest tests/parity tests/pipelines/test_extract.py tests/pipelines/test_accelerate.py -v
+
+bench: $(READY) ## measure against datatrove, page by page (BENCH="--help" for options)
+	$(BIN)/python -m tests.bench $(BENCH)
 
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
 	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg

@@ -76,7 +76,8 @@ class Block:
             self._made = _make(self.stage)
         try:
             return self._ask(text, about)
-        except Exception as error:  # noqa: BLE001  somebody else's code costs the page, not the file
+        # Somebody else's code costs the page, not the file; not even by sys.exit().
+        except (Exception, SystemExit) as error:  # noqa: BLE001  see above
             return Passed(text, "failed", f"error:{self.stage.revision}:{type(error).__name__}")
 
     def _ask(self, text: str, about: Mapping[str, Any]) -> Passed:

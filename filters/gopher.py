@@ -95,14 +95,17 @@ def dup_line_chars(text: Text) -> int:
     return text.share(_line_duplicates)[1]
 
 
+def _no_letter_words(text: Text) -> list[tuple[str, int]]:
+    """Return the words that are not made of letters alone, with their counts: a few of many."""
+    return [item for item in text.word_counts.items() if not item[0].isalpha()]
+
+
 def _lexical(text: Text) -> tuple[int, int]:
     # No letter is among the marks (the digit １ is), so a word of letters needs no closer look.
-    found = [
-        (count, len(word))
-        for word, count in text.word_counts.items()
-        if word.isalpha() or word.strip(_MARKS)
-    ]
-    return sum(count for count, _ in found), sum(count * length for count, length in found)
+    others = text.share(_no_letter_words)
+    marks = [(count, len(word)) for word, count in others if not word.strip(_MARKS)]
+    chars = sum(map(len, text.words)) - sum(count * length for count, length in marks)
+    return len(text.words) - sum(count for count, _ in marks), chars
 
 
 @signal(version=1, settings={"marks": _MARKS})
@@ -144,11 +147,9 @@ def ellipsis_lines(text: Text) -> int:
 @signal(version=1)
 def alpha_words(text: Text) -> int:
     """Count words that contain at least one letter of any script."""
-    return sum(
-        count
-        for word, count in text.word_counts.items()
-        if word.isalpha() or any(map(str.isalpha, word))
-    )
+    others = text.share(_no_letter_words)
+    without = sum(count for word, count in others if not any(map(str.isalpha, word)))
+    return len(text.words) - without
 
 
 @signal(version=1, settings={"stop_words": STOP_WORDS})

@@ -230,7 +230,8 @@ def _measure(columns: Sequence[Column], state: _State) -> None:
         assert measure is not None  # noqa: S101  the catalogue resolves to signals of texts only
         try:
             state.values[column.name] = _count(measure(state.texts[column.revision]))
-        except Exception as error:  # noqa: BLE001  anybody's function costs the page, not the file
+        # Anybody's function costs the page, not the file; not even by sys.exit().
+        except (Exception, SystemExit) as error:  # noqa: BLE001  see above
             why = str(error) if isinstance(error, _NoCountError) else type(error).__name__
             state.broken[column.name] = f"error:{column.signal.name}:{why}"
 

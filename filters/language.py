@@ -31,6 +31,15 @@ class LanguageIdentifier:
         score, label = found[0]
         return label.removeprefix(_PREFIX), score
 
+    def scores(self, text: str) -> dict[str, float]:
+        """Return the score of every language by its code, the likeliest first.
+
+        The text is prepared as in `identify`, which gives the first entry. A language that is
+        missing scores nothing that the model could tell from 0.
+        """
+        found = self.model.f.predict(text.replace("\n", " ") + "\n", -1, 0.0, "strict")
+        return {label.removeprefix(_PREFIX): score for score, label in found}
+
 
 CODE = Signal(
     name="language.code",

@@ -9,7 +9,7 @@ diacritics), n-grams joined with a space, the first 64 bits of their SHA-1.
 import hashlib
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -22,8 +22,12 @@ from filters.segment import segmenter
 Hashes: TypeAlias = NDArray[np.uint64]
 
 _PRIME = (1 << 61) - 1
-_SHINGLES_AT_ONCE = 4096
-"""Rows of the product of shingles and permutations held in memory: 4096 x 112 x 8 bytes."""
+_SHINGLES_AT_ONCE = 256
+"""Rows of the product of shingles and permutations held in memory: 256 x 112 x 8 bytes.
+
+Two of them fit a core's own cache, which makes it several times faster for long texts.
+"""
+_SHA1_BYTES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,16 @@ class MinHasher:
         words = segmenter(self.words).words(simplify(text))
         encoded = [word.encode() for word in words]
         joined = b" ".join(encoded)
-        starts = [0, *accumulate(len(word) + 1 for word in encoded)]
+        starts = list(accumulate((len(word) + 1 for word in encoded), initial=0))
+        sha1 = partial(hashlib.sha1, usedforsecurity=False)
         digests = b"".join(
-            hashlib.sha1(joined[start : end - 1], usedforsecurity=False).digest()[:8]
-            for start, end in zip(starts, starts[self.ngram :], strict=False)
+            [
+                sha1(joined[start : end - 1]).digest()
+                for start, end in zip(starts, starts[self.ngram :], strict=False)
+            ]
         )
-        return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+        first_bytes = np.dtype({"names": ["h"], "formats": ["<u8"], "itemsize": _SHA1_BYTES})
+        return np.frombuffer(digests, first_bytes)["h"].astype(np.uint64)
 
     def band_keys(self, signature: Hashes) -> Hashes:
         """Return a 64-bit key per band, shape (bands,), the same on every machine.
@@ -105,7 +113,7 @@ def _least(hashes: Hashes, a: Hashes, b: Hashes) -> Hashes:
     upper = mixed >> np.uint64(61)
     mixed &= prime
     mixed += upper
-    # Below the prime, subtracting it wraps around to something huge.
-    np.minimum(mixed, mixed - prime, out=mixed)
+    if mixed.max() >= prime:  # once in 2^58 times; below the prime, subtracting wraps around
+        np.minimum(mixed, mixed - prime, out=mixed)
     least: Hashes = mixed.min(axis=0)
     return least

@@ -10,17 +10,26 @@ Both are exact but never look at an n-gram that cannot be repeated: most cannot.
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
-from itertools import accumulate
+from functools import cache, partial
+from operator import itemgetter
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from filters.signal import Signal, register
 from filters.text import Text
 
+Hashes: TypeAlias = NDArray[np.uint64]
+
 TOP_SIZES = (2, 3, 4)
 DUP_SIZES = (5, 6, 7, 8, 9, 10)
 
-_PREFIX = 16
-"""Characters by which n-grams are told apart first; any number gives the same counts."""
+_FACTOR = 0x9E3779B97F4A7C15
+"""Odd, so that it has an inverse modulo 2^64."""
+
+_TABLE = 1 << 16
+"""Powers that are made once; for a longer text more are made each time."""
 
 
 def top_ngram_chars(words: list[str]) -> dict[int, int]:
@@ -28,28 +37,36 @@ def top_ngram_chars(words: list[str]) -> dict[int, int]:
 
     n-grams are joined with one space; 0 where there are fewer than n words.
     """
-    joined = " ".join(words)
-    starts = [0, *accumulate(len(word) + 1 for word in words)]
-    # Only while no word holds a space do equal n-grams have equal beginnings.
-    prunes = joined.count(" ") == len(words) - 1
-    places = list(range(len(words)))
+    if any(" " in word for word in set(words)):
+        return {n: _top_chars(words, n) for n in TOP_SIZES}
+    numbers = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    ids = np.fromiter(map(numbers.__getitem__, words), np.int64, len(words))
+    starts = np.concatenate(([0], np.cumsum([len(word) + 1 for word in words])))
+    places, grams = np.arange(len(words)), ids
     result = {}
     for n in TOP_SIZES:
-        last = len(words) - n
-        if last < 0:
-            result[n] = 0
-            continue
-        places = [place for place in places if place <= last]
-        grams = [joined[starts[place] : starts[place + n] - 1] for place in places]
-        counts = Counter(grams)
-        most = max(counts.values(), default=1)
-        if most == 1:
-            result[n] = starts[n] - 1
-        else:
-            result[n] = most * len(next(gram for gram, count in counts.items() if count == most))
-        if prunes:
-            places = [p for p, gram in zip(places, grams, strict=True) if counts[gram] > 1]
+        # Equal n-grams have equal beginnings, so only places of repeated ones are still there.
+        last = int(np.searchsorted(places, len(words) - n, side="right"))
+        places, grams = places[:last], grams[:last]
+        keys = grams * len(numbers) + ids[places + (n - 1)]
+        _, firsts, grams, counts = np.unique(
+            keys, return_index=True, return_inverse=True, return_counts=True
+        )
+        most = int(counts.max()) if last else 1
+        first = int(places[firsts[counts == most].min()]) if most > 1 else 0
+        result[n] = most * int(starts[first + n] - starts[first] - 1) if len(words) >= n else 0
+        repeated = counts[grams] > 1
+        places, grams = places[repeated], grams[repeated]
     return result
+
+
+def _top_chars(words: list[str], n: int) -> int:
+    """Return the same for one n, where words hold spaces: `a b|c` equals `a|b c`."""
+    counts = Counter(" ".join(words[at : at + n]) for at in range(len(words) - n + 1))
+    if not counts:
+        return 0
+    gram, most = max(counts.items(), key=itemgetter(1))  # the first of equally common ones
+    return most * len(gram)
 
 
 def dup_ngram_chars(words: list[str]) -> dict[int, int]:
@@ -59,27 +76,58 @@ def dup_ngram_chars(words: list[str]) -> dict[int, int]:
     without separators; the scan steps over a duplicate as a whole.
     """
     joined = "".join(words)
-    starts = [0, *accumulate(map(len, words))]
-    prefixes = [joined[start : start + _PREFIX] for start in starts[:-1]]
-    counts = Counter(prefixes)
-    repeated = [counts[prefix] > 1 for prefix in prefixes]
-    return {n: _dup_chars(joined, starts, repeated, n) for n in DUP_SIZES}
+    starts = np.concatenate(([0], np.cumsum([len(word) for word in words], dtype=np.int64)))
+    sums, inverses = _prefix_sums(joined)
+    return {n: _dup_chars(joined, starts, sums, inverses, n) for n in DUP_SIZES}
 
 
-def _dup_chars(joined: str, starts: list[int], repeated: list[bool], n: int) -> int:
+def _prefix_sums(joined: str) -> tuple[Hashes, Hashes]:
+    """Return sums from which the hash of any stretch follows, and what takes its place out.
+
+    The hash of a stretch is the sum of character times factor^place, modulo 2^64, over
+    factor^(its beginning) (Karp and Rabin 1987, "Efficient randomized pattern-matching").
+    """
+    characters = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
+    sums = np.zeros(len(joined) + 1, np.uint64)
+    np.cumsum(characters * _powers(_FACTOR, len(joined)), out=sums[1:])
+    return sums, _powers(pow(_FACTOR, -1, 1 << 64), len(joined))
+
+
+def _powers(factor: int, count: int) -> Hashes:
+    return _table(factor, _TABLE)[:count] if count <= _TABLE else _table.__wrapped__(factor, count)
+
+
+@cache
+def _table(factor: int, count: int) -> Hashes:
+    powers = np.full(count, factor, np.uint64)
+    powers[:1] = 1
+    found: Hashes = np.multiply.accumulate(powers)
+    return found
+
+
+def _dup_chars(
+    joined: str, starts: NDArray[np.int64], sums: Hashes, inverses: Hashes, n: int
+) -> int:
     """Scan for duplicates of one size.
 
-    Equal n-grams of at least `_PREFIX` characters have equal prefixes, so one whose
-    prefix is unique equals no other and need not be remembered. Shorter ones are kept.
+    Equal n-grams have equal hashes: one whose hash is unique equals no other and need not
+    be looked at. Where hashes are equal, the n-grams themselves are compared.
     """
+    begins, ends = starts[:-n], starts[n:]
+    hashes = (sums[ends] - sums[begins]) * inverses[begins]
+    ordered = np.sort(hashes)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return 0
+    places = np.flatnonzero(np.isin(hashes, twice)).tolist()
     seen: set[str] = set()
     chars = free = 0
-    for place, (start, end) in enumerate(zip(starts, starts[n:], strict=False)):
-        if place < free or not (repeated[place] or end - start < _PREFIX):
+    for place in places:
+        if place < free:
             continue
-        gram = joined[start:end]
+        gram = joined[starts[place] : starts[place + n]]
         if gram in seen:
-            chars += end - start
+            chars += len(gram)
             free = place + n
         else:
             seen.add(gram)

@@ -22,6 +22,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
+from filters.affixes import AffixSplitter
 from filters.errors import UsageError, nearest
 from filters.straddle import Straddling, runs, special_pairs
 
@@ -33,6 +34,8 @@ LONGEST_CHUNK = 48
 
 _LOST = "IS_ALPHA"
 _SPACE_TOKEN = re.compile(r"\A\s+|[^\S ]\s*| \s+")
+# Before a letter or digit, which is no end mark either, such a token changes no count.
+_TELLING_SPACE = re.compile(r"(?:[^\S ]\s*| \s+)(?![^\W_]|\s)")
 _END, _OTHER = ".", "o"
 
 Seen = TypeVar("Seen")
@@ -79,7 +82,12 @@ class ChunkSegmenter:
         self._nlp = nlp
         self._is_punct: Callable[[str], bool] = nlp.vocab.lex_attr_getters[IS_PUNCT]
         self._ends = frozenset(Sentencizer.default_punct_chars)
-        self._straddling = Straddling(special_pairs(nlp.tokenizer))
+        ends = "".join(map(re.escape, sorted(self._ends)))
+        self._inner_end = re.compile(f"[{ends}](?=.)", re.DOTALL)
+        self._latest: tuple[str, list[str]] = ("", [])
+        pairs = special_pairs(nlp.tokenizer)
+        self._straddling = Straddling(pairs)
+        self._splitter = AffixSplitter(nlp.tokenizer, pairs)
         self._words: _Memo[Iterable[str]] = _Memo(self._tokenize)
         self._marks = _Memo(self._mark)
 
@@ -94,10 +102,10 @@ class ChunkSegmenter:
         neither an end mark nor punctuation. So with punctuation left out, an end mark
         followed by another token is one more sentence.
         """
+        if self._inner_end.search(text) is None:
+            return 1
         text = self._readable(text)
-        pieces = [text]
-        if " ".join(text.split()) != text:
-            pieces = _SPACE_TOKEN.split(text)
+        pieces = [text] if _TELLING_SPACE.search(text) is None else _SPACE_TOKEN.split(text)
         marks = _OTHER.join("".join(self._look_up(p, self._marks)) for p in pieces)
         return 1 + marks.count(_END + _OTHER)
 
@@ -111,10 +119,19 @@ class ChunkSegmenter:
         return list(chain.from_iterable(self._look_up(text, self._words)))
 
     def _look_up(self, text: str, memo: _Memo[Seen]) -> Iterator[Seen]:
-        spaces = self._straddling.spaces(text)
-        return map(memo.__getitem__, runs(text, spaces) if spaces else text.split())
+        return map(memo.__getitem__, self._chunks(text))
+
+    def _chunks(self, text: str) -> list[str]:
+        """Return the chunks of a text; those of the latest are at hand for another memo."""
+        if text is not self._latest[0]:
+            spaces = self._straddling.spaces(text)
+            self._latest = (text, runs(text, spaces) if spaces else text.split())
+        return self._latest[1]
 
     def _tokenize(self, chunk: str) -> Iterable[str]:
+        split = None if " " in chunk else self._splitter.split(chunk)
+        if split is not None:
+            return tuple(split)
         # A memory zone frees spaCy's own copies of the strings, which it would keep for ever.
         with self._nlp.vocab.memory_zone():
             return tuple(

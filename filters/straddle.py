@@ -50,18 +50,24 @@ def _candidates(pairs: set[tuple[str, str]]) -> re.Pattern[str] | None:
     """Return a pattern of the spaces worth a closer look.
 
     Letters and digits that may follow are kept apart from marks, because nearly every
-    word begins with a letter but few letters stand in an emoticon.
+    word begins with a letter but few letters stand in an emoticon. Both sides ask twice:
+    for any character of any pair, which most spaces do not have, then for those of one.
     """
+    befores: dict[str, set[str]] = {}
+    for before, after in pairs:
+        befores.setdefault(after[0], set()).add(before[-1])
     sides = []
     for wanted in (True, False):
-        chosen = [pair for pair in pairs if pair[1][0].isalnum() is wanted]
+        chosen = {after: last for after, last in befores.items() if after.isalnum() is wanted}
         if chosen:
-            before, after = (
-                {before[-1] for before, _ in chosen},
-                {after[0] for _, after in chosen},
-            )
-            sides.append(f"(?=[{_class(after)}])(?<=[{_class(before)}] )")
+            each = "|".join(_between(last, {after}) for after, last in sorted(chosen.items()))
+            sides.append(f"{_between(set().union(*chosen.values()), set(chosen))}(?:{each})")
     return re.compile(f" (?:{'|'.join(sides)})") if sides else None
+
+
+def _between(before: set[str], after: set[str]) -> str:
+    """Return a pattern that fits behind a space between two of these characters."""
+    return f"(?=[{_class(after)}])(?<=[{_class(before)}] )"
 
 
 def _class(characters: set[str]) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from rich.console import Console
 
-from filters.errors import UsageError
+from filters.errors import UsageError, nearest
 from pipelines.manifest import load_manifest
 from pipelines.pages import find_pages
 from pipelines.pipeline import RunOptions
@@ -51,7 +51,10 @@ class Run:
         return pd.DataFrame(self.manifest["funnel"])
 
     def ledger(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return one row for every crawled page, all columns or those that are named."""
+        """Return one row for every crawled page, all columns or those that are named.
+
+        Here and below UsageError for a column that is not there.
+        """
         return self._table("ledger", columns)
 
     def documents(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -79,6 +82,11 @@ class Run:
     def _table(self, folder: str, columns: Sequence[str] | None) -> pd.DataFrame:
         load_manifest(self.path)
         tables = ds.dataset(self.path / folder, format="parquet")
+        for name in columns or ():
+            if name not in tables.schema.names:
+                near = nearest(name, tables.schema.names)
+                some = f"Did you mean '{near}'?" if near else f"It has {tables.schema.names}."
+                raise UsageError(f"{folder} has no column '{name}'.\n  {some}")
         return _frame(tables.to_table(columns=list(columns) if columns is not None else None))
 
     def _repr_html_(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.cascade import loss_in_words
 from pipelines.ledger import DATASET
 from pipelines.recipe.model import Recipe
 from pipelines.storage import write_whole
@@ -49,7 +50,7 @@ Each page is counted once, at the first rule that removed it.
 |---|---|--:|--:|--:|
 {funnel}
 
-{failed}
+{cascade}{failed}
 ## Fields
 
 {fields}
@@ -137,6 +138,7 @@ def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
         pages=manifest["pages"],
         location="path/or/name/of/this/dataset",
         funnel=_funnel(manifest),
+        cascade=f"{loss_in_words(manifest['cascade'])}\n\n" if "cascade" in manifest else "",
         fields="\n".join(f"- `{name}`: {_FIELDS[name]}" for name in DATASET.names),
         redactions="\n".join(redactions or ["The recipe removes none."]),
         failed="\n".join(

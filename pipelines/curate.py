@@ -127,6 +127,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     curator = curator_for(job.recipe)
     curator.judge.restart()
     curator.clock.restart()
+    curator.accelerated.clear()
     others: Counter[str] = Counter()
     traffic = Traffic()
     again = can_recurate(attempt, job.extraction)
@@ -146,6 +147,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
         "extraction": job.extraction,
         "covers_rules": job.recipe.keep_text != "kept",
         "read": "documents" if again else "crawl",
+        **({"accelerate": dict(curator.accelerated)} if curator.accelerated else {}),
         **({"fetched": traffic.facts()} if traffic.requests else {}),
     }
 

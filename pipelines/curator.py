@@ -1,6 +1,7 @@
 """One page through every gate and block before deduplication."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,8 +16,9 @@ from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_model, model_file
 from pipelines.blocklist import list_digests, load_blocker
+from pipelines.cascade import COLUMNS, SKIPPED, Cascade
 from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
-from pipelines.crawl.decode import decode_page
+from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.ledger import ledger_schema
 from pipelines.recipe.model import Recipe
@@ -47,7 +49,10 @@ class Curator:
         activate(recipe.modules)
         self.segmenter = segmenter(recipe.words)
         self.judge = Judge(recipe.blocks, self.segmenter)
-        self.columns = (*_gate_columns(recipe), *self.judge.columns)
+        cascade = _cascade_columns(recipe) if recipe.cascade else ()
+        self.accelerated: Counter[str] = Counter()
+        """What the accelerated extractor has to tell of the pages at hand."""
+        self.columns = (*_gate_columns(recipe), *self.judge.columns, *cascade)
         """Signals of the ledger, but for those of edits after deduplication."""
         self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
         self.clock = StepClock()
@@ -62,9 +67,17 @@ class Curator:
         return LanguageIdentifier(load_language_model(self.recipe.language.model))
 
     @cached_property
+    def _cascade(self) -> Cascade | None:
+        options, language = self.recipe.cascade, self.recipe.wanted_language
+        if options is None or language is None:
+            return None
+        return Cascade(options, language, self._language)
+
+    @cached_property
     def _extract(self) -> Callable[[str], str]:
         extract = self.recipe.extract
-        return make_extractor(extract.extractor, extract.options)
+        accelerate = self.recipe.accelerate
+        return make_extractor(extract.extractor, extract.options, accelerate, self.accelerated)
 
     @cached_property
     def minhasher(self) -> MinHasher | None:
@@ -83,6 +96,7 @@ class Curator:
 
     def curate(self, page: Item, file: CrawlFile) -> Curated:
         """Take one page of a crawl file to its ledger row."""
+        self.clock.lap("read", len(page.body) if isinstance(page, Page) else 0)
         row = _base_row(page, file, self.recipe.audit_fraction)
         if isinstance(page, Damage):
             return Curated(_decided(row, Decision("failed", "read", page.reason)), None, None)
@@ -90,7 +104,8 @@ class Curator:
         self.clock.lap("url")
         if decision and not row["audited"]:
             return Curated(_decided(row, decision), None, None)
-        text, problem = self._text(page, row)
+        text, problem = self._text(page, row, cascade=decision is None)
+        self.clock.lap("extract", len(text.encode()))
         if not text:
             return Curated(_decided(row, decision or problem), None, None)
         return self.decide_text(row, text, decision)
@@ -117,20 +132,38 @@ class Curator:
         row[BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
         return decide(self.recipe.url_gates, row, "url")
 
-    def _text(self, page: Page | Row, row: dict[str, Any]) -> tuple[str, Decision | None]:
-        """Return the page's text, or nothing and the reason."""
+    def _text(
+        self, page: Page | Row, row: dict[str, Any], *, cascade: bool
+    ) -> tuple[str, Decision | None]:
+        """Return the page's text, or nothing and the reason, which may be that of the cascade."""
         if isinstance(page, Row):
             return _found(page.text)
         decoded = decode_page(page)
         row["charset"] = decoded.charset
         if page.is_text:
             text = decoded.text
+        elif cascade and self._skips(decoded.text, row):
+            return "", SKIPPED
         else:
             try:
                 text = self._extract(decoded.text)
             except Exception as error:  # noqa: BLE001  a hostile page costs itself, not the file
                 return "", Decision("failed", "extract", f"error:{type(error).__name__}")
         return _found(text)
+
+    def _skips(self, html: str, row: dict[str, Any]) -> bool:
+        """Note what a cheap look at the page says, and return whether that is enough."""
+        if self._cascade is None:
+            return False
+        self.clock.lap("extract")  # so far the page was decoded, as it is without a cascade
+        glance = self._cascade.look(html, row["id"], audited=row["audited"])
+        self.clock.lap("cascade")
+        if glance is None:
+            return False
+        row.update(zip((column.name for column in COLUMNS), glance.values, strict=True))
+        if glance.skipped:
+            row.update(language=glance.language, language_score=glance.language_score)
+        return glance.skipped
 
 
 def asset_digests(recipe: Recipe) -> dict[str, str]:
@@ -151,6 +184,13 @@ def _gate_columns(recipe: Recipe) -> Iterator[Column]:
         model = (sha256_of(model_file(recipe.language.model)),)
         yield Column("language", CODE, "language", model)
         yield Column("language_score", SCORE, "language", model)
+
+
+def _cascade_columns(recipe: Recipe) -> Iterator[Column]:
+    """Yield what the cascade notes of a page, on the cheap text of the model's wanted language."""
+    made_by = (sha256_of(model_file(recipe.language.model)), recipe.wanted_language)
+    for signal in COLUMNS:
+        yield Column(signal.name, signal, "cascade", made_by)
 
 
 def is_audited(page_id: str, fraction: float) -> bool:

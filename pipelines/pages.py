@@ -61,7 +61,7 @@ def _refuse(root: Path, rule: str) -> None:
     table = ds.dataset(root / "ledger", format="parquet").to_table(columns=["rule"])
     fired = sorted(name for name in table["rule"].unique().to_pylist() if name)
     near = nearest(rule, fired)
-    some = f"Some that did: {', '.join(fired[:_NAMED_RULES])}"
+    some = f"Some that did: {', '.join(fired[:_NAMED_RULES])}" if fired else "No rule removed any."
     hint = f"Did you mean '{near}'?" if near else some
     raise UsageError(f"{root}: no page was removed by '{rule}'.\n  {hint}")
 

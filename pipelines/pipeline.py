@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from filters.errors import UsageError
 from pipelines.card import write_card
+from pipelines.cascade import measured_loss
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
-from pipelines.crawl.address import without_secrets
-from pipelines.crawl.split import PART_BYTES
+from pipelines.crawl.remote.address import without_secrets
+from pipelines.crawl.text.split import PART_BYTES
 from pipelines.curator import asset_digests
 from pipelines.driver import Observer
 from pipelines.execute import open_engine
@@ -43,7 +44,7 @@ from pipelines.storage import (
     write_whole,
 )
 from pipelines.tokenizer import find_tokenizer
-from pipelines.totals import fetched, funnel, published_files, run_totals, stage_totals
+from pipelines.totals import accelerated, fetched, funnel, published_files, run_totals, stage_totals
 
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
 
@@ -202,6 +203,8 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
         **run_totals(done),
         "failed_units": _failed_units(work),
         "funnel": funnel(recipe, done["settle"], done["curate"]),
+        **measured_loss(recipe, done["settle"]),
+        **accelerated(done["curate"]),
     }
     card = write_card(root, recipe, manifest, files)
     files.append(_committed(root, card))

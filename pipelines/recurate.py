@@ -12,6 +12,7 @@ from typing import Any
 
 from filters.catalog import GATE_SIGNALS
 from filters.judge import Decision, Judgement
+from pipelines.cascade import COLUMNS
 from pipelines.curator import Curated, Curator
 from pipelines.ledger import LEDGER_FIELDS
 from pipelines.storage import Attempt, Commit, CommitLog
@@ -40,11 +41,13 @@ def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterat
     others.update(stale.facts["other_records"])
     documents = _texts(attempt, stale, "documents")
     judged = _texts(attempt, stale, "stages/curate/judged")
-    gates = (column.name for column in curator.columns if column.name in GATE_SIGNALS)
-    taken_over = (*(field.name for field in LEDGER_FIELDS), *gates)
+    gates = {*GATE_SIGNALS, *(column.name for column in COLUMNS)}
+    measured = (column.name for column in curator.columns if column.name in gates)
+    taken_over = (*(field.name for field in LEDGER_FIELDS), *measured)
     for old in read_rows(attempt.root / stale.file("stages/curate/ledger").path):
         text = documents.get(old["record"])
         row = {name: old[name] for name in taken_over}
+        curator.clock.lap("read")
         if text is None:
             yield _taken_over(row, judged.get(old["record"]))
         else:

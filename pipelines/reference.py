@@ -91,8 +91,8 @@ def recipe_reference() -> str:
         "# Recipes",
         "",
         "A recipe is a YAML file, such as [`configs/fineweb.yaml`](../configs/fineweb.yaml).",
-        "`extends` builds on another; `--set PATH=VALUE` changes one value by its dotted path, or a",
-        "rule's constant by its name. An editor completes from",
+        "`extends` builds on another; `--set PATH=VALUE` changes one value by its dotted path, or",
+        "a rule's constant by its name. An editor completes from",
         "[`configs/recipe.schema.json`](../configs/recipe.schema.json). This page is made by",
         "`make reference`.",
         "",
@@ -115,6 +115,7 @@ def recipe_reference() -> str:
         lines += _options(f"`extract: {{{name}: …}}`", options)
     for name, edit in EDITS.items():
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
+    lines += _options("`cascade: …`", known.CASCADE)
     lines += _options("`dedup: {minhash: …}`", known.MINHASH)
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
     columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]

@@ -18,6 +18,7 @@ from filters.datatrove_block import Block, BlockStage
 from filters.judge import Column, Decision
 from filters.segment import segmenter
 from filters.text import Text
+from pipelines.cascade import LossTally
 from pipelines.curator import curator_for
 from pipelines.dedup import Labels, document_number, read_labels
 from pipelines.ledger import DOCUMENTS, SETTLED, ledger_schema
@@ -221,10 +222,12 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     outcomes: Counter[tuple[str, str, str]] = Counter()
     tokens: Counter[tuple[str, str, str]] = Counter()
     edits: Counter[str] = Counter()
+    loss = LossTally()
     with TableWriter(attempt, f"ledger/{job.file.unit}.parquet", schema) as ledger:
         for row in read_rows(job.file.ledger):
             settler.settle(row)
             ledger.add(row)
+            loss.add(row)
             outcome = (row["status"], row["stage"] or "", row["rule"] or "")
             outcomes[outcome] += 1
             tokens[outcome] += row["token_count"] or 0
@@ -238,6 +241,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
         "funnel": funnel,
         "edits": dict(edits),
         "failures": failures,
+        **({"cascade": loss.facts()} if job.recipe.cascade else {}),
         **_totals(settler.published),
     }
 

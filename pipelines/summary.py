@@ -14,6 +14,7 @@ from rich.text import Text as Styled
 
 from filters.errors import UsageError
 from filters.rule import Rule
+from pipelines.cascade import loss_in_words
 from pipelines.manifest import check_format, read_manifest
 from pipelines.pages import ShownPage
 from pipelines.pipeline import Outcome
@@ -21,9 +22,12 @@ from pipelines.recipe.model import ledger_stage
 from pipelines.recipe.reads import SignalRow
 from pipelines.storage import CommitLog
 from pipelines.terminal import harmless
+from pipelines.timing import by_step
+from pipelines.totals import stage_totals
 
 _BAR = 24
 _SHOWN_CHARACTERS = 600
+_SMALL_SHARE = 0.005  # steps below it are shown together
 
 
 def funnel_table(manifest: Mapping[str, Any]) -> Table:
@@ -61,6 +65,12 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
     yield ""
     yield funnel_table(manifest)
     yield ""
+    if "accelerate" in manifest:
+        yield Styled(_accelerate_in_words(manifest["accelerate"]))
+        yield ""
+    if "cascade" in manifest:
+        yield loss_in_words(manifest["cascade"])
+        yield ""
     yield _places(root, manifest)
     yield ""
     if outcome.did_work:
@@ -68,6 +78,8 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
         yield f"Done in {manifest['seconds']:.0f} s ({speed:.0f} pages/s, all stages)."
     else:
         yield "Already finished: nothing has changed, nothing was done."
+    yield ""
+    yield time_table(manifest["stages"], manifest["pages"])
     yield ""
     if manifest["failed_units"]:
         yield Styled(f"{len(manifest['failed_units'])} crawl file(s) could not be read:", "red")
@@ -77,6 +89,30 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
     yield "Next:"
     for command in _next_commands(root, manifest):
         yield Styled(f"  {command}")
+
+
+def _accelerate_in_words(counts: Mapping[str, int]) -> str:
+    """Say what comparing the faster extraction with trafilatura's own has shown."""
+    if counts.get("aside"):
+        return f"accelerate: stepped aside; trafilatura itself extracted {counts['aside']:,} pages."
+    checked, differing = counts.get("checked", 0), counts.get("differing", 0)
+    told = "; they have trafilatura's text" if differing else ""
+    return f"accelerate: {checked:,} pages extracted both ways, {differing:,} differ{told}."
+
+
+def time_table(stages: Mapping[str, Any], pages: int) -> Table:
+    """Return where the CPU time of the work that made a run went, by step."""
+    table = Table(title="where the time went", title_justify="left", box=None, pad_edge=False)
+    for name in ("step", "CPU s", "ms a page", "share"):
+        table.add_column(name, justify="left" if name == "step" else "right")
+    seconds = by_step(stages)
+    whole = sum(seconds.values()) or 1.0
+    small = {name: spent for name, spent in seconds.items() if spent / whole < _SMALL_SHARE}
+    shown = {name: spent for name, spent in seconds.items() if name not in small}
+    for name, spent in {**shown, "all else": sum(small.values())}.items():
+        cells = (name, f"{spent:.1f}", f"{1e3 * spent / max(pages, 1):.2f}", f"{spent / whole:.0%}")
+        table.add_row(*map(Styled, cells))
+    return table
 
 
 def _places(root: Path, manifest: Mapping[str, Any]) -> Table:
@@ -134,10 +170,14 @@ def read_status(root: Path) -> dict[str, Any]:
         failures.update(commit.facts["failures"])
     for commit in log.commits("settle").values():
         failures.update(commit.facts.get("failures", {}))
+    progress = log.progress()
+    done = {stage: list(log.commits(stage).values()) for stage in progress}
     return {
         "finished": read_manifest(root) is not None,
-        "stages": log.progress(),
+        "stages": progress,
         "failed_pages": dict(failures),
+        "pages": sum(commit.facts["pages"] for commit in done.get("curate", ())),
+        "time": stage_totals(done),
     }
 
 
@@ -157,7 +197,10 @@ def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
         for why, count in found["failed_pages"].items()
     )
     state = "finished" if found["finished"] else "not finished: run its command again to go on"
-    return Group(table, *lines, Styled(harmless(f"{root}: {state}")))
+    times: list[RenderableType] = []
+    if found["pages"]:
+        times = [Styled(""), time_table(found["time"], found["pages"]), Styled("")]
+    return Group(table, *lines, *times, Styled(harmless(f"{root}: {state}")))
 
 
 def page_panel(page: ShownPage, rules: Mapping[str, Rule], *, full: bool) -> Panel:

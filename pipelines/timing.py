@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-STEPS = ("read", "url", "extract", "language", "quality", "minhash", "tokens", "write")
+STEPS = (
+    "read", "url", "cascade", "extract", "language", "quality", "minhash", "tokens", "write",
+)  # fmt: skip
 """The steps of a page on its own, in order."""
 
 Spent: TypeAlias = Mapping[str, Mapping[str, float]]

@@ -117,6 +117,14 @@ def fetched(curated: Iterable[Commit]) -> dict[str, Any]:
     return {"fetched": {**sums, "faults": dict(sorted(faults.items()))}}
 
 
+def accelerated(curated: Iterable[Commit]) -> dict[str, Any]:
+    """Return pages that `accelerate` compared, differing ones, and those it stepped aside for."""
+    counts: Counter[str] = Counter()
+    for commit in curated:
+        counts.update(commit.facts.get("accelerate", {}))
+    return {"accelerate": dict(sorted(counts.items()))} if counts else {}
+
+
 def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
     """Return pages, rows, tokens, languages, redactions and dates over all files."""
     others: Counter[str] = Counter()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from filters.errors import CuveeError
-from pipelines.cli import describing, health, looking, running
+from pipelines.cli import calibrating, describing, health, looking, planning, running
 from pipelines.cli.console import err, out
 from pipelines.cli.options import examples
 
@@ -20,7 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for _group in (running, looking, describing, health):  # the order of the help
+# The order of the help.
+for _group in (running, planning, calibrating, looking, describing, health):
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130

@@ -4,11 +4,11 @@
 """
 
 from pipelines.crawl.find import find_inputs
-from pipelines.crawl.look import look_at_columns
 from pipelines.crawl.model import CrawlFile, Damage, Item, Page, Row
-from pipelines.crawl.patience import Traffic
 from pipelines.crawl.read import open_file, read_pages
-from pipelines.crawl.split import split_files
+from pipelines.crawl.remote.patience import Traffic
+from pipelines.crawl.text.look import look_at_columns
+from pipelines.crawl.text.split import split_files
 
 __all__ = [
     "CrawlFile",

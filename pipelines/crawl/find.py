@@ -3,14 +3,16 @@
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from posixpath import commonprefix
 
 from filters.errors import UsageError
-from pipelines.crawl.address import is_whole_dataset, scheme_of, without_secrets
-from pipelines.crawl.hub import find_dataset
-from pipelines.crawl.listing import find_remote
+from pipelines.crawl.formats import is_of_another_kind
 from pipelines.crawl.lists import check_some_exist, find_listed, is_list
 from pipelines.crawl.local import find_local
 from pipelines.crawl.model import CrawlFile, Found
+from pipelines.crawl.remote.address import is_whole_dataset, scheme_of, without_secrets
+from pipelines.crawl.remote.listing import find_remote
+from pipelines.crawl.text.hub import find_dataset
 
 _LOCAL = "local"
 _DUMP = re.compile(r"CC-MAIN-\d{4}(?:-\d{2,4})?(?!\d)")
@@ -59,6 +61,12 @@ def _find_matching(given: str, base: str | None, match: str | None) -> list[Foun
         found = [item for item in found if _fits(item, match)]
     if found and is_list(given):
         check_some_exist(given, found)
+    elif found and all(is_of_another_kind(item.file_path) for item in found):
+        raise UsageError(
+            f"input '{without_secrets(found[0].uri)}' is of a kind that cannot be read.\n"
+            "  WARC, WET, ARC, Parquet and JSON lines can, plain or packed by gzip or zstd:\n"
+            "  a table can be written as Parquet, an archive be unpacked."
+        )
     return found
 
 
@@ -104,8 +112,16 @@ def _check_unique(files: Sequence[CrawlFile]) -> None:
     for file in files:
         other = first.setdefault(file.file_path, file)
         if other is not file:
+            pair = without_secrets(other.uri), without_secrets(file.uri)
             raise UsageError(
-                f"inputs '{without_secrets(other.uri)}' and '{without_secrets(file.uri)}' "
-                f"would both be '{file.file_path}'.\n"
-                "  Give --input-base a folder that holds both."
+                f"inputs '{pair[0]}' and '{pair[1]}' would both be '{file.file_path}'.\n"
+                f"  {_way_apart(*pair)}"
             )
+
+
+def _way_apart(one: str, other: str) -> str:
+    """Return what tells two files of one `file_path` apart."""
+    common = commonprefix([one, other]).rpartition("/")[0] + "/"
+    if scheme_of(one) != scheme_of(other) or one == other:
+        return "Curate them in runs of their own: no --input-base holds both."
+    return f"Give --input-base what holds both: {common}"

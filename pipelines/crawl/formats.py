@@ -18,6 +18,18 @@ ENDINGS = (*_CRAWL, ".parquet", *_LINES, *_PACKED_JSON)
 """What a folder is searched for; a file that is named itself may be called anything."""
 
 
+# What people have lying about and would otherwise find in the ledger as damage.
+_OTHERS = (
+    ".csv", ".tsv", ".xlsx", ".arrow", ".avro", ".orc", ".html", ".htm", ".pdf", ".md",
+    ".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".bz2", ".xz", ".lz4", ".wacz",
+)  # fmt: skip
+
+
+def is_of_another_kind(name: str) -> bool:
+    """Return whether a name ends as those of files do that surely cannot be read."""
+    return name.lower().endswith(_OTHERS)
+
+
 def format_of(name: str) -> Format:
     """Return what a file holds; one with an unknown ending is read as a crawl file."""
     lower = name.lower()

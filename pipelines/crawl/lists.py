@@ -17,8 +17,13 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from filters.errors import UnitError, UsageError
-from pipelines.crawl.address import (
+from pipelines.crawl.formats import format_of
+from pipelines.crawl.local import find_local
+from pipelines.crawl.model import Found
+from pipelines.crawl.remote.address import (
+    check_address,
     climbs,
+    is_over_network,
     is_web,
     join,
     name_of,
@@ -27,12 +32,9 @@ from pipelines.crawl.address import (
     scheme_of,
     without_secrets,
 )
-from pipelines.crawl.formats import format_of
-from pipelines.crawl.listing import found_unasked
-from pipelines.crawl.local import find_local
-from pipelines.crawl.model import Found
-from pipelines.crawl.patience import Traffic, patience_of_planning
-from pipelines.crawl.remote import open_remote, probe
+from pipelines.crawl.remote.ask import open_remote, probe
+from pipelines.crawl.remote.listing import found_unasked
+from pipelines.crawl.remote.patience import Traffic, patience_of_planning
 
 _ENDINGS = (".paths", ".paths.gz", ".txt", ".txt.gz")
 _LONGEST = 1 << 14
@@ -54,6 +56,11 @@ def find_listed(given: str, base: str | None) -> list[Found]:
     Raises UsageError for a list that cannot be read, names nothing, or has an entry that is
     no path, leads out of the base or needs one where none was given.
     """
+    if base is not None and is_web(base) and urlsplit(base).query:
+        raise UsageError(
+            f"--input-base '{without_secrets(base)}' has a query, where paths go.\n"
+            "  Leave it away, or let the list name whole addresses, each with its own."
+        )
     found = [_entry(given, number, entry, base) for number, entry in _entries(given)]
     if not found:
         raise UsageError(
@@ -152,10 +159,12 @@ def _entry(given: str, number: int, entry: str, base: str | None) -> Found:
         )
     if scheme_of(entry) == "file":
         entry = entry[len("file://") :]
-    if scheme_of(entry):
+    is_others = bool(scheme_of(given) or (base and scheme_of(base)))
+    if scheme_of(entry) and (is_over_network(entry) or not is_others):
+        check_address(entry)
         return found_unasked(entry, relative_to(entry, base))
-    if entry.startswith("/"):
-        if scheme_of(given) or (base and scheme_of(base)):  # others must not name our files
+    if entry.startswith("/") or scheme_of(entry):
+        if is_others:  # others must not name our files
             raise UsageError(
                 f"{place}: '{shown}' is a path of this machine.\n"
                 "  Only a list on this machine may name one, and without a remote --input-base."

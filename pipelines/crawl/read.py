@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from filters.errors import UnitError
-from pipelines.crawl.address import scheme_of
-from pipelines.crawl.hub_rows import read_dataset
-from pipelines.crawl.jsonl import read_jsonl
+from pipelines.crawl.archive.warc import read_warc
 from pipelines.crawl.model import CrawlFile, Item
-from pipelines.crawl.parquet import read_parquet
-from pipelines.crawl.patience import Traffic
-from pipelines.crawl.remote import open_remote
-from pipelines.crawl.warc import read_warc
+from pipelines.crawl.remote.address import scheme_of
+from pipelines.crawl.remote.ask import open_remote
+from pipelines.crawl.remote.patience import Traffic
+from pipelines.crawl.text.hub_rows import read_dataset
+from pipelines.crawl.text.jsonl import read_jsonl
+from pipelines.crawl.text.parquet import read_parquet
 from pipelines.recipe.model import Columns
 
 

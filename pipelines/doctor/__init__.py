@@ -11,7 +11,7 @@ from typing import Literal
 
 from filters.errors import CuveeError
 from pipelines.assets import LANGUAGE_MODEL
-from pipelines.crawl.address import without_secrets
+from pipelines.crawl.remote.address import without_secrets
 from pipelines.doctor.check import Check, Status
 from pipelines.recipe import Recipe, load_recipe
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from filters.errors import UsageError
 from pipelines.crawl import find_inputs
-from pipelines.crawl.address import is_s3, without_secrets
-from pipelines.crawl.s3 import is_anonymous
+from pipelines.crawl.remote.address import is_s3, without_secrets
+from pipelines.crawl.remote.s3 import is_anonymous
 from pipelines.doctor.check import Check, size
 from pipelines.execute import Failure, Task, open_engine
 from pipelines.storage import Attempt

@@ -11,6 +11,7 @@ from filters.judge import DropStage, EditStage
 from pipelines.recipe.check import check_recipe
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.model import (
+    CascadeOptions,
     Columns,
     DedupStage,
     Extract,
@@ -30,6 +31,7 @@ from pipelines.recipe.schema import json_schema
 from pipelines.recipe.source import Node, Place
 
 __all__ = [
+    "CascadeOptions",
     "Columns",
     "DedupStage",
     "DropStage",

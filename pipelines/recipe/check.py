@@ -5,7 +5,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from filters.errors import UsageError
+from pipelines.accelerate import Accelerate
 from pipelines.recipe import options as known
+from pipelines.recipe.cascade import check_cascade, read_cascade
 from pipelines.recipe.model import (
     Columns,
     Extract,
@@ -53,7 +55,11 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> R
     problems.raise_first()
     values["modules"] = modules
     extract = values.pop("extract", None) or default_extract()
-    return Recipe(extract=extract, **values)
+    recipe = Recipe(extract=extract, **values)
+    if "cascade" in keys:
+        check_cascade(recipe, keys["cascade"], problems)
+        problems.raise_first()
+    return recipe
 
 
 def default_extract() -> Extract:
@@ -163,6 +169,16 @@ def _extract(node: Node, problems: Problems) -> Extract:
     return Extract(name, options)
 
 
+def _accelerate(node: Node, problems: Problems) -> Accelerate:
+    if isinstance(node.value, bool):
+        return node.value
+    if node.value == "verify":
+        return "verify"
+    fact = f"accelerate must be true, false or verify, not {shown(node.plain())}."
+    problems.add(node.place, fact, "The default is true; every choice gives the same text.")
+    return True
+
+
 def _words(node: Node, problems: Problems) -> str:
     from datatrove.utils.word_tokenizers import (  # slow to import
         load_tokenizer_assignments,
@@ -207,6 +223,8 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "columns": _columns,
     "language": _language,
     "extract": _extract,
+    "cascade": read_cascade,
+    "accelerate": _accelerate,
     "words": _words,
     "tokenizer": _tokenizer,
     "memory_per_worker": _memory,

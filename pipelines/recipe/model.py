@@ -10,6 +10,7 @@ from filters.catalog import TEXT
 from filters.datatrove_block import BlockStage
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule
+from pipelines.accelerate import Accelerate
 from pipelines.recipe.dump import recipe_yaml
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
@@ -29,6 +30,16 @@ class Extract:
 
     extractor: str
     options: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeOptions:
+    """Which pages are spared the extraction, and how many of them are not all the same."""
+
+    language: float = 0.05
+    """Margin: a page is skipped where its cheap text scores less for the wanted language."""
+    check: float = 0.02
+    """Share of those pages, by hash of their id, that measures what the others would have been."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,10 @@ class Recipe:
     dump: str | None = None
     columns: Columns = field(default_factory=Columns)
     language: LanguageModel = field(default_factory=LanguageModel)
+    cascade: CascadeOptions | None = None
+    """None: every page that passes the URL gates is extracted."""
+    accelerate: Accelerate = True
+    """Whether trafilatura's faster parts extract; the text is the same either way."""
     words: str = "en"
     tokenizer: str | TrainedTokenizer = "gpt2"
     audit_fraction: float = 0.01
@@ -122,6 +137,14 @@ class Recipe:
     def text_gates(self) -> tuple[Rule, ...]:
         """Gate rules that need the extracted text: its language."""
         return tuple(rule for stage, rule in self.rules() if stage == "language")
+
+    @property
+    def wanted_language(self) -> str | None:
+        """The one label that the gates let pass; None where they let several pass."""
+        for rule in self.text_gates:
+            if rule.op == "!=" and isinstance(rule.constant, str):
+                return rule.constant
+        return None
 
     @property
     def blocks(self) -> tuple[DropStage | EditStage | BlockStage, ...]:
@@ -187,6 +210,8 @@ class Recipe:
             "columns": asdict(self.columns),
             "language": {"model": self.language.model},
             "extract": {self.extract.extractor: dict(self.extract.options)},
+            "cascade": asdict(self.cascade) if self.cascade else False,
+            "accelerate": self.accelerate,
             "words": self.words,
             "signals": {module.name: module.sha256 for module in self.modules},
             "stages": [_plain_stage(stage) for stage in self.stages],

@@ -18,6 +18,10 @@ RECIPE_KEYS = {
     "name leads into a struct, false means none. What is not said is guessed.",
     "language": "The fastText model that identifies a page's language.",
     "extract": "How HTML becomes text: one extractor with its options.",
+    "cascade": "Whether pages whose cheap text is in another language than the gate wants are "
+    "spared the extraction: false, or options. `cuvee calibrate` finds the margin.",
+    "accelerate": "Whether trafilatura's hottest functions are replaced by faster ones that give "
+    "the same text; verify compares a share of the pages.",
     "words": "Language by whose rules words and sentences are split.",
     "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
     "a list of names, or a map of names to the sha256 of their source.",
@@ -142,6 +146,11 @@ EXTRACTORS: Mapping[str, Mapping[str, Option]] = {
         Option("hidden_elements", False, "Keep elements with class names of hidden ones."),
     ),
 }
+
+CASCADE = _by_name(
+    Option("language", 0.05, "Skip where the wanted language scores less on the cheap text."),
+    Option("check", 0.02, "Share of pages to skip that go on all the same, to measure the loss."),
+)
 
 MINHASH = _by_name(
     Option("ngram", 5, "Words in a shingle.", least=1, most=100),

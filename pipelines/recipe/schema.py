@@ -52,6 +52,15 @@ def _key(key: str) -> dict[str, Any]:
         "columns": {**_map(_columns()), "type": ["object", "null"]},
         "language": _map({"model": {**text, "default": "lid.176.ftz"}}),
         "extract": _one_of({name: _options(its) for name, its in known.EXTRACTORS.items()}),
+        "cascade": {
+            "oneOf": [
+                {"type": "boolean"},
+                {"enum": ["on", "off"]},
+                _options(known.CASCADE),
+            ],
+            "default": False,
+        },
+        "accelerate": {"enum": [True, False, "verify"], "default": True},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipelines.crawl import CrawlFile, open_file
-from pipelines.crawl.lines import read_lines
+from pipelines.crawl.text.lines import read_lines
 from pipelines.execute import Task
 from pipelines.stages.context import RunContext
 from pipelines.stages.fingerprint import file_identity

@@ -1,5 +1,6 @@
 """The curate stage: one unit per crawl file, or per part of a big one."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from pipelines.stages.context import RunContext
 from pipelines.stages.counting import number_parts
 from pipelines.stages.fingerprint import file_identity, stages_before_final_edits
 from pipelines.storage import Commit, sha256_of
+
+_SHOWN = 3  # reasons of failed pages that a message names
 
 
 def curate(run: RunContext, tokenizer: Path | None) -> None:
@@ -44,11 +47,12 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
 def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:
     """Return the digest of what determines a file's text, gates and stored columns."""
     plain = run.recipe.resolved()
+    keys = ("extract", "cascade", "language", "audit_fraction", "keep_text")
     text_input = [] if file.format == "crawl" else [plain["columns"], file.first_record]
     rules = (*run.recipe.url_gates, *run.recipe.text_gates)
     return run.fingerprint(
         "curate",
-        {key: plain[key] for key in ("extract", "language", "audit_fraction", "keep_text")},
+        {key: plain[key] for key in keys},
         [[rule.name, str(rule)] for rule in rules],
         run.assets,
         tokenizer_sha256,
@@ -66,9 +70,16 @@ def check_failed_pages(
     curated = list(curated)
     pages = sum(commit.facts["pages"] for commit in curated)
     failed = sum(commit.facts["failed"] for commit in curated)
-    failed += sum(sum(commit.facts["failures"].values()) for commit in settled)
+    reasons: Counter[str] = Counter()
+    for commit in curated:
+        reasons.update(commit.facts["failures"])
+    for commit in settled:
+        reasons.update(commit.facts["failures"])
+        failed += sum(commit.facts["failures"].values())
     if pages and failed / pages > allowed:
+        most = ", ".join(f"{why} ({count:,})" for why, count in reasons.most_common(_SHOWN))
         raise WorkError(
             f"curate: {failed} of {pages} pages failed, more than max_failed_pages: {allowed}.\n"
-            "  'cuvee status' says why; go on with a higher --set max_failed_pages=SHARE."
+            f"  Most of them at {most}.\n"
+            "  'cuvee status' says all; go on with a higher --set max_failed_pages=SHARE."
         )

@@ -1,7 +1,10 @@
 """The memoised segmenter equals datatrove's for any text, and stays within its bounds."""
 
+import random
 import subprocess
 import sys
+from itertools import product
+from string import ascii_letters
 
 import pytest
 from datatrove.utils.text import split_into_sentences, split_into_words
@@ -156,3 +159,36 @@ def test_spacy_is_not_imported_with_the_module():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("language", ["en", "deu", "rus"])
+def test_chunks_are_split_as_spacy_splits_them(language):
+    """Special cases between marks, and anything made of marks, letters and digits."""
+    found = segmenter(language)
+    assert isinstance(found, ChunkSegmenter)
+    nlp = found._nlp
+    chance = random.Random(language)
+    known = [rule for rule in sorted(nlp.tokenizer.rules) if not any(map(str.isspace, rule))]
+    marks = [*"\"'([$-.,;:!?)]%…’“é—#@/*_=+", "'s", "...", "n't", "re-", "km", "http://a.b"]
+    letters = [*"abcXYZ019", "word", "U.S", "Ω", "İ"]
+    chunks = [
+        "".join(chance.choices([*marks, *letters, chance.choice(known)], k=chance.randint(1, 7)))
+        for _ in range(4000)
+    ]
+    answered = 0
+    with nlp.vocab.memory_zone():
+        for chunk in chunks:
+            split = found._splitter.split(chunk)
+            answered += split is not None
+            assert split is None or split == [token.text for token in nlp.tokenizer(chunk)], chunk
+    assert answered > len(chunks) / 2
+
+
+def test_words_of_letters_are_known_to_stay_whole():
+    english = segmenter("en")
+    assert english._splitter._leaves_letters  # else spaCy's patterns are new: look, then note them
+    words = ["".join(letters) for n in (1, 2) for letters in product(ascii_letters, repeat=n)]
+    for word in words:
+        for chunk in (word, f"{word},", f"{word}.", f"{word})"):
+            split = english._splitter.split(chunk)
+            assert split is None or split == english._splitter._parted(chunk), chunk

@@ -8,7 +8,7 @@ import yaml
 
 from pipelines.assets import model_file
 from pipelines.crawl import Page, find_inputs, read_pages
-from pipelines.crawl.decode import decode_page
+from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from tests.parity.oracle import Oracle
 from tests.parity.ours import RECIPE, Ours

@@ -90,6 +90,11 @@ def test_a_run_is_read_as_data_frames(base):
     assert "very_short" in loaded._repr_html_()
 
 
+def test_a_column_that_is_not_there_is_told(base):
+    with pytest.raises(UsageError, match=r"no column 'ruel'.\n  Did you mean 'rule'"):
+        load_run(base.root).ledger(["url", "ruel"])
+
+
 def test_show_and_status_agree_with_the_commands(base):
     loaded = load_run(base.root)
     shown = loaded.show("very_short", n=2)

@@ -10,8 +10,8 @@ import zstandard
 from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.crawl import Damage
-from pipelines.crawl.container import _MAX_PIECE, read_pieces
-from pipelines.crawl.records import RecordReader
+from pipelines.crawl.archive.container import _MAX_PIECE, read_pieces
+from pipelines.crawl.archive.records import RecordReader
 from tests.pipelines.warc_bytes import (
     HTML,
     PACKINGS,

@@ -7,7 +7,7 @@ import brotli
 import pytest
 import zstandard
 
-from pipelines.crawl.records import MAX_RECORD
+from pipelines.crawl.archive.records import MAX_RECORD
 from tests.pipelines.warc_bytes import HTML, http, read_block
 
 BODY = HTML * 300

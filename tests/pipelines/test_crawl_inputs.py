@@ -115,6 +115,7 @@ def test_linked_folders_are_followed_but_not_forever(crawl, tmp_path):
         (["{}/crawl"], "s3://bucket/", ["does not lie in", "--input-base"]),
         (["{}/crawl"], "{}/empty", ["does not lie in", "--input-base"]),
         (["{}/crawl", "{}/other"], None, ["would both be 'a.warc'", "--input-base"]),
+        (["{}/table.csv"], None, ["table.csv' is of a kind", "as Parquet"]),
         (["\0"], None, ["does not exist"]),
     ],
 )
@@ -123,6 +124,7 @@ def test_what_cannot_be_read_is_said_in_three_lines(crawl, uris, base, says):
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
     (tmp_path / "other/a.warc").write_bytes(b"")
+    (tmp_path / "table.csv").write_bytes(b"id,text\n")
     place = base and base.format(tmp_path)
     with pytest.raises(UsageError) as caught:
         find_inputs([uri.format(tmp_path) for uri in uris], base=place)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.crawl.warc import OTHER_KINDS
+from pipelines.crawl.archive.warc import OTHER_KINDS
 from tests.pipelines.warc_bytes import HTML, Read, http, read_block, record
 
 

@@ -8,8 +8,8 @@ from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
 from pipelines.crawl import find_inputs, read_pages
-from pipelines.crawl.decode import decode_page
-from pipelines.crawl.records import Record, RecordReader
+from pipelines.crawl.archive.decode import decode_page
+from pipelines.crawl.archive.records import Record, RecordReader
 from tests.pipelines.warc_bytes import Read
 
 

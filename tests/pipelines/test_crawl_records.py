@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.crawl.records import MAX_RECORD
+from pipelines.crawl.archive.records import MAX_RECORD
 from tests.pipelines.warc_bytes import HTML, PACKINGS, Read, gzip_each, http, page_record, record
 
 FIRST, LAST = page_record(1), page_record(9)

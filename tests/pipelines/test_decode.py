@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pipelines.crawl.decode import codec, decode_html, decode_page, decode_text
+from pipelines.crawl.archive.decode import codec, decode_html, decode_page, decode_text
 from tests.pipelines.warc_bytes import Read, http, record
 
 GERMAN = "<p>Über die Größe möglicher Flüsse</p>"

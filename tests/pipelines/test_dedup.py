@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from filters.minhash import MinHasher
 from pipelines import dedup
 from pipelines.crawl import Page, find_inputs, read_pages
-from pipelines.crawl.decode import decode_page
+from pipelines.crawl.archive.decode import decode_page
 from pipelines.curate import signature_schema
 from pipelines.dedup import document_number, label_components, star_edges
 from pipelines.execute import Task, perform

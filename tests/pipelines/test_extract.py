@@ -11,7 +11,7 @@ import trafilatura
 from trafilatura.meta import reset_caches
 
 from pipelines.crawl import Page, find_inputs, read_pages
-from pipelines.crawl.decode import decode_page
+from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.recipe import load_recipe
 

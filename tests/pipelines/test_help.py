@@ -15,7 +15,12 @@ COMMANDS = typer.main.get_command(app).commands
 _EXAMPLE = re.compile(r"^ +(cuvee .+)$", re.MULTILINE)
 # Runs from nothing are made in this process and of few pages; that Ray does the same, and how
 # long whole runs take, is tested elsewhere.
-_SHORTER = {"run": " --engine inline --limit 20", "doctor": " --engine inline"}
+_SHORTER = {
+    "run": " --engine inline --limit 20",
+    "doctor": " --engine inline",
+    "plan": " --engine inline --pages 40",
+    "calibrate": " --engine inline --sample 80",
+}
 
 
 def examples(name: str) -> list[str]:

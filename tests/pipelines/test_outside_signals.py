@@ -259,6 +259,14 @@ def test_a_signal_that_raises_or_gives_no_count_costs_its_pages(folder, small_cr
     assert "error:rivers:IndexError" in succeed("status", folder / "run")
 
 
+def test_a_signal_that_would_end_the_process_costs_its_pages(folder, small_crawl):
+    body = edited(MODULE, "text.raw.count(WORD)", "exit(3)")
+    (folder / "own_signals.py").write_text(body)
+    outcome = do_run(RECIPE, small_crawl / "b.warc.gz", folder / "run")
+    failed = {row["rule"] for row in outcome.manifest["funnel"] if row["status"] == "failed"}
+    assert failed == {"error:rivers:SystemExit"}
+
+
 def test_who_only_looks_at_a_run_never_runs_what_its_recipe_names(folder, small_crawl):
     do_run(RECIPE, small_crawl / "b.warc.gz", folder / "run")
     root, marker = folder / "run", folder / "marker"

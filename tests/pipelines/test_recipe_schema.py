@@ -46,6 +46,7 @@ def test_the_committed_schema_is_the_one_that_the_code_makes():
         "langauge: {}",
         "audit_fraction: 1.5",
         "keep_text: none",
+        "accelerate: often",
         "max_failed_units: -1",
         "extract: {trafilatura: {favour_precision: true}}",
         "extract: {trafilatura: {}, resiliparse: {}}",

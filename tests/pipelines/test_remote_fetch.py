@@ -18,9 +18,9 @@ import pytest
 
 from filters.errors import UnitError, UsageError
 from pipelines.crawl import Traffic
-from pipelines.crawl.address import without_secrets
-from pipelines.crawl.patience import Fault, Patience, patience, patience_of_planning
-from pipelines.crawl.remote import open_remote
+from pipelines.crawl.remote.address import without_secrets
+from pipelines.crawl.remote.ask import open_remote
+from pipelines.crawl.remote.patience import Fault, Patience, patience, patience_of_planning
 from tests.pipelines.hosts import Host, Reply, Request, first_ones, folder_answers, serving
 
 BODY = random.Random(1).randbytes(3_000_000)
@@ -253,6 +253,9 @@ def test_the_environment_sets_waits(monkeypatch):
         ("s3://key:secret@bucket/a?b", "s3://bucket/a?b"),
         ("no connection to http://u:p@h:1/x?sig=1, twice", "no connection to http://h:1/x twice"),
         ("hf://datasets/org/name@main/x", "hf://datasets/org/name@main/x"),
+        ("http://me:pass/word@host:80/a@b", "http://host:80/a@b"),
+        ("http://me:pa?ss@host/a", "http://host/a"),
+        ("http://host:8080/a@b http://[::1]:80/a@b", "http://host:8080/a@b http://[::1]:80/a@b"),
         ("crawl/a?.warc", "crawl/a?.warc"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.crawl.address import is_whole_dataset, path_of
+from pipelines.crawl.remote.address import is_whole_dataset, path_of
 from tests.pipelines.hub_server import Hub, serve
 from tests.pipelines.warc_bytes import gzip_each, page_record
 

@@ -400,3 +400,48 @@ def test_an_empty_object_is_an_empty_file(s3: Host, tmp_path):
         assert read(listed) == read(named) == b""
     finally:
         s3.answers(Request("DELETE", "", "/commoncrawl/empty.warc", {}))
+
+
+@pytest.mark.parametrize("entry", ["local://{}", "zip://{}", "file://{}", "{}", "reference://{}"])
+def test_a_list_from_elsewhere_names_no_file_of_this_machine(tmp_path, entry):
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text('{"text": "x"}')
+    entries = Reply(200, f"{entry.format(secret)}\n".encode())
+    with serving(lambda _request: entries) as host:
+        assert "is a path of this machine" in told(f"{host.url}/a.txt")
+
+
+@pytest.mark.parametrize("scheme", ["zip", "reference", "github", "nosuchthing"])
+def test_a_scheme_that_cannot_be_read_is_told_in_words(scheme):
+    assert f"{scheme}:// cannot be read here" in told(f"{scheme}://x.warc.gz")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "s3://key:hidden@bucket/a.warc.gz",
+        "hf://me:hidden@datasets/a/b",
+        "hf://datasets/a/b?token=hidden",
+        "http://me:hid/hidden@127.0.0.1:9/crawl/",
+        "http://127.0.0.1:9/crawl/?token=hidden",
+        "http://127.0.0.1:9/*.warc.gz?token=hidden",
+    ],
+)
+def test_credentials_where_they_do_not_belong_are_refused_and_not_shown(given):
+    assert "hidden" not in told(given)
+
+
+def test_a_base_with_a_query_is_refused(tmp_path):
+    listed = written(tmp_path, "a.paths", "a.warc.gz")
+    message = told(listed, base="http://127.0.0.1:9/?token=hidden")
+    assert "has a query" in message
+    assert "hidden" not in message
+
+
+def test_two_inputs_of_one_path_are_told_apart_by_the_base_that_is_named(s3: Host):
+    for bucket in ("one", "two"):
+        for target, body in ((f"/{bucket}", b""), (f"/{bucket}/a.warc", b"x")):
+            s3.answers(Request("PUT", "", target, {"x-amz-acl": "public-read"}, body))
+    both = ["s3://one/a.warc", "s3://two/a.warc"]
+    assert "--input-base what holds both: s3://" in told(*both)
+    assert paths(find_inputs(both, base="s3://")) == ["one/a.warc", "two/a.warc"]

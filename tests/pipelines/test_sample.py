@@ -7,7 +7,7 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from pipelines.crawl import Page, find_inputs, read_pages
-from pipelines.crawl.decode import decode_page
+from pipelines.crawl.archive.decode import decode_page
 from pipelines.sample import PAGES, fetch_sample_crawl, sample_pages
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from filters.errors import RecipeError, UsageError
 from pipelines.crawl import find_inputs, look_at_columns
-from pipelines.crawl.columns import GUESSES, choose, value_at
+from pipelines.crawl.text.columns import GUESSES, choose, value_at
 from pipelines.recipe import Columns, load_recipe
 from tests.pipelines.text_rows import lines
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.errors import UsageError
-from pipelines.crawl.hub import HubDataset, parse_address
+from pipelines.crawl.text.hub import HubDataset, parse_address
 from tests.command import cuvee
 from tests.pipelines.hub_server import COMMIT, Hub, serve
 from tests.pipelines.text_rows import LENIENT, ledger, lines, made_rows

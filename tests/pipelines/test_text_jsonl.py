@@ -11,8 +11,8 @@ import zstandard
 
 from filters.errors import UnitError
 from pipelines.crawl import Damage, Row, read_pages
-from pipelines.crawl import lines as lines_module
 from pipelines.crawl.model import Part
+from pipelines.crawl.text import lines as lines_module
 from pipelines.recipe import Columns
 from tests.pipelines.text_rows import crawl_file, lines, read, told
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.errors import UsageError
-from pipelines.crawl import Damage, Row, find_inputs, look_at_columns, rows
+from pipelines.crawl import Damage, Row, find_inputs, look_at_columns
+from pipelines.crawl.text import rows
 from pipelines.recipe import Columns
 from tests.pipelines.text_rows import read, told
 

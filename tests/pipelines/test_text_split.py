@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from filters.errors import WorkError
 from pipelines.crawl import find_inputs, split_files
-from pipelines.crawl.lines import read_lines
-from pipelines.crawl.split import PART_BYTES
+from pipelines.crawl.text.lines import read_lines
+from pipelines.crawl.text.split import PART_BYTES
 from tests.command import contents
 from tests.pipelines.small_run import published
 from tests.pipelines.text_rows import (

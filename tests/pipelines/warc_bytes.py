@@ -8,7 +8,7 @@ from io import BytesIO
 import zstandard
 
 from pipelines.crawl import Damage, Page
-from pipelines.crawl.warc import read_warc
+from pipelines.crawl.archive.warc import read_warc
 
 HTML = b"<!doctype html><title>A page</title><p>Some text on it.</p>"
 

@@ -11,7 +11,7 @@ they look like, from the IP address on, and never by what the file announces.
 import re
 from datetime import UTC, datetime
 
-from pipelines.crawl.framing import Framing
+from pipelines.crawl.archive.framing import Framing
 
 _MAX_LINE = 1 << 16
 _REACH = 1 << 12

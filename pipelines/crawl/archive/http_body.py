@@ -15,7 +15,7 @@ from typing import NoReturn
 import brotli  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
-from pipelines.crawl.records import MAX_RECORD, parse_fields
+from pipelines.crawl.archive.records import MAX_RECORD, parse_fields
 
 _MAX_CODINGS = 4
 _SLICE = 1 << 12

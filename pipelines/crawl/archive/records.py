@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.crawl.arc import ARC
-from pipelines.crawl.container import Piece, read_pieces
-from pipelines.crawl.framing import Framing
+from pipelines.crawl.archive.arc import ARC
+from pipelines.crawl.archive.container import Piece, read_pieces
+from pipelines.crawl.archive.framing import Framing
+from pipelines.crawl.archive.window import Window
 from pipelines.crawl.model import Damage
-from pipelines.crawl.window import Window
 
 MAX_RECORD = 64 << 20
 """Bytes of a record's block that are held in memory; of a longer one only the start is kept."""

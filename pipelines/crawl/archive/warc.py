@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
-from pipelines.crawl.http_body import Response, TooLargeError, decode_body, parse_response
+from pipelines.crawl.archive.http_body import Response, TooLargeError, decode_body, parse_response
+from pipelines.crawl.archive.records import Record, RecordReader
 from pipelines.crawl.model import Damage, Page
-from pipelines.crawl.records import Record, RecordReader
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 OTHER_KINDS = frozenset(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from pipelines.crawl.container import Gap, Piece
+from pipelines.crawl.archive.container import Gap, Piece
 
 
 class Window:

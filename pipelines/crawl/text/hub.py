@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlencode
 
 from filters.errors import UsageError, WorkError, nearest
-from pipelines.crawl.address import relative_to
 from pipelines.crawl.formats import format_of
 from pipelines.crawl.model import Found
+from pipelines.crawl.remote.address import relative_to
 
 _SCHEME = "hf://datasets/"
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9_][\w.-]*)?")
@@ -88,12 +88,12 @@ def parse_address(given: str) -> HubDataset:
         close = nearest(option, _OPTIONS)
         hint = f"Did you mean '{close}'?  " if close else ""
         raise UsageError(
-            f"input '{given}': a dataset has no option '{option}'.\n"
+            f"input '{_SCHEME}{plain}': a dataset has no option '{option}'.\n"
             f"  {hint}For example: {_SCHEME}{name}?config=NAME&split=NAME"
         )
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"input '{given}' is not the name of a dataset.\n"
+            f"input '{_SCHEME}{plain}' is not the name of a dataset.\n"
             f"  For example: {_SCHEME}ORG/NAME, {_SCHEME}ORG/NAME@REVISION?config=NAME&split=NAME"
         )
     return HubDataset(name, revision or None, options.get("config"), options.get("split"))

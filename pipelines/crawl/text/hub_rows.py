@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from filters.errors import UnitError
-from pipelines.crawl.columns import choose_from_rows, value_at
-from pipelines.crawl.hub import parse_address, quiet_datasets
 from pipelines.crawl.model import CrawlFile, Damage, Row
-from pipelines.crawl.rows import make_row
+from pipelines.crawl.text.columns import choose_from_rows, value_at
+from pipelines.crawl.text.hub import parse_address, quiet_datasets
+from pipelines.crawl.text.rows import make_row
 from pipelines.recipe.model import Columns
 
 _HEAD = 100  # rows by which columns are guessed

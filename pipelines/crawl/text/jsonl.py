@@ -11,10 +11,10 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from filters.errors import UnitError
-from pipelines.crawl.columns import Chosen, choose_from_rows, value_at
-from pipelines.crawl.lines import Line, read_lines
 from pipelines.crawl.model import CrawlFile, Damage, Row
-from pipelines.crawl.rows import make_row
+from pipelines.crawl.text.columns import Chosen, choose_from_rows, value_at
+from pipelines.crawl.text.lines import Line, read_lines
+from pipelines.crawl.text.rows import make_row
 from pipelines.recipe.model import Columns
 
 BLANK = "blank_line"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from pipelines.crawl.container import Gap, Piece, read_pieces
+from pipelines.crawl.archive.container import Gap, Piece, read_pieces
 from pipelines.crawl.model import Damage, Part
 
 MAX_LINE = 64 << 20

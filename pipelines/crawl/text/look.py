@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from filters.errors import UnitError, UsageError, nearest
-from pipelines.crawl.address import without_secrets
-from pipelines.crawl.columns import (
+from pipelines.crawl.model import CrawlFile
+from pipelines.crawl.read import open_file
+from pipelines.crawl.remote.address import without_secrets
+from pipelines.crawl.text.columns import (
     Chosen,
     choose,
     choose_from_rows,
@@ -19,11 +21,9 @@ from pipelines.crawl.columns import (
     longest_text,
     names_in,
 )
-from pipelines.crawl.hub_rows import dataset_head
-from pipelines.crawl.jsonl import read_head
-from pipelines.crawl.model import CrawlFile
-from pipelines.crawl.parquet import has_column, look_into
-from pipelines.crawl.read import open_file
+from pipelines.crawl.text.hub_rows import dataset_head
+from pipelines.crawl.text.jsonl import read_head
+from pipelines.crawl.text.parquet import has_column, look_into
 from pipelines.recipe.model import Columns
 
 _MOST = 20  # inputs that are looked into; a recipe may list thousands

@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.crawl.columns import MISSING, Chosen, choose, value_at
 from pipelines.crawl.model import CrawlFile, Damage, Part, Row
-from pipelines.crawl.rows import make_row
+from pipelines.crawl.text.columns import MISSING, Chosen, choose, value_at
+from pipelines.crawl.text.rows import make_row
 from pipelines.recipe.model import Columns
 
 _BUFFER = 8 << 20  # read at a time of each column, instead of a row group's whole column

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pipelines.crawl.columns import MISSING
-from pipelines.crawl.lines import MAX_LINE
 from pipelines.crawl.model import Damage, Row
+from pipelines.crawl.text.columns import MISSING
+from pipelines.crawl.text.lines import MAX_LINE
 
 
 def make_row(

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from filters.errors import UsageError
-from pipelines.crawl.address import (
+from pipelines.crawl.remote.address import (
     is_s3,
     is_web,
     path_of,
     scheme_of,
     without_secrets,
 )
-from pipelines.crawl.fetch import RemoteFile, way_out
-from pipelines.crawl.patience import (
+from pipelines.crawl.remote.fetch import RemoteFile, way_out
+from pipelines.crawl.remote.patience import (
     Fault,
     Patience,
     Traffic,
@@ -20,8 +20,8 @@ from pipelines.crawl.patience import (
     patience_of_planning,
     patiently,
 )
-from pipelines.crawl.s3 import S3Source, is_anonymous, s3_filesystem
-from pipelines.crawl.sources import (
+from pipelines.crawl.remote.s3 import S3Source, is_anonymous, s3_filesystem
+from pipelines.crawl.remote.sources import (
     FileSystemSource,
     Source,
     WebSource,
@@ -89,10 +89,11 @@ def open_filesystem(address: str, stall: float) -> Any:
         options["client_kwargs"] = {"trust_env": True}
     try:
         return fsspec.filesystem(scheme, **options)
-    except (ImportError, ValueError) as error:
+    except Exception as error:  # some want arguments, others open a file of this machine
+        why = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise UsageError(
             f"input '{without_secrets(address)}': {scheme}:// cannot be read here.\n"
-            f"  {str(error).partition(chr(10))[0]}"
+            f"  {without_secrets(why)}"
         ) from error
 
 

@@ -9,6 +9,9 @@ from filters.errors import UsageError
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 _WEB = ("http", "https")
 _S3 = ("s3", "s3a")
+_OVER_NETWORKS = frozenset(
+    (*_WEB, *_S3, "hf", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "ftp", "sftp")
+)
 # hf://datasets/ORG/NAME@REVISION: a revision may be one of the Hub's own, which hold slashes.
 _REPOSITORY = re.compile(
     r"hf://(?:(?:datasets|spaces)/)?[^/?@]+/[^/?@]+(?:@(?:refs/(?:convert|pr)/[^/?]+|[^/?]+))?",
@@ -16,6 +19,10 @@ _REPOSITORY = re.compile(
 )
 _DATASETS = "hf://datasets/"
 _USER = re.compile(r"([a-z][a-z0-9+.-]+://)[^/\s@'\"]*@", re.IGNORECASE)
+# me:pass/word@host: an address ends before such a slash, but a password was meant.
+_ODD_USER = re.compile(
+    r"([a-z][a-z0-9+.-]+://)[^\s:/?#@\['\"]*:(?!\d*[/?#])[^\s@'\"]*[/?#][^\s@'\"]*@", re.IGNORECASE
+)
 _QUERY = re.compile(r"(https?://[^\s?#'\"]*)[?#][^\s'\"]*", re.IGNORECASE)
 
 
@@ -50,7 +57,21 @@ def without_secrets(text: str) -> str:
 
     Tokens and signatures hide in these. Other text stays as it is.
     """
-    return _USER.sub(r"\1", _QUERY.sub(r"\1", text))
+    return _USER.sub(r"\1", _QUERY.sub(r"\1", _ODD_USER.sub(r"\1", text)))
+
+
+def is_over_network(address: str) -> bool:
+    """Whether the address is surely of another machine: fsspec has schemes for this one, too."""
+    return scheme_of(address) in _OVER_NETWORKS
+
+
+def check_address(address: str) -> None:
+    """Refuse credentials where no server would take them; UsageError."""
+    if not is_web(address) and address != without_secrets(address):
+        raise UsageError(
+            f"input '{without_secrets(address)}': {scheme_of(address)}:// takes no credentials "
+            "in its address.\n  Put them where its other programs find them: the environment."
+        )
 
 
 def path_of(address: str) -> str:
@@ -86,7 +107,7 @@ def relative_to(address: str, base: str | None) -> str:
             f"input '{bare}' does not lie in '{without_secrets(base)}'.\n"
             "  Give --input-base an address that all inputs begin with."
         )
-    return bare.removeprefix(root)
+    return bare.removeprefix(root).lstrip("/")  # the base may be a bare s3://
 
 
 def climbs(path: str) -> bool:

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from filters.errors import UsageError
-from pipelines.crawl.patience import PASSING, Fault
-from pipelines.crawl.sources import Answer
+from pipelines.crawl.remote.patience import PASSING, Fault
+from pipelines.crawl.remote.sources import Answer
 
 _CHUNK = 1 << 14
 """Bytes that are lost, and asked for again, when a connection breaks."""

@@ -8,9 +8,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from filters.errors import UsageError
-from pipelines.crawl.address import (
+from pipelines.crawl.formats import ENDINGS, format_of
+from pipelines.crawl.model import Found
+from pipelines.crawl.remote.address import (
+    check_address,
     climbs,
     is_web,
     name_of,
@@ -19,11 +23,9 @@ from pipelines.crawl.address import (
     scheme_of,
     without_secrets,
 )
-from pipelines.crawl.formats import ENDINGS, format_of
-from pipelines.crawl.model import Found
-from pipelines.crawl.patience import Patience, patience_of_planning
-from pipelines.crawl.remote import ask_web, open_filesystem, planned
-from pipelines.crawl.sources import filesystem_faults
+from pipelines.crawl.remote.ask import ask_web, open_filesystem, planned
+from pipelines.crawl.remote.patience import Patience, patience_of_planning
+from pipelines.crawl.remote.sources import filesystem_faults
 
 _MAGIC = re.compile(r"[*?\[]")
 _WEB_MAGIC = re.compile(r"[*\[]")  # in an address of HTTP `?` begins a query
@@ -42,10 +44,16 @@ def find_remote(given: str, base: str | None) -> list[Found]:
 
     Raises UsageError for what is not there, may not be read or holds nothing that can be.
     """
+    check_address(given)
     plain = without_secrets(given) if is_web(given) else given
     is_glob = (_WEB_MAGIC if is_web(given) else _MAGIC).search(plain) is not None
     if is_web(given) and not is_glob and not plain.endswith("/"):
         return [_found(given, base, ask_web(given))]
+    if is_web(given) and urlsplit(given).query:
+        raise UsageError(
+            f"input '{plain}' is a folder or glob with a query, which cannot be listed.\n"
+            "  Name its files, each with its own query: as inputs or in a list."
+        )
     found = _list(given, is_glob=is_glob)
     listed = {name: facts for name, facts in found.items() if _is_welcome(name)}
     if not listed:

@@ -15,9 +15,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from filters.errors import UnitError
-from pipelines.crawl.address import without_secrets
-from pipelines.crawl.patience import Fault, Patience, Traffic, patiently
-from pipelines.crawl.sources import Answer, Source
+from pipelines.crawl.remote.address import without_secrets
+from pipelines.crawl.remote.patience import Fault, Patience, Traffic, patiently
+from pipelines.crawl.remote.sources import Answer, Source
 
 _AHEAD = 1 << 24
 """Bytes per request for whoever reads on: a file of 1 GB in 64 requests."""
@@ -200,22 +200,24 @@ class RemoteFile(io.RawIOBase):
 
 
 def _tries(traffic: Traffic) -> str:
-    return f"{traffic.requests} requests, {traffic.retries} of them retries"
+    requests = f"{traffic.requests} request{'' if traffic.requests == 1 else 's'}"
+    return f"{requests}, {traffic.retries} of them retries" if traffic.retries else requests
+
+
+_WAYS_OUT = {
+    "403": (
+        "Either the rights to read it are missing (credentials, requester pays), or the server "
+        "throttles: then repeat the command later, with fewer --workers."
+    ),
+    "404": "Check the address and, for entries of a list, --input-base.",
+    "401": "It asks for credentials: a token or key in the environment.",
+    "address": "Check the address: its scheme, its host or bucket, and its path.",
+    "changed": "Repeat the command: it lists the input anew and reads the new version.",
+    "no_length": "Fetch it to this machine, check that it is whole and name the copy.",
+}
 
 
 def way_out(fault: Fault) -> str:
     """Return what a person can do about a fault that did not pass."""
-    if fault.kind == "403":
-        return (
-            "Either the rights to read it are missing (credentials, requester pays), or the server "
-            "throttles: then repeat the command later, with fewer --workers."
-        )
-    if fault.kind == "404":
-        return "Check the address and, for entries of a list, --input-base."
-    if fault.kind == "401":
-        return "It asks for credentials: a token or key in the environment."
-    if fault.kind == "changed":
-        return "Repeat the command: it lists the input anew and reads the new version."
-    if fault.kind == "no_length":
-        return "Fetch it to this machine, check that it is whole and name the copy."
-    return "Repeat the command when the server answers again: it goes on from here."
+    again = "Repeat the command when the server answers again: it goes on from here."
+    return _WAYS_OUT.get(fault.kind, again)

@@ -15,14 +15,17 @@ from typing import Any, Protocol
 import httpx2
 
 from filters.errors import CuveeError
-from pipelines.crawl.address import without_secrets
-from pipelines.crawl.patience import PASSING, Fault
+from pipelines.crawl.remote.address import without_secrets
+from pipelines.crawl.remote.patience import PASSING, Fault
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _REDIRECTS = 5
 _NETWORK = ("aiobotocore", "aiohttp", "botocore", "httpx", "httpx2", "requests", "urllib3")
 _NOT_SATISFIABLE = 416
 _PRECONDITION_FAILED = 412
+_NO_CONNECTION = (
+    "ClientConnectorError", "ClientConnectorDNSError", "ConnectError", "EndpointConnectionError",
+)  # fmt: skip
 _CHANGED = "it changed while it was read"
 
 
@@ -200,7 +203,7 @@ def _foreign(error: Exception) -> Fault:
     name, said = type(error).__name__, _said(error)
     if "Credentials" in name:
         return Fault("credentials", said, passes=False)
-    if name in ("ClientConnectorError", "ClientConnectorDNSError", "EndpointConnectionError"):
+    if name in _NO_CONNECTION:
         return Fault("connect", f"no connection: {said}")
     status = getattr(error, "status", None) or getattr(
         getattr(error, "response", None), "status_code", None
@@ -208,5 +211,6 @@ def _foreign(error: Exception) -> Fault:
     if isinstance(status, int):
         return Fault(str(status), f"the server answers {status}", passes=status in PASSING)
     package = type(error).__module__.partition(".")[0]
-    passes = isinstance(error, OSError) or package in _NETWORK
-    return Fault("reset", f"{name}: {said}", passes=passes)
+    if isinstance(error, OSError) or package in _NETWORK:
+        return Fault("reset", f"{name}: {said}")
+    return Fault("address", f"{name}: {said}", passes=False)

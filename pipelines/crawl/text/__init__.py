@@ -1,0 +1,1 @@
+"""Inputs that hold text already: Parquet, JSON lines and datasets of the Hub."""
