@@ -1,7 +1,6 @@
 """trafilatura's own extraction, linked with faster parts that give the same."""
 
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from typing import Any, TypeAlias
@@ -10,7 +9,6 @@ from trafilatura import (
     core,
     external,
     htmlprocessing,
-    readability_lxml,
     settings,
     utils,
     xml,
@@ -19,9 +17,9 @@ from trafilatura import (
 from trafilatura.deduplication import LRUCache
 from trafilatura.settings import LRU_SIZE
 
-from pipelines.accelerate import cleaning, compare, paragraphs
+from pipelines.accelerate import compare, links, paragraphs
 from pipelines.accelerate.marks import Marker
-from pipelines.accelerate.parse import drop_code, fast_parser, has_control_characters
+from pipelines.accelerate.parse import fast_parser, has_control_characters
 from pipelines.accelerate.twin import linked_copy
 
 _LISTS = (
@@ -48,12 +46,6 @@ _KEYWORDS = {
 }
 
 
-class _Page(threading.local):
-    """What is known of the page at hand since it was loaded."""
-
-    is_forum = False
-
-
 Run: TypeAlias = Callable[[str], str]
 
 
@@ -66,7 +58,7 @@ def accelerated(options: Mapping[str, bool], reference: Run) -> Run:
     deduplicate = options.get("deduplicate", False)
     keywords = {_KEYWORDS[name]: value for name, value in options.items() if name in _KEYWORDS}
     prepared = settings.Extractor(**keywords)  # type: ignore[arg-type]  # all of them booleans
-    extract = _linked_extract(prepared.focus == "precision")
+    extract = _linked_extract()
 
     def run(html: str) -> str:
         if has_control_characters(html):
@@ -79,17 +71,17 @@ def accelerated(options: Mapping[str, bool], reference: Run) -> Run:
     return run
 
 
-def _linked_extract(precision: bool) -> Callable[..., str | None]:
+def _linked_extract() -> Callable[..., str | None]:
     """Return a copy of `trafilatura.extract` that works with the faster parts."""
     marker = Marker()
     replacements = [*_selections(marker), *_functions(), (utils.HTML_PARSER, fast_parser())]
     modules = (
         sys.modules["trafilatura.baseline"],  # the package has a function of this name
-        utils, xml, htmlprocessing, external, core, readability_lxml, compare, cleaning,
+        utils, xml, htmlprocessing, external, core, compare, links,
         sys.modules["trafilatura.main_extractor"],
     )  # fmt: skip
     spaces = linked_copy([module.__name__ for module in modules], replacements)
-    _load_marked(spaces["trafilatura.core"], marker, precision)
+    _load_marked(spaces["trafilatura.core"], marker)
     extract: Callable[..., str | None] = spaces["trafilatura.core"]["extract"]
     return extract
 
@@ -104,23 +96,17 @@ def _selections(marker: Marker) -> Iterator[tuple[object, object]]:
 def _functions() -> Iterator[tuple[object, object]]:
     yield core._extract_and_compare, compare.extract_and_compare  # noqa: SLF001  it is replaced
     yield external.try_justext, paragraphs.try_justext
-    yield htmlprocessing.tree_cleaning, cleaning.tree_cleaning
-    yield htmlprocessing.delete_by_link_density, cleaning.delete_by_link_density
+    yield htmlprocessing.delete_by_link_density, links.delete_by_link_density
 
 
-def _load_marked(space: dict[str, Any], marker: Marker, precision: bool) -> None:
-    """Have pages marked when they are loaded, and what code they hold looked at then."""
-    load_html, is_forum = space["load_html"], space["_forum_thread_page"]
-    page = _Page()
+def _load_marked(space: dict[str, Any], marker: Marker) -> None:
+    """Have pages marked as soon as they are parsed."""
+    load_html = space["load_html"]
 
     def load_and_mark(html: Any, max_size: int | None = None) -> Any:
         tree = load_html(html, max_size)
         if tree is not None and isinstance(html, str):
-            page.is_forum = is_forum(tree)
-            if precision:  # elsewhere the fallbacks look at scripts
-                drop_code(tree)
             marker.mark(tree)
         return tree
 
     space["load_html"] = load_and_mark
-    space["_forum_thread_page"] = lambda _: page.is_forum

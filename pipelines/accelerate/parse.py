@@ -1,7 +1,6 @@
-"""Parsing a page, and what need not be carried along."""
+"""Parsing a page, and what must be known before."""
 
 import re
-from typing import Any
 
 from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement, HTMLParser
@@ -37,13 +36,3 @@ def fast_parser() -> HTMLParser:
     )
     parser.set_element_class_lookup(ElementDefaultClassLookup(element=HtmlElement))
     return parser
-
-
-def drop_code(tree: Any) -> None:
-    """Drop scripts and styles, which the cleaning would drop from every copy of the tree.
-
-    A formula's source is read before the cleaning, so a page with formulas keeps them.
-    """
-    if next(tree.iter("math"), None) is None:
-        for element in list(tree.iterdescendants("script", "style")):
-            element.drop_tree()
