@@ -24,8 +24,8 @@ def extract(_: Path) -> Iterator[Work]:
     from pipelines.extract import make_extractor
     from pipelines.recipe import load_recipe
 
-    chosen = load_recipe("fineweb").extract
-    run = make_extractor(chosen.extractor, chosen.options)
+    recipe = load_recipe("fineweb")
+    run = make_extractor(recipe.extract.extractor, recipe.extract.options, recipe.accelerate)
     yield lambda row: run(row["html"])
 
 
