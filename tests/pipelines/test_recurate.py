@@ -91,7 +91,7 @@ GATES = {
     "audited share": ("audit_fraction: 0.3", "audit_fraction: 0.5"),
     "all texts": ("keep_text: gated", "keep_text: all"),
     "kept texts": ("keep_text: gated", "keep_text: kept"),
-    "extractor": ("favor_precision: true", "favor_precision: false"),
+    "extractor": ("deduplicate: true}", "deduplicate: false}"),
 }
 
 
