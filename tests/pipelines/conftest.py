@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.hosts import lay_out, moto_s3
 from tests.pipelines.small_run import RECIPE, Finished, do_run, made_pages
 from tests.pipelines.warc_bytes import gzip_each
 
@@ -56,3 +57,16 @@ def base(small_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Finishe
     root = tmp_path_factory.mktemp("base") / "run"
     do_run(RECIPE, small_crawl, root)
     return Finished(root)
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files behind the local hosts, laid out as Common Crawl's bucket is."""
+    return lay_out(tmp_path_factory.mktemp("crawl"))
+
+
+@pytest.fixture(scope="session")
+def bucket(hosted: Path) -> Iterator[int]:
+    """Port of a local S3 server that has this folder."""
+    with moto_s3(hosted) as port:
+        yield port

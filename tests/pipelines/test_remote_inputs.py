@@ -20,24 +20,11 @@ from tests.pipelines.hosts import (
     first_ones,
     folder_answers,
     forwarded,
-    lay_out,
-    moto_s3,
     serving,
 )
 
 ALL = [f"{SEGMENT}/{name}" for name in NAMES] + [f"{OTHER_SEGMENT}/{name}" for name in NAMES[:2]]
 ONE = f"{SEGMENT}/{NAMES[1]}"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return lay_out(tmp_path_factory.mktemp("crawl"))
-
-
-@pytest.fixture(scope="module")
-def bucket(folder):
-    with moto_s3(folder) as port:
-        yield port
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +46,8 @@ def s3(bucket, monkeypatch):
 
 
 @pytest.fixture
-def web(folder):
-    with serving(folder_answers(folder)) as host:
+def web(hosted):
+    with serving(folder_answers(hosted)) as host:
         yield host
 
 
@@ -93,12 +80,12 @@ def told(*inputs: str, **options) -> str:
         (f"s3a://commoncrawl/{ONE}", [ONE]),
     ],
 )
-def test_s3_lists_and_reads(s3: Host, folder, given, found):
+def test_s3_lists_and_reads(s3: Host, hosted, given, found):
     files = find_inputs([given])
     asked = len(s3.asked)
     assert sorted(paths(files)) == sorted(found)
     assert paths(files) == sorted(paths(files))
-    assert all(file.size == (folder / file.file_path).stat().st_size for file in files)
+    assert all(file.size == (hosted / file.file_path).stat().st_size for file in files)
     assert all(file.version.startswith('"') for file in files)
     assert {file.dump for file in files} == {"CC-MAIN-2023-50"}
     # Listings, by folder: no file was asked after.
@@ -107,7 +94,7 @@ def test_s3_lists_and_reads(s3: Host, folder, given, found):
         request for request in s3.asked if request.method == "GET" and ".gz" in request.path
     ]
     assert all("Authorization" not in request.headers for request in s3.asked)
-    assert read(files[-1]) == (folder / files[-1].file_path).read_bytes()
+    assert read(files[-1]) == (hosted / files[-1].file_path).read_bytes()
 
 
 def test_ledger_paths_can_be_relative_to_a_base(s3: Host):
@@ -132,18 +119,19 @@ def test_credentials_are_used_where_there_are_some_and_never_shown(s3: Host, mon
 
 
 @pytest.mark.parametrize("kind", ["403", "503", "drop", "stall", "reset"])
-def test_s3_goes_on_after_a_fault(s3: Host, folder, monkeypatch, kind):
+def test_s3_goes_on_after_a_fault(s3: Host, hosted, monkeypatch, kind):
     monkeypatch.setenv("CUVEE_STALL_SECONDS", "0.4")
     (file,) = find_inputs([f"s3://commoncrawl/{ONE}"])
     s3.plan = first_ones(kind, kind)
     traffic = Traffic()
     with open_file(file, traffic) as opened:
-        assert opened.read() == (folder / ONE).read_bytes()
-    assert (traffic.requests, traffic.retries) == (3, 2)
+        assert opened.read() == (hosted / ONE).read_bytes()
+    assert traffic.retries >= 2  # more on a machine that is slower than the stall
+    assert traffic.requests == 1 + traffic.retries
     assert traffic.version == file.version
 
 
-def test_s3_says_when_an_object_changed(s3: Host, folder):
+def test_s3_says_when_an_object_changed(s3: Host, hosted):
     (file,) = find_inputs([f"s3://commoncrawl/{ONE}"])
     put = Request("PUT", "", f"/commoncrawl/{ONE}", {"x-amz-acl": "public-read"}, b"another")
     s3.answers(put)
@@ -151,7 +139,7 @@ def test_s3_says_when_an_object_changed(s3: Host, folder):
         with pytest.raises(UnitError, match="changed while it was read"):
             read(file)
     finally:
-        s3.answers(replace(put, body=(folder / ONE).read_bytes()))
+        s3.answers(replace(put, body=(hosted / ONE).read_bytes()))
 
 
 @pytest.mark.parametrize(
@@ -212,25 +200,25 @@ def test_an_address_that_leads_nowhere_is_said(given, says):
         (f"{ONE}?signature=hidden", [ONE]),
     ],
 )
-def test_http_lists_and_reads(web: Host, folder, given, found):
+def test_http_lists_and_reads(web: Host, hosted, given, found):
     files = find_inputs([f"{web.url}/{given}"])
     assert sorted(paths(files)) == sorted(found)
     assert not [
         request for request in web.asked if request.method == "GET" and ".gz" in request.path
     ]
-    assert read(files[0]) == (folder / files[0].file_path).read_bytes()
+    assert read(files[0]) == (hosted / files[0].file_path).read_bytes()
 
 
-def test_one_object_behind_http_tells_size_and_version(web: Host, folder):
+def test_one_object_behind_http_tells_size_and_version(web: Host, hosted):
     (file,) = find_inputs([f"{web.url}/{ONE}"])
-    assert (file.size, file.version[0]) == ((folder / ONE).stat().st_size, '"')
+    assert (file.size, file.version[0]) == ((hosted / ONE).stat().st_size, '"')
     assert [request.method for request in web.asked] == ["HEAD"]
 
 
-def test_a_server_without_head_is_asked_otherwise(folder):
-    with serving(folder_answers(folder), lambda r, _: "405" if r.method == "HEAD" else None) as web:
+def test_a_server_without_head_is_asked_otherwise(hosted):
+    with serving(folder_answers(hosted), lambda r, _: "405" if r.method == "HEAD" else None) as web:
         (file,) = find_inputs([f"{web.url}/{ONE}"])
-        assert read(file) == (folder / ONE).read_bytes()
+        assert read(file) == (hosted / ONE).read_bytes()
 
 
 def test_what_is_not_behind_http_is_said(web: Host):
@@ -259,31 +247,31 @@ def written(tmp_path: Path, name: str, *lines: str) -> str:
 @pytest.mark.parametrize(
     "name", ["warc.paths.gz", "warc.paths", "some.txt", "some.txt.gz", "a.TXT"]
 )
-def test_a_list_is_read_in_its_order(tmp_path, folder, name):
+def test_a_list_is_read_in_its_order(tmp_path, hosted, name):
     given = written(tmp_path, name, "# two of them", "", ALL[4], f"./{ALL[0]}", ALL[4])
-    files = find_inputs([given], base=str(folder))
+    files = find_inputs([given], base=str(hosted))
     assert paths(files) == [ALL[4], ALL[0]]
-    assert read(files[0]) == (folder / ALL[4]).read_bytes()
-    assert files[0].size == (folder / ALL[4]).stat().st_size
+    assert read(files[0]) == (hosted / ALL[4]).read_bytes()
+    assert files[0].size == (hosted / ALL[4]).stat().st_size
 
 
-@pytest.mark.parametrize("base", ["{web}", "{web}/", "s3://commoncrawl/", "{folder}"])
-@pytest.mark.parametrize("place", ["{web}/", "s3://commoncrawl/", "{folder}/"])
-def test_lists_and_files_may_lie_apart(web: Host, s3: Host, folder, base, place):
-    given = place.format(web=web.url, folder=folder) + PATHS
-    files = find_inputs([given], base=base.format(web=web.url, folder=folder))
+@pytest.mark.parametrize("base", ["{web}", "{web}/", "s3://commoncrawl/", "{hosted}"])
+@pytest.mark.parametrize("place", ["{web}/", "s3://commoncrawl/", "{hosted}/"])
+def test_lists_and_files_may_lie_apart(web: Host, s3: Host, hosted, base, place):
+    given = place.format(web=web.url, hosted=hosted) + PATHS
+    files = find_inputs([given], base=base.format(web=web.url, hosted=hosted))
     assert paths(files) == ALL
-    assert {read(file) for file in files} == {(folder / path).read_bytes() for path in ALL}
+    assert {read(file) for file in files} == {(hosted / path).read_bytes() for path in ALL}
     assert s3.asked or web.asked or "web" not in place
 
 
-def test_a_list_may_hold_addresses(web: Host, s3: Host, tmp_path, folder):
-    lines = f"s3://commoncrawl/{ALL[0]}", f"{web.url}/{ALL[1]}?sig=hidden", f"{folder}/{ALL[3]}"
+def test_a_list_may_hold_addresses(web: Host, s3: Host, tmp_path, hosted):
+    lines = f"s3://commoncrawl/{ALL[0]}", f"{web.url}/{ALL[1]}?sig=hidden", f"{hosted}/{ALL[3]}"
     files = find_inputs([written(tmp_path, "a.paths", *lines)])
     assert paths(files)[:2] == ALL[:2]
-    assert paths(files)[2] == f"{folder}/{ALL[3]}".lstrip("/")
+    assert paths(files)[2] == f"{hosted}/{ALL[3]}".lstrip("/")
     assert [read(file) for file in files] == [
-        (folder / ALL[number]).read_bytes() for number in (0, 1, 3)
+        (hosted / ALL[number]).read_bytes() for number in (0, 1, 3)
     ]
     assert s3.asked
 
@@ -296,10 +284,10 @@ def test_the_entries_of_a_list_are_not_asked_after(web: Host, tmp_path):
     assert {(file.size, file.version) for file in files} == {(None, "")}
 
 
-def test_match_takes_some_of_them(web: Host, s3: Host, folder):
+def test_match_takes_some_of_them(web: Host, s3: Host, hosted):
     lists = f"{web.url}/{PATHS}"
     assert paths(find_inputs([lists], web.url, match="*/1700679099281.67/*")) == ALL[:3]
-    assert paths(find_inputs([str(folder)], match="*00001.warc.gz")) == [ALL[1], ALL[4]]
+    assert paths(find_inputs([str(hosted)], match="*00001.warc.gz")) == [ALL[1], ALL[4]]
     assert paths(find_inputs([f"s3://commoncrawl/{DUMP}"], match=f"s3://*/{ONE}")) == [ONE]
     assert "fits --match '*/none/*'" in told(lists, base=web.url, match="*/none/*")
     assert s3.asked
@@ -308,32 +296,32 @@ def test_match_takes_some_of_them(web: Host, s3: Host, folder):
 @pytest.mark.parametrize(
     ("lines", "base", "says"),
     [
-        (["../x.warc"], "{folder}", ["line 1", "leads out", "'..'"]),
-        (["a/../../x.warc"], "{folder}", ["leads out"]),
+        (["../x.warc"], "{hosted}", ["line 1", "leads out", "'..'"]),
+        (["a/../../x.warc"], "{hosted}", ["leads out"]),
         (["%2e%2e/x.warc"], "http://127.0.0.1:9/", ["leads out"]),
         (["https://h/a/../../x.warc"], None, ["leads out"]),
-        (["# only", ""], "{folder}", ["names no file"]),
+        (["# only", ""], "{hosted}", ["names no file"]),
         (["", "a.warc"], None, ["line 2", "relative", "--input-base"]),
-        (["a\0.warc"], "{folder}", ["line 1", "is no path"]),
-        (["a" * 20_000], "{folder}", ["is no path"]),
-        (["none.warc", "nor.warc"], "{folder}", ["none of the 2 files", "none.warc"]),
-        (["/etc/hostname"], "{folder}", ["does not lie in"]),
-        (["/nothing/here"], "{folder}", ["does not lie in"]),
+        (["a\0.warc"], "{hosted}", ["line 1", "is no path"]),
+        (["a" * 20_000], "{hosted}", ["is no path"]),
+        (["none.warc", "nor.warc"], "{hosted}", ["none of the 2 files", "none.warc"]),
+        (["/etc/hostname"], "{hosted}", ["does not lie in"]),
+        (["/nothing/here"], "{hosted}", ["does not lie in"]),
         (["/etc/hostname"], "http://127.0.0.1:9/", ["is a path of this machine"]),
         (["a.warc"], "http://127.0.0.1:9/", ["cannot be reached"]),
         (["s3://other/a.warc"], "s3://commoncrawl/", ["does not lie in"]),
     ],
 )
-def test_a_list_that_cannot_be_used_is_said(tmp_path, folder, lines, base, says):
+def test_a_list_that_cannot_be_used_is_said(tmp_path, hosted, lines, base, says):
     given = written(tmp_path, "warc.paths.gz", *lines)
-    message = told(given, base=base and base.format(folder=folder))
+    message = told(given, base=base and base.format(hosted=hosted))
     assert all(words in message for words in says), message
 
 
-def test_a_remote_list_cannot_name_files_of_this_machine(folder):
+def test_a_remote_list_cannot_name_files_of_this_machine(hosted):
     with serving(lambda _request: Reply(200, b"/etc/hostname\n")) as web:
         assert "is a path of this machine" in told(f"{web.url}/warc.paths")
-        assert "is a path of this machine" in told(f"{web.url}/warc.paths", base=str(folder))
+        assert "is a path of this machine" in told(f"{web.url}/warc.paths", base=str(hosted))
 
 
 def test_a_remote_list_that_names_nothing_real_is_said(web: Host, tmp_path):
@@ -370,8 +358,8 @@ def test_any_other_file_system_of_fsspec_can_be_read():
 
 
 @pytest.mark.parametrize("kind", ["403", "503", "drop", "reset"])
-def test_a_listing_that_fails_is_asked_again_and_leaves_nothing_out(folder, kind):
-    with serving(folder_answers(folder), first_ones(kind)) as web:
+def test_a_listing_that_fails_is_asked_again_and_leaves_nothing_out(hosted, kind):
+    with serving(folder_answers(hosted), first_ones(kind)) as web:
         for given in (f"{DUMP}/segments/*/warc/*.warc.gz", f"{DUMP}/"):
             assert sorted(paths(find_inputs([f"{web.url}/{given}"]))) == sorted(ALL)
     assert web.failed[kind] >= 4
@@ -385,9 +373,9 @@ def test_a_listing_of_s3_that_fails_is_asked_again(s3: Host):
     assert sum(s3.failed.values()) == 2
 
 
-def test_a_folder_that_cannot_be_listed_is_no_empty_one(folder):
+def test_a_folder_that_cannot_be_listed_is_no_empty_one(hosted):
     refused = "segments/1700679099514.72/warc"
-    with serving(folder_answers(folder), lambda r, _: "403" if refused in r.path else None) as web:
+    with serving(folder_answers(hosted), lambda r, _: "403" if refused in r.path else None) as web:
         assert "cannot be read" in told(f"{web.url}/{DUMP}/segments/*/warc/*.warc.gz")
 
 

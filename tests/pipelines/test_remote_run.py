@@ -19,8 +19,6 @@ from tests.pipelines.hosts import (
     SEGMENT,
     folder_answers,
     forwarded,
-    lay_out,
-    moto_s3,
     seeded_faults,
     serving,
 )
@@ -28,17 +26,6 @@ from tests.pipelines.small_run import RECIPE, differing, published
 from tests.pipelines.units import Listener
 
 ONE_SEGMENT = "*/1700679099281.67/*"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    return lay_out(tmp_path_factory.mktemp("crawl"))
-
-
-@pytest.fixture(scope="module")
-def bucket(folder):
-    with moto_s3(folder) as port:
-        yield port
 
 
 @pytest.fixture(autouse=True)
@@ -56,9 +43,9 @@ def go(root: Path, given: str, written: str = RECIPE, **options) -> Outcome:
 
 
 @pytest.fixture(scope="module")
-def local(folder, tmp_path_factory) -> Path:
+def local(hosted, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("local") / "run"
-    go(root, str(folder / PATHS), input_base=str(folder), match=ONE_SEGMENT)
+    go(root, str(hosted / PATHS), input_base=str(hosted), match=ONE_SEGMENT)
     return root
 
 
@@ -80,8 +67,8 @@ def test_the_local_run_has_pages_of_every_kind(local):
 
 @pytest.mark.parametrize("seed", [41, 46])  # every kind of fault comes in each of these
 @pytest.mark.parametrize("kind", ["s3", "http", "http without ranges"])
-def test_faults_change_no_byte(local, folder, bucket, tmp_path, monkeypatch, kind, seed):
-    answers = forwarded(bucket) if kind == "s3" else folder_answers(folder, ranges=kind == "http")
+def test_faults_change_no_byte(local, hosted, bucket, tmp_path, monkeypatch, kind, seed):
+    answers = forwarded(bucket) if kind == "s3" else folder_answers(hosted, ranges=kind == "http")
     with serving(answers, seeded_faults(seed)) as host:
         monkeypatch.setenv("AWS_ENDPOINT_URL", host.url)
         if kind == "s3":
@@ -95,16 +82,16 @@ def test_faults_change_no_byte(local, folder, bucket, tmp_path, monkeypatch, kin
     assert cost["requests"] == cost["retries"] + len(NAMES)
     assert set(host.failed) == set(KINDS)
     assert set(cost["faults"]) >= {"429", "500", "503", "timeout"}
-    size = sum((folder / SEGMENT / name).stat().st_size for name in NAMES)
+    size = sum((hosted / SEGMENT / name).stat().st_size for name in NAMES)
     assert cost["bytes"] >= size
 
 
-def test_a_file_of_the_list_that_is_missing_is_named_and_the_rest_goes_on(folder, tmp_path):
+def test_a_file_of_the_list_that_is_missing_is_named_and_the_rest_goes_on(hosted, tmp_path):
     missing = [f"{OTHER_SEGMENT}/gone-{number}.warc.gz" for number in range(2)]
     names = [missing[0], f"{SEGMENT}/{NAMES[1]}", missing[1]]
     (tmp_path / "some.paths").write_text("\n".join(names))
-    with serving(folder_answers(folder)) as host:
-        for kind, base in (("http", f"{host.url}/"), ("local", str(folder))):
+    with serving(folder_answers(hosted)) as host:
+        for kind, base in (("http", f"{host.url}/"), ("local", str(hosted))):
             root = tmp_path / kind / "run"
             root.parent.mkdir()
             outcome = go(
@@ -120,10 +107,10 @@ def test_a_file_of_the_list_that_is_missing_is_named_and_the_rest_goes_on(folder
             go(tmp_path / "strict", str(tmp_path / "some.paths"), input_base=f"{host.url}/")
 
 
-def test_what_was_read_is_not_read_again_and_what_changed_is(folder, tmp_path):
+def test_what_was_read_is_not_read_again_and_what_changed_is(hosted, tmp_path):
     from shutil import copytree
 
-    crawl = copytree(folder, tmp_path / "crawl")
+    crawl = copytree(hosted, tmp_path / "crawl")
     given = f"{SEGMENT}/{NAMES[1]}"
     with serving(folder_answers(crawl)) as host:
         first = go(tmp_path / "run", f"{host.url}/{given}")
@@ -144,15 +131,15 @@ def host_version(path: Path) -> str:
     return f'"{sha256(path.read_bytes()).hexdigest()[:32]}"'
 
 
-def test_a_unit_of_a_list_notes_the_version_it_read(folder, tmp_path):
-    with serving(folder_answers(folder)) as host:
+def test_a_unit_of_a_list_notes_the_version_it_read(hosted, tmp_path):
+    with serving(folder_answers(hosted)) as host:
         go(tmp_path / "run", f"{host.url}/{PATHS}", input_base=host.url, match=f"*{NAMES[2]}")
     commit = json.loads((tmp_path / "run/commits/curate/000000.json").read_text())
-    assert commit["facts"]["fetched"]["version"] == host_version(folder / SEGMENT / NAMES[2])
+    assert commit["facts"]["fetched"]["version"] == host_version(hosted / SEGMENT / NAMES[2])
 
 
-def test_no_secret_of_an_address_is_written_down(folder, tmp_path):
-    with serving(folder_answers(folder)) as host:
+def test_no_secret_of_an_address_is_written_down(hosted, tmp_path):
+    with serving(folder_answers(hosted)) as host:
         address = f"{host.url}/{SEGMENT}/{NAMES[1]}?token=verysecret".replace(
             "//", "//me:verysecret@", 1
         )
