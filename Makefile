@@ -25,8 +25,8 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY) ## fetch the sample crawl and make a dataset from it in runs/demo
 	$(BIN)/cuvee demo
 
-test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+test: $(READY) ## run all tests, on up to four cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 
 check: fmt-check lint types test ## format, lint, types and tests, as CI runs them
 

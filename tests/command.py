@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,22 +66,23 @@ def commit_count(root: Path) -> int:
 def kill_after_commits(commits: int, root: Path, *arguments: str | Path) -> bool:
     """Start `cuvee`, SIGKILL the driver as soon as `commits` units are committed.
 
-    Returns False when it ended before that. Workers are not killed at once: they
+    Returns False when it was done before that. Workers are not killed at once: they
     may finish their unit after the driver's death, as on a cluster.
     """
     command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
-    driver = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    deadline = time.monotonic() + 300
-    while driver.poll() is None and commit_count(root) < commits:
-        assert time.monotonic() < deadline, f"never reached {commits} commits"
-        time.sleep(0.02)
-    killed = driver.poll() is None
-    driver.kill()
-    driver.wait()
-    time.sleep(0.5)
-    _end_session(driver.pid)
+    with tempfile.TemporaryFile() as said:
+        driver = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True)
+        deadline = time.monotonic() + 300
+        while driver.poll() is None and commit_count(root) < commits:
+            assert time.monotonic() < deadline, f"never reached {commits} commits"
+            time.sleep(0.02)
+        killed = driver.poll() is None
+        driver.kill()
+        driver.wait()
+        time.sleep(0.5)
+        _end_session(driver.pid)
+        said.seek(0)
+        assert killed or driver.returncode == 0, said.read().decode()
     return killed
 
 

@@ -4,15 +4,32 @@ import os
 from pathlib import Path
 
 import pytest
+from fasteners import InterProcessLock
 
 from pipelines.sample import default_folder, fetch_sample_crawl
 from tests.command import succeed
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one process, and all that need datatrove's models on one."""
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder == "parity" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
-def sample_crawl() -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that all processes of this test session see."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+@pytest.fixture(scope="session")
+def sample_crawl(shared_folder: Path) -> Path:
     """Folder with the sample crawl; fetched into the cache on the first use on a machine."""
-    return fetch_sample_crawl(default_folder()).folder
+    with InterProcessLock(shared_folder / "sample.lock"):
+        return fetch_sample_crawl(default_folder()).folder
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +42,12 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def demo_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_run(shared_folder: Path) -> Path:
     """Run directory of the demo, made once by the command with two Ray workers."""
-    output = tmp_path_factory.mktemp("demo") / "run"
-    succeed("demo", "--output", output, "--workers", "2")
+    output = shared_folder / "demo" / "run"
+    with InterProcessLock(shared_folder / "demo.lock"):
+        if not (output / "manifest.json").exists():
+            succeed("demo", "--output", output, "--workers", "2")
     return output
 
 
