@@ -7,10 +7,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity bench picture reference lock clean
+.PHONY: help setup demo test check fmt lint types parity bench bench-dedup picture reference lock clean
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment from the lock
 
@@ -26,7 +26,7 @@ demo: $(READY) ## fetch the sample crawl and make a dataset from it in runs/demo
 	$(BIN)/cuvee demo
 
 test: $(READY) ## run all tests, on up to four cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 check: fmt-check lint types test ## format, lint, types and tests, as CI runs them
 
@@ -49,6 +49,9 @@ parity: $(READY) ## compare every decision with datatrove's own blocks
 
 bench: $(READY) ## measure against datatrove, page by page (BENCH="--help" for options)
 	$(BIN)/python -m tests.bench $(BENCH)
+
+bench-dedup: $(READY) ## cluster up to 30 million documents, beside datatrove (27 GB of disk)
+	$(BIN)/python -m tests.bench.scale $(BENCH)
 
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
 	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg

@@ -1,21 +1,36 @@
-"""spaCy's way with one chunk of text, for the chunks in which no special case has a part.
+"""spaCy's way with one chunk of text, unless a special case may match among its tokens.
 
-A chunk is whitespace-free. spaCy takes marks off its ends, one each time around, and then
-parts it where an infix matches (`tokenizer.pyx`, `_split_affixes`, `_attach_tokens`). The
-same over spaCy's own compiled patterns is several times faster than to make a document of
-one word. Where a special case could have a say, `split` gives no answer and spaCy itself
-is asked.
+A chunk is whitespace-free. spaCy takes marks off its ends, one each time around, until
+nothing changes or a special case is left, and then parts what is left where an infix
+matches (`tokenizer.pyx`, `_split_affixes`, `_attach_tokens`). The same over spaCy's own
+compiled patterns is several times faster than to make a document of one word, and words
+framed by the commonest marks need no pattern of spaCy at all. spaCy's last pass, which
+matches special cases on the tokens (`_apply_special_cases`), is not done here: where it
+could change something, `split` gives no answer and spaCy itself is asked.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 _PLAIN_PATTERNS = frozenset({"da3f619948314220"})
-"""Patterns that are known to leave words of ASCII letters whole; see `_leaves_letters`."""
+"""Digests of patterns (those of English) that are known to part what `_FRAMED` matches as it does.
 
-_SENTENCE_MARKS = frozenset(",;:!?)")
+Every opening and closing mark below is a prefix or suffix of one character there; a full stop is
+one behind anything but a capital. Between letters the joints are infixes; between digits `.`, `,`
+and `:` are none. A core has no dot beside a letter, so no address (`url_match`) is among them.
+"""
+
+_FRAMED = re.compile(
+    r"""(?P<open>["'(\[“‘—]*)
+        (?P<core>[A-Za-z]{2,}|[A-Za-z]+(?:[-–—/][A-Za-z]+)+|[0-9]+(?:[.,:][0-9]+)*)
+        (?P<genitive>(?:['’][sS])?)
+        (?P<close>[,;:!?)\]"'”’]*(?:(?<![A-Z])\.)?[,;:!?)\]"'”’]*)""",
+    re.VERBOSE,
+)  # fmt: skip
+_JOINT = re.compile("([-–—/])")
 _NO_LIMIT = 1 << 62
 
 
@@ -23,25 +38,39 @@ class AffixSplitter:
     """Splits chunks as a spaCy tokenizer does; `pairs` are neighbours in its special cases."""
 
     def __init__(self, tokenizer: Any, pairs: set[tuple[str, str]]) -> None:
-        self._special = frozenset(tokenizer.rules)
+        from spacy.symbols import ORTH  # spaCy takes a second to import
+
+        self._special = {
+            case: [token[ORTH] for token in tokens] for case, tokens in tokenizer.rules.items()
+        }
+        # One that makes a single token of itself changes nothing where a token equals it.
+        self._changing = {case for case, tokens in self._special.items() if tokens != [case]}
         self._pairs = pairs
         self._prefix: Callable[[str], Any] = tokenizer.prefix_search or _nothing
         self._suffix: Callable[[str], Any] = tokenizer.suffix_search or _nothing
         self._infixes: Callable[[str], Any] = tokenizer.infix_finditer or _none
         self._is_url: Callable[[str], Any] = tokenizer.url_match or _nothing
         self._can_split = tokenizer.token_match is None
-        self._leaves_letters = patterns_digest(tokenizer) in _PLAIN_PATTERNS
+        self._is_plain = patterns_digest(tokenizer) in _PLAIN_PATTERNS
+        framed = map(_FRAMED.fullmatch, self._special)
+        self._special_cores = {found["core"] for found in framed if found}
 
     def split(self, chunk: str) -> list[str] | None:
-        """Return the tokens of a chunk, or None where only spaCy itself knows."""
-        if not self._can_split or chunk in self._special:
+        """Return the tokens of a chunk, or None where only spaCy itself knows.
+
+        Chunks with single spaces between are split one by one: together they have other
+        tokens only if a special case matches across a space.
+        """
+        if not self._can_split:
             return None
-        if self._leaves_letters and chunk.isascii():
-            if chunk.isalpha():
+        if self._is_plain:
+            if chunk.isalpha() and chunk.isascii() and chunk not in self._special:
                 return [chunk]
-            word, mark = chunk[:-1], chunk[-1]
-            if word.isalpha() and (mark in _SENTENCE_MARKS or (mark == "." and word[-1].islower())):
-                return self._settled([word, mark])
+            framed = _FRAMED.fullmatch(chunk)
+            if framed is not None and framed["core"] not in self._special_cores:
+                return self._settled(_tokens(*framed.groups()))
+        if " " in chunk:
+            return self._joined([self.split(part) for part in chunk.split(" ")])
         return self._parted(chunk)
 
     def _parted(self, chunk: str) -> list[str] | None:
@@ -49,18 +78,20 @@ class AffixSplitter:
         before: list[str] = []
         after: list[str] = []
         size = _NO_LIMIT
-        while chunk and len(chunk) < size:
-            if chunk in self._special:
-                return None
+        while chunk and len(chunk) < size and chunk not in self._special:
             size = len(chunk)
             found = self._prefix(chunk)
             head = found.end() if found else 0
             if head and chunk[head:] in self._special:
-                return None
+                before.append(chunk[:head])
+                chunk = chunk[head:]
+                break
             found = self._suffix(chunk[head:])
             tail = found.end() - found.start() if found else 0
             if tail and chunk[:-tail] in self._special:
-                return None
+                after.append(chunk[-tail:])
+                chunk = chunk[:-tail]
+                break
             if head:
                 before.append(chunk[:head])
             if tail and head + tail <= size:
@@ -69,8 +100,14 @@ class AffixSplitter:
             chunk = chunk[head:]
         return self._settled([*before, *self._core(chunk), *reversed(after)])
 
+    def _joined(self, parts: list[list[str] | None]) -> list[str] | None:
+        known = [part for part in parts if part is not None]
+        return self._settled([*chain.from_iterable(known)]) if len(known) == len(parts) else None
+
     def _core(self, chunk: str) -> list[str]:
-        if not chunk or self._is_url(chunk):
+        if chunk in self._special:
+            return self._special[chunk]
+        if not chunk or (self._is_plain and chunk.isalnum()) or self._is_url(chunk):
             return [chunk] if chunk else []
         parts, start = [], 0
         for found in self._infixes(chunk):
@@ -83,9 +120,15 @@ class AffixSplitter:
 
     def _settled(self, tokens: list[str]) -> list[str] | None:
         """Return the tokens unless a special case may match among them."""
-        if not self._special.isdisjoint(tokens) or not self._pairs.isdisjoint(pairwise(tokens)):
+        if not self._changing.isdisjoint(tokens) or not self._pairs.isdisjoint(pairwise(tokens)):
             return None
         return tokens
+
+
+def _tokens(before: str, core: str, genitive: str, after: str) -> list[str]:
+    """Return the tokens of what `_FRAMED` has matched, from its groups."""
+    parts = [core] if core.isalpha() or core[0].isdigit() else _JOINT.split(core)
+    return [*before, *parts, genitive, *after] if genitive else [*before, *parts, *after]
 
 
 def patterns_digest(tokenizer: Any) -> str:

@@ -26,6 +26,7 @@ POLICY_PHRASES = (
     "use cookies",
 )
 
+_LOREM, _JAVASCRIPT = "lorem ipsum", "javascript"
 _CITATION = re.compile(r"\[(?:\d*|edit|citation needed)\]")
 _SIGNALS = MappingProxyType(
     {
@@ -48,24 +49,42 @@ def edit_lines(text: Text, options: Options) -> Edited:
     """Take out lines that are no sentences of prose, and citation marks from the others."""
     counts = dict.fromkeys(_SIGNALS, 0)
     kept: list[str] = []
+    phrases = _phrases(text.raw, options)
     for raw in text.lines:
         line = _long_enough(raw.strip(), options)
         if line is None:
             continue
-        lowered = line.lower()
-        if "lorem ipsum" in lowered:
+        lowered = line.lower() if phrases else ""
+        met = [phrase for phrase in phrases if phrase in lowered]
+        if _LOREM in met:
             counts["lorem_lines"] += 1
             if not counts["curly_lines"]:
                 counts["lorem_first"] = 1
-        if options["javascript"] and "javascript" in lowered:
+        if _JAVASCRIPT in met:
             continue
         counts["curly_lines"] += "{" in line
-        if options["policy"] and any(phrase in lowered for phrase in POLICY_PHRASES):
+        if met and met != [_LOREM]:
             continue
-        counts["sentences"] += text.segmenter.sentence_count(line)
         kept.append(line)
     counts["removed_lines"] = len(text.lines) - len(kept)
-    return Edited("\n".join(kept).strip(), counts)
+    words, counts["sentences"] = text.segmenter.line_counts(kept)
+    return Edited("\n".join(kept).strip(), counts, words)
+
+
+def _phrases(raw: str, options: Options) -> list[str]:
+    """Return the phrases to look for in the lines of a text.
+
+    One that the whole text does not hold in lower case is in no line either, unless it
+    comes to be where a citation is cut out. (Lower case depends on what is around for the
+    Greek sigma alone, which is in no phrase.)
+    """
+    phrases = [_LOREM]
+    phrases += [_JAVASCRIPT] if options["javascript"] else []
+    phrases += POLICY_PHRASES if options["policy"] else ()
+    if options["citations"] and _CITATION.search(raw):
+        return phrases
+    lowered = raw.lower()
+    return [phrase for phrase in phrases if phrase in lowered]
 
 
 def _long_enough(line: str, options: Options) -> str | None:
@@ -73,15 +92,15 @@ def _long_enough(line: str, options: Options) -> str | None:
 
     Words are counted before citations are taken out, as datatrove does: `a [1] b` has three.
     """
-    words = line.split()
-    longest = options["max_word_length"]
-    if len(line) > longest and any(len(word) > longest for word in words):
+    longest, fewest = options["max_word_length"], options["min_words_per_line"]
+    if len(line) > longest and any(len(word) > longest for word in line.split()):
         return None
+    long_enough = len(line.split(None, fewest)) >= fewest  # no need to split the rest
     if options["citations"]:
         line = _CITATION.sub("", line)
     if options["terminal_punctuation"] and (not line.endswith(END_MARKS) or line.endswith("...")):
         return None
-    return line if len(words) >= options["min_words_per_line"] else None
+    return line if long_enough else None
 
 
 C4_LINES = Edit(

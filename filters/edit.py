@@ -21,6 +21,8 @@ class Edited:
 
     text: str
     counts: dict[str, int]
+    word_count: int | None = None
+    """The number of words of the new text, where the edit has found it on its way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def chars(text: Text) -> int:
 @signal(version=1)
 def words(text: Text) -> int:
     """Count words and marks, as the tokenizer separates them."""
-    return len(text.words)
+    return text.word_count
 
 
 @signal(version=1)
@@ -97,15 +97,17 @@ def dup_line_chars(text: Text) -> int:
 
 def _no_letter_words(text: Text) -> list[tuple[str, int]]:
     """Return the words that are not made of letters alone, with their counts: a few of many."""
-    return [item for item in text.word_counts.items() if not item[0].isalpha()]
+    words = text.numbered_words
+    others = [(word, number) for word, number in words.distinct.items() if not word.isalpha()]
+    return [(word, int(words.counts[number])) for word, number in others]
 
 
 def _lexical(text: Text) -> tuple[int, int]:
     # No letter is among the marks (the digit １ is), so a word of letters needs no closer look.
-    others = text.share(_no_letter_words)
+    others, words = text.share(_no_letter_words), text.numbered_words
     marks = [(count, len(word)) for word, count in others if not word.strip(_MARKS)]
-    chars = sum(map(len, text.words)) - sum(count * length for count, length in marks)
-    return len(text.words) - sum(count for count, _ in marks), chars
+    chars = int(words.counts @ words.lengths) - sum(count * length for count, length in marks)
+    return len(words.all) - sum(count for count, _ in marks), chars
 
 
 @signal(version=1, settings={"marks": _MARKS})
@@ -155,4 +157,4 @@ def alpha_words(text: Text) -> int:
 @signal(version=1, settings={"stop_words": STOP_WORDS})
 def distinct_stop_words(text: Text) -> int:
     """Count which of eight English stop words occur, in lower case."""
-    return sum(word in text.word_counts for word in STOP_WORDS)
+    return sum(word in text.numbered_words.distinct for word in STOP_WORDS)

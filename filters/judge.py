@@ -213,7 +213,7 @@ class Judge:
         name = step.edit.name
         edited = step.edit.apply(state.text, step.options)
         state.values.update((f"{name}.{own}", count) for own, count in edited.counts.items())
-        state.texts[name] = Text(edited.text, self._segmenter)
+        state.texts[name] = Text(edited.text, self._segmenter, edited.word_count)
 
     def _pass(self, block: Block, state: _State, about: Mapping[str, Any]) -> None:
         before, name = state.text, block.stage.revision

@@ -10,7 +10,7 @@ host name (RFC 1123) or a bracketed address literal after the `@`.
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from types import MappingProxyType
 
@@ -31,24 +31,50 @@ IP_STAND_INS = (
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)"
-_EMAIL = re.compile(
-    rf"\b{_ATOM}(?:\.{_ATOM})*@"
-    rf"(?:(?:{_LABEL}\.)+{_LABEL}"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_ATOM_START = re.compile(rf"\b(?={_ATOM})")
+_DOMAIN = re.compile(
+    rf"@(?:(?:{_LABEL}\.)+{_LABEL}"
     rf"|\[(?:{_OCTET}\.){{3}}(?:{_OCTET}|[A-Za-z0-9-]*[A-Za-z0-9]:)\])"
 )
+_DOTTED = re.compile(r"[0-9]\.[0-9]{1,3}\.[0-9]")
+"""In every address: a whole octet between two dots."""
 _IP = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
 
 def replace_emails(text: str) -> tuple[str, int]:
     """Return the text with stand-ins for e-mail addresses, and how many."""
-    if "@" not in text:  # the pattern is slow on long runs of letters
-        return text, 0
     stand_ins = cycle(EMAIL_STAND_INS)
-    return _EMAIL.subn(lambda _: next(stand_ins), text)
+    pieces: list[str] = []
+    copied = 0
+    for start, end in _emails(text):
+        pieces += (text[copied:start], next(stand_ins))
+        copied = end
+    return "".join((*pieces, text[copied:])), len(pieces) // 2
+
+
+def _emails(text: str) -> Iterator[tuple[int, int]]:
+    r"""Yield where the pattern `\b` dot-atom `@` domain matches, in time linear in the text.
+
+    As one pattern it is tried at every place of a run of letters to its end, which takes hours
+    on some texts. Here every `@` is looked at once, and what is before it is read backwards.
+    """
+    free, sign = 0, text.find("@")
+    while sign >= 0:
+        domain = _DOMAIN.match(text, sign)
+        local = _DOT_ATOM.match(text[free:sign][::-1]) if domain else None
+        start = _ATOM_START.search(text, sign - local.end(), sign) if local else None
+        free = sign + 1
+        if domain and start:
+            yield start.start(), domain.end()
+            free = domain.end()
+        sign = text.find("@", free)
 
 
 def replace_ips(text: str) -> tuple[str, int]:
     """Return the text with stand-ins for IPv4 addresses of the public network, and how many."""
+    if _DOTTED.search(text) is None:  # far faster than the whole pattern
+        return text, 0
     stand_ins = cycle(IP_STAND_INS)
     replaced = 0
 

@@ -9,7 +9,7 @@ not settled by a chunk alone:
   match can straddle a single space. Chunks between which that could happen are
   tokenised and remembered together (`filters/straddle.py`).
 - Whitespace other than one space between two chunks is a token of its own. It is never
-  a word, but it ends the search for a sentence's end.
+  a word, but a sentence may begin with it.
 - From the second text on, spaCy 3 fails at a token `IS_ALPHA`: its id, 1, is the mark of
   a deleted key in spaCy's hash table, so its entry outlives the memory zone that owns it.
   datatrove then takes these letters out of the whole text and tries again. So do we, on
@@ -17,7 +17,7 @@ not settled by a chunk alone:
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
@@ -27,16 +27,15 @@ from filters.errors import UsageError, nearest
 from filters.straddle import Straddling, runs, special_pairs
 
 MOST_CHUNKS = 1 << 17
-"""Chunks that are remembered per process; then the memo starts again, so its memory is bounded."""
+"""Chunks that are remembered per process and language, so that memory is bounded."""
 
 LONGEST_CHUNK = 48
 """Characters of the longest chunk that is remembered; longer ones rarely come again."""
 
 _LOST = "IS_ALPHA"
-_SPACE_TOKEN = re.compile(r"\A\s+|[^\S ]\s*| \s+")
-# Before a letter or digit, which is no end mark either, such a token changes no count.
-_TELLING_SPACE = re.compile(r"(?:[^\S ]\s*| \s+)(?![^\W_]|\s)")
-_END, _OTHER = ".", "o"
+_END, _PUNCTUATION, _OTHER = ".", ",", "o"
+_LINE_END, _LINE_END_CODE = "o\udfffo", "|"
+"""Stands as a chunk of its own between lines; no text that can be encoded holds it."""
 
 Seen = TypeVar("Seen")
 
@@ -54,18 +53,32 @@ class Segmenter(Protocol):
     def sentence_count(self, text: str) -> int:
         """Return the length of datatrove's `split_into_sentences`; 1 for an empty text."""
 
+    def line_counts(self, lines: Sequence[str]) -> tuple[int | None, int]:
+        """Return the words of all lines joined, and the sum of each line's sentences.
+
+        No line holds a line boundary. None for the words where only `words` can tell.
+        """
+
 
 class _Memo(dict[str, Seen], Generic[Seen]):
-    """A dictionary that learns what it does not know, within the two bounds above."""
+    """A dictionary that learns what it does not know, within the two bounds above.
+
+    When half of what it may hold is new, that half takes the place of the older half, so
+    that what comes again and again stays.
+    """
 
     def __init__(self, learn: Callable[[str], Seen]) -> None:
         super().__init__()
         self._learn = learn
+        self._older: dict[str, Seen] = {}
 
     def __missing__(self, chunk: str) -> Seen:
-        value = self._learn(chunk)
+        value = self._older.get(chunk)
+        if value is None:
+            value = self._learn(chunk)
         if len(chunk) <= LONGEST_CHUNK:
-            if len(self) >= MOST_CHUNKS:
+            if len(self) >= MOST_CHUNKS // 2:
+                self._older = dict(self)
                 self.clear()
             self[chunk] = value
         return value
@@ -84,12 +97,13 @@ class ChunkSegmenter:
         self._ends = frozenset(Sentencizer.default_punct_chars)
         ends = "".join(map(re.escape, sorted(self._ends)))
         self._inner_end = re.compile(f"[{ends}](?=.)", re.DOTALL)
+        self._telling_space = _telling_space(ends)
         self._latest: tuple[str, list[str]] = ("", [])
         pairs = special_pairs(nlp.tokenizer)
         self._straddling = Straddling(pairs)
         self._splitter = AffixSplitter(nlp.tokenizer, pairs)
         self._words: _Memo[Iterable[str]] = _Memo(self._tokenize)
-        self._marks = _Memo(self._mark)
+        self._codes: _Memo[str] = _Memo(self._code)
 
     def words(self, text: str) -> list[str]:
         """Return the words of `text`; see `Segmenter`."""
@@ -104,10 +118,28 @@ class ChunkSegmenter:
         """
         if self._inner_end.search(text) is None:
             return 1
-        text = self._readable(text)
-        pieces = [text] if _TELLING_SPACE.search(text) is None else _SPACE_TOKEN.split(text)
-        marks = _OTHER.join("".join(self._look_up(p, self._marks)) for p in pieces)
-        return 1 + marks.count(_END + _OTHER)
+        return 1 + _inner_ends(self._coded(self._readable(text)))
+
+    def line_counts(self, lines: Sequence[str]) -> tuple[int | None, int]:
+        """Return words of all lines and sentences of each; see `Segmenter`.
+
+        All lines are looked up at once, with a chunk between that has a code of its own:
+        no token and no special case reaches across a line boundary. Whitespace at the end
+        of a line is a token there, but between two lines it is part of the one between.
+        """
+        text = f"\n{_LINE_END}\n".join(lines)
+        breaks = len(lines) - 1
+        odd = _LOST in text or text.count(_LINE_END) != breaks
+        if odd or any(line[-1:].isspace() for line in lines):
+            return None, sum(map(self.sentence_count, lines))
+        coded = self._coded(text)
+        return sum(map(len, coded)) - breaks, len(lines) + _inner_ends(coded)
+
+    def _coded(self, text: str) -> list[str]:
+        """Return one character for each word, in the stretches between telling spaces."""
+        found = self._telling_space.search(text)
+        stretches = [text] if found is None else self._telling_space.split(text)
+        return ["".join(map(self._codes.__getitem__, self._chunks(part))) for part in stretches]
 
     def _readable(self, text: str) -> str:
         """Return the text that datatrove ends up tokenising."""
@@ -116,10 +148,7 @@ class ChunkSegmenter:
         return text
 
     def _tokens(self, text: str) -> list[str]:
-        return list(chain.from_iterable(self._look_up(text, self._words)))
-
-    def _look_up(self, text: str, memo: _Memo[Seen]) -> Iterator[Seen]:
-        return map(memo.__getitem__, self._chunks(text))
+        return list(chain.from_iterable(map(self._words.__getitem__, self._chunks(text))))
 
     def _chunks(self, text: str) -> list[str]:
         """Return the chunks of a text; those of the latest are at hand for another memo."""
@@ -129,7 +158,7 @@ class ChunkSegmenter:
         return self._latest[1]
 
     def _tokenize(self, chunk: str) -> Iterable[str]:
-        split = None if " " in chunk else self._splitter.split(chunk)
+        split = self._splitter.split(chunk)
         if split is not None:
             return tuple(split)
         # A memory zone frees spaCy's own copies of the strings, which it would keep for ever.
@@ -138,12 +167,37 @@ class ChunkSegmenter:
                 found for token in self._nlp.tokenizer(chunk) if (found := token.text.strip())
             )
 
-    def _mark(self, chunk: str) -> str:
-        return "".join(
-            _END if token in self._ends else _OTHER
-            for token in self._words[chunk]
-            if token in self._ends or not self._is_punct(token)
-        )
+    def _code(self, chunk: str) -> str:
+        if chunk == _LINE_END:
+            return _LINE_END_CODE
+        return "".join(map(self._kind, self._words[chunk]))
+
+    def _kind(self, token: str) -> str:
+        if token[0].isalnum():
+            return _OTHER
+        if token in self._ends:
+            return _END
+        return _PUNCTUATION if self._is_punct(token) else _OTHER
+
+
+def _telling_space(ends: str) -> re.Pattern[str]:
+    """Return a pattern of whitespace tokens that may change the number of sentences.
+
+    Such a token opens a sentence where the token after it would not: before another end
+    mark, or at the end of the text. Where a letter or digit stands before it (no end of a
+    sentence), or behind it and at most some marks that are no end marks (a sentence opens
+    there at the latest), it changes nothing. Nothing is looked for behind the end of a
+    line, so that lines may be looked up together. The bounds keep the search linear.
+    """
+    return re.compile(
+        rf"\s(?<=(?:[^\w\s]|_)\s)(?:(?<! )|(?=\s))\s*+"
+        rf"(?!(?:[^\w\n{ends}]|_){{0,8}}+[^\W_])"
+    )
+
+
+def _inner_ends(coded: Sequence[str]) -> int:
+    """Return how many words open a sentence after another; what is between stretches may, too."""
+    return _OTHER.join(coded).replace(_PUNCTUATION, "").count(_END + _OTHER)
 
 
 class DatatroveSegmenter:
@@ -161,6 +215,10 @@ class DatatroveSegmenter:
     def sentence_count(self, text: str) -> int:
         """Return the number of sentences; see `Segmenter`."""
         return max(1, len(self._tokenizer.span_tokenize(text)))
+
+    def line_counts(self, lines: Sequence[str]) -> tuple[int | None, int]:
+        """Return the sentences alone, as words may depend on the lines around; see `Segmenter`."""
+        return None, sum(map(self.sentence_count, lines))
 
 
 @cache

@@ -10,9 +10,6 @@ import re
 from itertools import pairwise
 from typing import Any
 
-_JOINT = "\ud800"
-"""Stands for a straddled space while the others split; no text that can be encoded holds it."""
-
 
 class Straddling:
     """Finds the single spaces that a special case of spaCy's tokenizer may straddle.
@@ -75,11 +72,17 @@ def _class(characters: set[str]) -> str:
 
 
 def runs(text: str, spaces: set[int]) -> list[str]:
-    """Return the chunks of `text` in order, those on both sides of one of `spaces` as one."""
+    """Return the chunks of `text` in order, those on both sides of one of `spaces` as one.
+
+    Each of `spaces` is a single one, with a chunk on either side.
+    """
     ends = [*sorted(spaces), len(text)]
-    starts = [0, *(end + 1 for end in ends)]
-    marked = _JOINT.join(text[start:end] for start, end in zip(starts, ends, strict=False))
-    return [run.replace(_JOINT, " ") if _JOINT in run else run for run in marked.split()]
+    found = text[: ends[0]].split()
+    for before, end in pairwise(ends):
+        first, *others = text[before + 1 : end].split()
+        found[-1] += f" {first}"
+        found += others
+    return found
 
 
 def special_pairs(tokenizer: Any) -> set[tuple[str, str]]:

@@ -1,10 +1,15 @@
 """One revision of one text, with the views that signals read, each made once."""
 
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from itertools import count
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from filters.segment import Segmenter
 
@@ -12,6 +17,32 @@ _LINE_RUN = re.compile(r"\n+")
 _PARAGRAPH_BREAK = re.compile(r"\n{2,}")
 
 Found = TypeVar("Found")
+Integers: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a text, each distinct one numbered by its first occurrence."""
+
+    all: list[str]
+    distinct: dict[str, int]
+    """Number of each word, in order."""
+    numbers: Integers
+    """The number of each of `all`."""
+    counts: Integers
+    """How often the distinct ones occur."""
+    lengths: Integers
+    """Characters of the distinct ones."""
+
+
+def numbered(words: list[str]) -> Words:
+    """Number the words of a text."""
+    distinct: defaultdict[str, int] = defaultdict(count().__next__)
+    numbers = np.fromiter(map(distinct.__getitem__, words), np.int64, len(words))
+    counts = np.bincount(numbers, minlength=len(distinct))
+    lengths = np.fromiter(map(len, distinct), np.int64, len(distinct))
+    distinct.default_factory = None  # from here on an ordinary dictionary
+    return Words(words, distinct, numbers, counts, lengths)
 
 
 class Text:
@@ -21,9 +52,10 @@ class Text:
     has 3 lines, 4 line runs and 2 nonblank lines.
     """
 
-    def __init__(self, raw: str, segmenter: Segmenter) -> None:
+    def __init__(self, raw: str, segmenter: Segmenter, word_count: int | None = None) -> None:
         self.raw = raw
         self.segmenter = segmenter
+        self._word_count = word_count
         self._shared: dict[Hashable, Any] = {}
 
     @property
@@ -36,10 +68,15 @@ class Text:
         """Words and marks, as datatrove's `split_into_words` gives them."""
         return self.segmenter.words(self.raw)
 
+    @property
+    def word_count(self) -> int:
+        """Number of words; no words are made where whoever made the text has counted them."""
+        return len(self.words) if self._word_count is None else self._word_count
+
     @cached_property
-    def word_counts(self) -> Counter[str]:
-        """How often each word occurs, in the order of first occurrence."""
-        return Counter(self.words)
+    def numbered_words(self) -> Words:
+        """The words once more, with what is known of each distinct one."""
+        return numbered(self.words)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -49,6 +86,8 @@ class Text:
     @cached_property
     def line_runs(self) -> list[str]:
         r"""Parts between runs of `\n`; a newline at either end makes an empty part."""
+        if "\n\n" not in self.raw:
+            return self.raw.split("\n")
         return _LINE_RUN.split(self.raw)
 
     @cached_property
@@ -59,7 +98,8 @@ class Text:
     @cached_property
     def paragraphs(self) -> list[str]:
         r"""Parts of the stripped text between runs of two or more `\n`; never none."""
-        return _PARAGRAPH_BREAK.split(self.raw.strip())
+        stripped = self.raw.strip()
+        return _PARAGRAPH_BREAK.split(stripped) if "\n\n" in stripped else [stripped]
 
     def share(self, measure: "Callable[[Text], Found]") -> Found:
         """Return `measure(self)`, computed once, for signals that share their work."""

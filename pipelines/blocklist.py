@@ -1,14 +1,12 @@
 """FineWeb's URL lists, as the installed datatrove package brings them.
 
-The lists of domains (4.6 million) and URLs are unpacked once per machine into
-sorted files, which every process maps into memory and searches by halving:
-exact, ready at once, and shared between processes. What is an entry follows
-datatrove 0.10.1 (`url_filter.py`, `parse_list`).
+They are unpacked once per machine; the list of domains (4.6 million) into a file that
+every process maps into memory: exact, ready at once, and shared between processes.
+What is an entry follows datatrove 0.10.1 (`url_filter.py`, `parse_list`).
 """
 
 import hashlib
 import io
-import mmap
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -19,41 +17,13 @@ from typing import IO
 from filters.errors import WorkError
 from filters.url import UrlBlocker, normalize_word
 from pipelines.assets import cache_folder, kept
+from pipelines.lookup import HashedLines, write_lines
 
 _ARCHIVE = "url_filterblacklistsv0_3_0.tar.gz"
 _BANNED, _SOFT, _SUBWORDS = "banned_words.txt", "soft_banned_words.txt", "banned_subwords.txt"
 _DOMAINS, _URLS = "domains", "urls"
-_FORMAT = 1  # grows whenever the sorted files would look otherwise
+_FORMAT = 3  # grows whenever the unpacked files would look otherwise
 _COMMENT = "#"
-
-
-class SortedLines:
-    """Exact membership in a file of sorted lines, without reading it.
-
-    Raises OSError when the file cannot be mapped, ValueError when it is empty.
-    """
-
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-    def __contains__(self, entry: object) -> bool:
-        if not isinstance(entry, str) or "\n" in entry:
-            return False
-        wanted = entry.encode("utf-8", "surrogatepass")
-        data, low, high = self._data, 0, len(self._data)
-        while low < high:
-            middle = (low + high) // 2
-            start = data.rfind(b"\n", low, middle) + 1 or low
-            end = data.find(b"\n", middle)
-            line = data[start:end]
-            if line == wanted:
-                return True
-            if line < wanted:
-                low = end + 1
-            else:
-                high = start
-        return False
 
 
 def load_blocker() -> UrlBlocker:
@@ -62,8 +32,8 @@ def load_blocker() -> UrlBlocker:
     WorkError when the cache cannot be written to.
     """
     return UrlBlocker(
-        _sorted_lines(_DOMAINS),
-        _sorted_lines(_URLS),
+        _domains(),
+        _urls(),
         _words(_BANNED),
         _words(_SOFT),
         _words(_SUBWORDS),
@@ -103,19 +73,23 @@ def _place(name: str) -> Path:
     return cache_folder() / "urllists" / f"{key}-{_FORMAT}" / name
 
 
-def _sorted_lines(name: str) -> SortedLines:
-    return SortedLines(kept(_place(name), Path.is_file, lambda written: _build(name, written)))
+def _domains() -> HashedLines:
+    def unpack(written: Path) -> None:
+        write_lines(written, map(str.encode, _unpacked(_DOMAINS)))
+
+    return HashedLines(kept(_place(_DOMAINS), Path.is_file, unpack))
 
 
-def _build(name: str, written: Path) -> None:
+def _urls() -> frozenset[str]:
+    def unpack(written: Path) -> None:
+        written.write_bytes("\n".join(_unpacked(_URLS)).encode())
+
+    return frozenset(kept(_place(_URLS), Path.is_file, unpack).read_bytes().decode().split("\n"))
+
+
+def _unpacked(name: str) -> Iterator[str]:
     with tarfile.open(fileobj=io.BytesIO(_asset(_ARCHIVE))) as packed:
         stream = packed.extractfile(name)
         if stream is None:
             raise WorkError(f"{_ARCHIVE} of datatrove has no '{name}'.\n  Reinstall datatrove.")
-        entries = sorted(entry.encode() for entry in _entries(stream, str.strip))
-    with written.open("wb") as out:
-        previous = None
-        for entry in entries:
-            if entry != previous:
-                out.write(entry + b"\n")
-            previous = entry
+        yield from _entries(stream, str.strip)

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from pipelines.cascade import loss_in_words
+from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.ledger import DATASET
 from pipelines.recipe.model import Recipe
 from pipelines.storage import write_whole
@@ -50,7 +51,7 @@ Each page is counted once, at the first rule that removed it.
 |---|---|--:|--:|--:|
 {funnel}
 
-{cascade}{failed}
+{repeats}{cascade}{failed}
 ## Fields
 
 {fields}
@@ -74,7 +75,8 @@ _FIELDS = {
     "language": "most probable language (fastText label)",
     "language_score": "its probability",
     "token_count": "tokens of `text`, without special tokens",
-    "minhash_cluster_size": "near-duplicates found in the crawl, this one included",
+    "minhash_cluster_size": "pages that are nearly this one, itself included; not counted are "
+    "those that another kind of deduplication had removed before",
 }
 
 
@@ -138,6 +140,7 @@ def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
         pages=manifest["pages"],
         location="path/or/name/of/this/dataset",
         funnel=_funnel(manifest),
+        repeats=_repeats(manifest),
         cascade=f"{loss_in_words(manifest['cascade'])}\n\n" if "cascade" in manifest else "",
         fields="\n".join(f"- `{name}`: {_FIELDS[name]}" for name in DATASET.names),
         redactions="\n".join(redactions or ["The recipe removes none."]),
@@ -158,6 +161,17 @@ def _funnel(manifest: Mapping[str, Any]) -> str:
         for row in manifest["funnel"]
         if row["pages"]
     )
+
+
+def _repeats(manifest: Mapping[str, Any]) -> str:
+    """Return what each kind of deduplication found; nothing where none has found anything."""
+    rows = [f"| {' | '.join(row)} |" for row in dedup_rows(manifest)]
+    table = [f"| {' | '.join(HEAD)} |", f"|---|{'--:|' * (len(HEAD) - 2)}---|", *rows, ""]
+    notes = [line for note in dedup_notes(manifest) for line in (note, "")]
+    if not rows and not notes:
+        return ""
+    parts = ["## Repeats", "", *(table if rows else []), *notes]
+    return "\n".join([*parts, ""])
 
 
 def _rule(row: Mapping[str, Any]) -> str:

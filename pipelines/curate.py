@@ -14,11 +14,12 @@ from typing import Any
 import pyarrow as pa
 
 from filters.minhash import MinHasher
-from pipelines.crawl import CrawlFile, Traffic, read_pages
+from pipelines.crawl import CrawlFile, Item, Traffic, read_pages
 from pipelines.curator import Curated, Curator, curator_for
 from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
 from pipelines.recipe.model import Recipe
 from pipelines.recurate import can_recurate, recurate
+from pipelines.sandbox.pages import Asks, PageWork, prepare
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter
 from pipelines.tokenizer import count_tokens
@@ -85,22 +86,14 @@ class _Outputs:
             self._documents.add({**row, "text": curated.text})
         if judgement is not None and row["status"] == "kept":
             self._candidates.add({**row, "text": judgement.text})
-            self._curator.clock.lap("write")
-            self._sign(row["record"], judgement.text)
+            if curated.signature is not None and self._signatures is not None:
+                signed = {"record": row["record"], "signature": curated.signature}
+                self._signatures.add(signed)
         elif judgement is not None:
             self._curator.clock.lap("write")
             self._count(row, judgement.text)
         self._ledger.add(row)
         self._curator.clock.lap("write")
-
-    def _sign(self, record: int, text: str) -> None:
-        hasher = self._curator.minhasher
-        if hasher is None or self._signatures is None:
-            return
-        signature = hasher.signature(text)
-        self._curator.clock.lap("minhash", signature.nbytes if signature is not None else 0)
-        if signature is not None:
-            self._signatures.add({"record": record, "signature": signature})
 
     def _count(self, row: dict[str, Any], text: str) -> None:
         if self._job.tokenizer is not None:
@@ -124,6 +117,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     Where the file was curated before and only rules, edits or what follows have
     changed, its stored text is judged again and the crawl is not read.
     """
+    prepare(job.recipe)
     curator = curator_for(job.recipe)
     curator.judge.restart()
     curator.clock.restart()
@@ -131,30 +125,31 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     others: Counter[str] = Counter()
     traffic = Traffic()
     again = can_recurate(attempt, job.extraction)
+
+    def asks(others: Counter[str], traffic: Traffic) -> Asks:
+        return recurate(attempt, curator, others) if again else _pages(job, others, traffic)
+
+    work = PageWork(curator, job.file, lambda: asks(Counter(), Traffic()))
     with ExitStack() as stack:
         outputs = _Outputs(attempt, job, curator, stack)
-        crawled = _pages(curator, job, others, traffic)
-        pages = recurate(attempt, curator, others) if again else crawled
-        for curated in pages:
+        for curated in work.each(asks(others, traffic)):
             outputs.add(curated)
     curator.clock.lap("write", attempt.written_bytes())
     attempt.steps = curator.clock.read()
+    attempt.helped = work.used
     return {
         **outputs.counts,
         "failures": dict(sorted(outputs.failures.items())),
         "reasons": sorted(map(list, outputs.reasons)),
         "other_records": dict(sorted(others.items())),
         "extraction": job.extraction,
-        "covers_rules": job.recipe.keep_text != "kept",
+        "covers_rules": job.recipe.keep_text != "kept" and not work.lost_texts,
         "read": "documents" if again else "crawl",
         **({"accelerate": dict(curator.accelerated)} if curator.accelerated else {}),
         **({"fetched": traffic.facts()} if traffic.requests else {}),
+        **work.facts(),
     }
 
 
-def _pages(
-    curator: Curator, job: CurateJob, others: Counter[str], traffic: Traffic
-) -> Iterator[Curated]:
-    found = read_pages(job.file, others, job.recipe.columns, traffic)
-    for page in islice(found, job.limit):
-        yield curator.curate(page, job.file)
+def _pages(job: CurateJob, others: Counter[str], traffic: Traffic) -> Iterator[Item]:
+    return islice(read_pages(job.file, others, job.recipe.columns, traffic), job.limit)

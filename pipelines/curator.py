@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
-from filters.minhash import MinHasher
+from filters.minhash import Hashes, MinHasher
 from filters.segment import segmenter
 from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
@@ -27,6 +27,7 @@ from pipelines.storage import sha256_of
 from pipelines.timing import StepClock
 
 _AUDIT_SCALE = 1 << 64
+_SOME_URL, _SOME_TEXT = "https://example.com/", "Some words of no page, to be read first."
 _ABOUT = ("id", "url", "date", "dump", "file_path", "language", "language_score")
 """Fields of the ledger that a block of datatrove sees of a page."""
 
@@ -39,6 +40,8 @@ class Curated:
     text: str | None
     """As extracted; None for a page that was never extracted or gave nothing."""
     judgement: Judgement | None
+    signature: Hashes | None = None
+    """That of near-duplicate removal, of a page that was kept."""
 
 
 class Curator:
@@ -57,6 +60,8 @@ class Curator:
         self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
         self.clock = StepClock()
         """Where the time of the unit under way goes."""
+        self.reach: Callable[[str], None] = lambda _: None
+        """Told of the stages that a page comes to."""
 
     @cached_property
     def _blocker(self) -> UrlBlocker:
@@ -81,11 +86,11 @@ class Curator:
 
     @cached_property
     def minhasher(self) -> MinHasher | None:
-        """The hasher of the recipe's near-duplicate stage; None where it has none."""
+        """The hasher of the recipe's near-duplicate removal; None where it has none."""
         dedup = self.recipe.dedup
-        if dedup is None:
+        options = dedup.minhash if dedup else None
+        if options is None:
             return None
-        options = dedup.minhash
         return MinHasher(
             ngram=options.ngram,
             bands=options.bands,
@@ -97,7 +102,7 @@ class Curator:
     def curate(self, page: Item, file: CrawlFile) -> Curated:
         """Take one page of a crawl file to its ledger row."""
         self.clock.lap("read", len(page.body) if isinstance(page, Page) else 0)
-        row = _base_row(page, file, self.recipe.audit_fraction)
+        row = base_row(page, file, self.recipe.audit_fraction)
         if isinstance(page, Damage):
             return Curated(_decided(row, Decision("failed", "read", page.reason)), None, None)
         decision = self._gate_url(row)
@@ -113,6 +118,7 @@ class Curator:
     def decide_text(self, row: dict[str, Any], text: str, decision: Decision | None) -> Curated:
         """Judge an extracted text; `decision` is what the URL gate said of it."""
         if self.recipe.text_gates:
+            self.reach("language")
             row["language"], row["language_score"] = self._language.identify(text)
             values = {
                 "language.code": row["language"],
@@ -120,11 +126,32 @@ class Curator:
             }
             decision = decision or decide(self.recipe.text_gates, values, "language")
             self.clock.lap("language")
+        self.reach("quality")
         about = {name: row.get(name) for name in _ABOUT}
         judgement = self.judge.judge(text, decision=decision, audited=row["audited"], about=about)
         row.update(judgement.values)
         self.clock.lap("quality")
-        return Curated(_decided(row, judgement.decision), text, judgement)
+        row = _decided(row, judgement.decision)
+        return Curated(row, text, judgement, self._sign(row, judgement.text))
+
+    def _sign(self, row: Mapping[str, Any], text: str) -> Hashes | None:
+        if self.minhasher is None or row["status"] != "kept":
+            return None
+        signature = self.minhasher.signature(text)
+        self.clock.lap("minhash", signature.nbytes if signature is not None else 0)
+        return signature
+
+    def warm_up(self) -> None:
+        """Load all that pages will need."""
+        if self.recipe.url_gates:
+            self._blocker.block_reason(_SOME_URL)
+        if self.recipe.text_gates or self.recipe.cascade:
+            self._language.identify(_SOME_TEXT)
+        self._extract(f"<html><body><p>{_SOME_TEXT}</p></body></html>")
+        self.segmenter.words(_SOME_TEXT)
+        if self.minhasher is not None:
+            self.minhasher.signature(_SOME_TEXT)
+        self.accelerated.clear()
 
     def _gate_url(self, row: dict[str, Any]) -> Decision | None:
         if not self.recipe.url_gates:
@@ -213,7 +240,8 @@ def _found(text: str) -> tuple[str, Decision | None]:
     return without_surrogates(text), None
 
 
-def _base_row(page: Item, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:
+def base_row(page: Item, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:
+    """Return a page's row of the ledger before anything is known of what it holds."""
     row: dict[str, Any] = {
         "dump": file.dump,
         "file_path": file.file_path,

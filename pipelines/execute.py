@@ -79,8 +79,8 @@ def perform(root: Path, task: Task) -> Commit:
                 files,
                 facts,
                 seconds=round(time.monotonic() - began, 3),
-                cpu_seconds=round(time.process_time() - spent, 6),
-                peak_bytes=peak_memory(),
+                cpu_seconds=round(time.process_time() - spent + attempt.helped[0], 6),
+                peak_bytes=peak_memory() + attempt.helped[1],
                 steps=attempt.steps,
             )
             return _commit(log, attempt, task, commit)

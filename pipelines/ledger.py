@@ -30,8 +30,10 @@ LEDGER_FIELDS: tuple[pa.Field, ...] = (
 """What the ledger says of every page; one column per signal follows.
 
 `truncated` is the crawler's reason (WARC-Truncated) or null. `cluster_id` is the
-smallest document number of the page's near-duplicates (its own where it has
-none); null for a page that did not reach deduplication.
+smallest document number of the pages that repeat each other (the page's own where
+there are none, a negative one where a page of an earlier run is among them): by the
+kind of deduplication that removed the page, or of one that stays by near-duplicates,
+else by the last kind. Null for a page that did not reach deduplication.
 """
 
 DOCUMENTS = pa.schema(

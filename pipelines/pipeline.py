@@ -33,6 +33,7 @@ from pipelines.manifest import (
 )
 from pipelines.recipe.model import Recipe
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
+from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity
 from pipelines.storage import (
     CommitLog,
@@ -44,7 +45,15 @@ from pipelines.storage import (
     write_whole,
 )
 from pipelines.tokenizer import find_tokenizer
-from pipelines.totals import accelerated, fetched, funnel, published_files, run_totals, stage_totals
+from pipelines.totals import (
+    accelerated,
+    at_limits,
+    fetched,
+    funnel,
+    published_files,
+    run_totals,
+    stage_totals,
+)
 
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
 
@@ -153,9 +162,9 @@ def _is_finished(manifest: Mapping[str, Any], now: Mapping[str, Any], root: Path
     Other code or packages may leave every unit as it is; that is for the stages to say.
     """
     then, assets = manifest["assets_sha256"], now["assets_sha256"]
-    keys = ("recipe", "code", "packages", "stage_versions")
+    keys = ("recipe", "code", "packages", "stage_versions", "against")
     return (
-        [manifest[key] for key in keys] == [now[key] for key in keys]
+        [manifest.get(key) for key in keys] == [now[key] for key in keys]
         and manifest["inputs"]["digest"] == now["inputs"]["digest"]
         and {"tokenizer": then["tokenizer"], **assets} == then
         and not manifest["failed_units"]
@@ -180,6 +189,7 @@ def _versions(recipe: Recipe) -> dict[str, Any]:
         "code": code_version(),
         "packages": package_versions(),
         "stage_versions": STAGE_VERSIONS,
+        "against": earlier_manifests(recipe),
     }
 
 
@@ -203,8 +213,10 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
         **run_totals(done),
         "failed_units": _failed_units(work),
         "funnel": funnel(recipe, done["settle"], done["curate"]),
+        "dedup": work.found,
         **measured_loss(recipe, done["settle"]),
         **accelerated(done["curate"]),
+        **at_limits(done["curate"]),
     }
     card = write_card(root, recipe, manifest, files)
     files.append(_committed(root, card))

@@ -24,9 +24,22 @@ TITLES = {
     "count": "count the lines of big files",
     "curate": "gate, extract, filter",
     "runs": "sort keys",
-    "repeats": "find repeated records",
-    "edges": "find near-duplicates",
+    "edges": "find who shares a key",
+    "forests": "bring pairs together",
     "components": "join clusters",
+    "spread": "spread pairs",
+    "largestar": "join clusters",
+    "smallstar": "join clusters",
+    "members": "list clusters",
+    "labels": "name each page's cluster",
+    "shingles": "gather what may be alike",
+    "verify": "compare what may be alike",
+    "values": "weigh pages of clusters",
+    "survivors": "choose who stays",
+    "verdicts": "say who leaves",
+    "passages": "sort lines",
+    "repeats": "find repeated lines",
+    "edits": "remove repeated lines",
     "tokenizer": "train the tokenizer",
     "settle": "edit, count, write the ledger",
     "plan": "plan the shards",
@@ -61,7 +74,7 @@ class RunProgress:
             self._counts.update(_counted(commit))
         if self._console.is_terminal:
             self._live = Progress(
-                TextColumn("{task.description:<42}"),
+                TextColumn("{task.description:<52}"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[rate]}"),
@@ -88,7 +101,7 @@ class RunProgress:
             return
         seconds = time.monotonic() - self._began
         parts = [f"{self._total} unit(s)", self._rate(), f"{seconds:.1f} s"]
-        self._console.print(f"{_title(stage):<42}" + ", ".join(part for part in parts if part))
+        self._console.print(f"{_title(stage):<52}" + ", ".join(part for part in parts if part))
 
     def close(self) -> None:
         """Leave the terminal as it was, also after an error in the middle of a stage."""
@@ -106,7 +119,7 @@ class RunProgress:
 
 
 def _title(stage: str) -> str:
-    return f"{stage:<11}{TITLES.get(stage, '')}"
+    return f"{stage:<24}{TITLES.get(stage.partition('_')[0], '')}"
 
 
 def _counted(commit: Commit) -> dict[str, int]:

@@ -15,6 +15,7 @@ from filters.judge import Decision, Judgement
 from pipelines.cascade import COLUMNS
 from pipelines.curator import Curated, Curator
 from pipelines.ledger import LEDGER_FIELDS
+from pipelines.sandbox.wire import Again
 from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.tables import read_rows
 
@@ -34,8 +35,8 @@ def can_recurate(attempt: Attempt, extraction: str) -> bool:
     )
 
 
-def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterator[Curated]:
-    """Yield every page of the file in order, judged again where its text reached the rules."""
+def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterator[Curated | Again]:
+    """Yield every page of the file in order, to be judged again where its text got that far."""
     stale = attempt.previous
     assert stale is not None  # noqa: S101  `can_recurate` has said so
     others.update(stale.facts["other_records"])
@@ -51,7 +52,7 @@ def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterat
         if text is None:
             yield _taken_over(row, judged.get(old["record"]))
         else:
-            yield _judged_again(curator, row, text)
+            yield _to_judge(row, text)
 
 
 def _texts(attempt: Attempt, stale: Commit, folder: str) -> dict[int, str]:
@@ -71,7 +72,7 @@ def _taken_over(row: dict[str, Any], judged: str | None) -> Curated:
     return Curated(row, None, judgement)
 
 
-def _judged_again(curator: Curator, row: dict[str, Any], text: str) -> Curated:
+def _to_judge(row: dict[str, Any], text: str) -> Again:
     decision = _decision(row) if row["stage"] == "url" else None
     open_row = {**row, "status": "kept", "stage": None, "rule": None, "token_count": None}
-    return curator.decide_text(open_row, text, decision)
+    return Again(open_row, text, decision)

@@ -116,7 +116,9 @@ def recipe_reference() -> str:
     for name, edit in EDITS.items():
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
     lines += _options("`cascade: …`", known.CASCADE)
-    lines += _options("`dedup: {minhash: …}`", known.MINHASH)
+    lines += _options("`limits: …`", known.LIMITS)
+    for kind, options in known.KINDS.items():
+        lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
     columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]
     lines += ["", "## `columns: …`", "", *_table(("column", "meaning"), columns)]

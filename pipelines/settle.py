@@ -1,4 +1,4 @@
-"""Settle each page's fate: join near-duplicates, apply the last edits, count tokens.
+"""Settle each page's fate: who repeats another leaves, last edits are applied, tokens counted.
 
 Writes the final ledger of one crawl file and the rows that go into the dataset.
 Also here: the tokenizer that a run trains on the texts that survive.
@@ -20,8 +20,13 @@ from filters.segment import segmenter
 from filters.text import Text
 from pipelines.cascade import LossTally
 from pipelines.curator import curator_for
-from pipelines.dedup import Labels, document_number, read_labels
+from pipelines.dedup.kinds import SAME_RECORD
+from pipelines.dedup.numbers import document_number
+from pipelines.dedup.pages import Pages
+from pipelines.dedup.removals import LINES, Removals, removal_columns
+from pipelines.dedup.verdicts import Fates, read_fates
 from pipelines.ledger import DOCUMENTS, SETTLED, ledger_schema
+from pipelines.recipe.kinds import JoiningOptions, MinHashOptions
 from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_rows, read_table
@@ -40,23 +45,25 @@ HOSTS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class CuratedFile:
-    """Where one curated file's tables and labels are."""
+    """Where one curated file's tables are, and what was found of its pages."""
 
-    unit: str
-    ordinal: int
-    ledger: Path
-    candidates: Path
+    pages: Pages
     judged: Path | None
     documents: Path | None
     """Texts of which those of survivors are to be stored; None where all are stored already."""
-    repeats: tuple[Path, ...]
-    components: Path | None
+    verdicts: tuple[tuple[str, Path], ...]
+    """By kind of deduplication, in order."""
 
-    def labels(self) -> Labels:
+    def fates(self, shown: str) -> Fates:
         """Read what deduplication found for this file, or for this part of a big one."""
-        numbers = read_table(self.candidates, ["record"])["record"].to_numpy()
+        numbers = read_table(self.pages.candidates, ["record"])["record"].to_numpy()
         records = range(int(numbers[0]), int(numbers[-1]) + 1) if len(numbers) else range(0)
-        return read_labels(self.ordinal, self.repeats, self.components, records)
+        return read_fates(self.pages.ordinal, records, self.verdicts, shown)
+
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Yield record and text of every page that passed the rules, as deduplication left it."""
+        zero = document_number(self.pages.ordinal, 0)
+        return ((doc - zero, text) for doc, text in self.pages.texts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,17 @@ class TrainJob:
 
     recipe: Recipe
     files: tuple[CuratedFile, ...]
+
+
+def shown_kind(recipe: Recipe) -> str:
+    """Return the kind whose clusters the ledger names of pages that stay; "" if there is none.
+
+    Near-duplicates, else what came last.
+    """
+    kinds = recipe.dedup.kinds if recipe.dedup else ()
+    joining = [options.kind for options in kinds if isinstance(options, JoiningOptions)]
+    near = MinHashOptions.kind
+    return near if near in joining else (joining[-1] if joining else "")
 
 
 class FinalEdits:
@@ -124,14 +142,6 @@ class FinalEdits:
         return raw, counts, None
 
 
-def duplicate_kind(labels: Labels, ordinal: int, record: int) -> str | None:
-    """Return why deduplication drops a document, or None for a survivor."""
-    if record in labels.repeated:
-        return "same_record"
-    cluster, _ = labels.of(ordinal, record)
-    return None if cluster == document_number(ordinal, record) else "minhash"
-
-
 def train(attempt: Attempt, job: TrainJob) -> dict[str, Any]:
     """Train the recipe's tokenizer on the published texts, in input order, up to its sample."""
     options = job.recipe.tokenizer
@@ -146,10 +156,10 @@ def train(attempt: Attempt, job: TrainJob) -> dict[str, Any]:
 def _surviving_texts(job: TrainJob) -> Iterator[str]:
     for file in job.files:
         edits = FinalEdits(job.recipe)
-        labels = file.labels()
-        for row in read_rows(file.candidates, ["record", "text"]):
-            if duplicate_kind(labels, file.ordinal, row["record"]) is None:
-                text, _, failed = edits.apply(row["text"])
+        fates = file.fates("")
+        for record, raw in file.texts():
+            if record not in fates.kinds:
+                text, _, failed = edits.apply(raw)
                 if failed is None:
                     yield text
 
@@ -168,11 +178,13 @@ class _Settler:
 
     def __init__(self, job: SettleJob) -> None:
         self.edits = FinalEdits(job.recipe)
-        self.labels = job.file.labels()
+        self._shown = shown_kind(job.recipe)
+        self.fates = job.file.fates(self._shown)
         self.published: list[dict[str, Any]] = []
         self.failures: Counter[str] = Counter()
         self._job = job
-        self._candidates = _texts(job.file.candidates)
+        self._candidates = dict(job.file.texts())
+        self._removals = Removals(job.file.pages, job.file.verdicts)
         self._judged = _texts(job.file.judged) if job.file.judged else {}
 
     def settle(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -185,13 +197,16 @@ class _Settler:
         return row
 
     def _settle_candidate(self, row: dict[str, Any], text: str) -> None:
-        ordinal, record = self._job.file.ordinal, row["record"]
-        row["cluster_id"], row["cluster_size"] = self.labels.of(ordinal, record)
-        kind = duplicate_kind(self.labels, ordinal, record)
+        ordinal, record = self._job.file.pages.ordinal, row["record"]
+        row["cluster_id"], row["cluster_size"] = self.fates.of(ordinal, record)
+        kind = self.fates.kinds.get(record)
+        row.update(self._removals.of(record, kind))
         if kind is not None:
             row.update(status="dropped", stage="dedup", rule=kind)
-            if kind == "same_record":
+            if kind == SAME_RECORD:
                 row.update(cluster_id=None, cluster_size=None)
+            elif kind == LINES:  # judged was what it had before it lost all of it
+                text = self._originals[record]
         else:
             text, counts, failed = self.edits.apply(text)
             row.update(counts)
@@ -201,8 +216,12 @@ class _Settler:
                 row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
         row["token_count"] = self._tokens(text)
         if kind is None:
-            size = row["cluster_size"]
+            size = row["cluster_size"] if self._shown == MinHashOptions.kind else 1
             self.published.append({**row, "text": text, "minhash_cluster_size": size})
+
+    @cached_property
+    def _originals(self) -> dict[int, str]:
+        return _texts(self._job.file.pages.candidates)
 
     def _tokens(self, text: str) -> int:
         (count,) = count_tokens(self._job.tokenizer, [text])
@@ -217,14 +236,15 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     """Settle one file (the unit of this stage); returns its funnel and totals."""
     settler = _Settler(job)
     curator = curator_for(job.recipe)
-    columns = [*curator.columns, *settler.edits.columns]
+    columns = [*curator.columns, *removal_columns(job.recipe), *settler.edits.columns]
     schema = ledger_schema(columns, curator.segmenter.fingerprint)
     outcomes: Counter[tuple[str, str, str]] = Counter()
     tokens: Counter[tuple[str, str, str]] = Counter()
     edits: Counter[str] = Counter()
     loss = LossTally()
-    with TableWriter(attempt, f"ledger/{job.file.unit}.parquet", schema) as ledger:
-        for row in read_rows(job.file.ledger):
+    unit = job.file.pages.unit
+    with TableWriter(attempt, f"ledger/{unit}.parquet", schema) as ledger:
+        for row in read_rows(job.file.pages.ledger):
             settler.settle(row)
             ledger.add(row)
             loss.add(row)
@@ -233,8 +253,8 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
             tokens[outcome] += row["token_count"] or 0
             edits.update({c.name: row.get(c.name) or 0 for c in settler.edits.columns})
     if job.file.documents:
-        _write_documents(attempt, job.file.unit, job.file.documents, settler.published)
-    _write_published(attempt, job.file.unit, settler.published)
+        _write_documents(attempt, unit, job.file.documents, settler.published)
+    _write_published(attempt, unit, settler.published)
     funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
     failures = dict(sorted(settler.failures.items()))
     return {

@@ -166,6 +166,8 @@ class Attempt:
         with plain_errors(self.folder):
             self.folder.mkdir(parents=True)
         self.steps: Mapping[str, Mapping[str, float]] = {}
+        self.helped: tuple[float, int] = (0.0, 0)
+        """CPU seconds and most bytes of memory of a process that helped this one."""
         """Where the unit's time went, for its commit record."""
         self._outputs: list[tuple[Path, str, int]] = []
 

@@ -15,6 +15,7 @@ from rich.text import Text as Styled
 from filters.errors import UsageError
 from filters.rule import Rule
 from pipelines.cascade import loss_in_words
+from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.manifest import check_format, read_manifest
 from pipelines.pages import ShownPage
 from pipelines.pipeline import Outcome
@@ -27,6 +28,8 @@ from pipelines.totals import stage_totals
 
 _BAR = 24
 _SHOWN_CHARACTERS = 600
+_SHOWN_PAGES = 5
+_OF_REPEATS = ("pages", "funnel", "dedup")
 _SMALL_SHARE = 0.005  # steps below it are shown together
 
 
@@ -65,11 +68,15 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
     yield ""
     yield funnel_table(manifest)
     yield ""
+    yield from _dedup_parts(manifest)
     if "accelerate" in manifest:
         yield Styled(_accelerate_in_words(manifest["accelerate"]))
         yield ""
     if "cascade" in manifest:
         yield loss_in_words(manifest["cascade"])
+        yield ""
+    if "at_limits" in manifest:
+        yield from _limits_in_words(manifest["at_limits"])
         yield ""
     yield _places(root, manifest)
     yield ""
@@ -89,6 +96,37 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
     yield "Next:"
     for command in _next_commands(root, manifest):
         yield Styled(f"  {command}")
+
+
+def _dedup_parts(manifest: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield what each kind of deduplication found, if any found something."""
+    rows, notes = dedup_rows(manifest), list(dedup_notes(manifest))
+    if rows:
+        table = Table(title="repeats", title_justify="left", box=None, pad_edge=False)
+        for name in HEAD:
+            table.add_column(name, justify="left" if name in (HEAD[0], HEAD[-1]) else "right")
+        for row in rows:
+            table.add_row(*map(Styled, row))
+        yield table
+    yield from map(Styled, notes)
+    if rows or notes:
+        yield ""
+
+
+def _limits_in_words(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Yield what went over a limit, which may go otherwise on another machine, and which pages."""
+    failed, passed = (sum(found[name].values()) for name in ("failed", "passed_later"))
+    yield Styled(
+        f"limits: {failed:,} page(s) failed, {passed:,} passed with double the limits:", "red"
+    )
+    for page in found["pages"][:_SHOWN_PAGES]:
+        became = "failed" if page["failed"] else "passed"
+        yield Styled(
+            harmless(f"  unit {page['unit']}, record {page['record']}: {page['reason']}, {became}")
+        )
+    more = failed + passed - _SHOWN_PAGES
+    if more > 0:
+        yield Styled(f"  and {more:,} more: at_limits in manifest.json names up to 100")
 
 
 def _accelerate_in_words(counts: Mapping[str, int]) -> str:
@@ -172,8 +210,10 @@ def read_status(root: Path) -> dict[str, Any]:
         failures.update(commit.facts.get("failures", {}))
     progress = log.progress()
     done = {stage: list(log.commits(stage).values()) for stage in progress}
+    manifest = read_manifest(root)
     return {
-        "finished": read_manifest(root) is not None,
+        "finished": manifest is not None,
+        "repeats": {key: manifest.get(key) for key in _OF_REPEATS} if manifest else None,
         "stages": progress,
         "failed_pages": dict(failures),
         "pages": sum(commit.facts["pages"] for commit in done.get("curate", ())),
@@ -200,7 +240,8 @@ def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
     times: list[RenderableType] = []
     if found["pages"]:
         times = [Styled(""), time_table(found["time"], found["pages"]), Styled("")]
-    return Group(table, *lines, *times, Styled(harmless(f"{root}: {state}")))
+    repeats = list(_dedup_parts(found["repeats"])) if found["repeats"] else []
+    return Group(table, *lines, *times, *repeats, Styled(harmless(f"{root}: {state}")))
 
 
 def page_panel(page: ShownPage, rules: Mapping[str, Rule], *, full: bool) -> Panel:

@@ -11,9 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 STEPS = (
-    "read", "url", "cascade", "extract", "language", "quality", "minhash", "tokens", "write",
+    "read", "sandbox", "url", "cascade", "extract", "language", "quality", "minhash", "tokens",
+    "write",
 )  # fmt: skip
 """The steps of a page on its own, in order."""
+
+KINDS = ("same_record", "exact", "url", "lines", "minhash")
+"""Kinds of deduplication, with which the names of their stages end."""
 
 Spent: TypeAlias = Mapping[str, Mapping[str, float]]
 """By step: `cpu_seconds`, `wall_seconds` and the `bytes` that the step gave."""
@@ -45,6 +49,22 @@ class StepClock:
         spent[2] += size
         self._cpu, self._wall = cpu, wall
 
+    def share(self, spent: Spent) -> None:
+        """Book what a process spent that this one has waited for, on `sandbox`, until now.
+
+        Its wall time counts as far as this one has waited: the rest passed at the same time.
+        """
+        whole = sum(figures["wall_seconds"] for figures in spent.values())
+        waited = self._spent["sandbox"][1]
+        part = min(whole, waited / _NANO) / whole if whole else 0.0
+        for step, figures in spent.items():
+            wall = int(figures["wall_seconds"] * part * _NANO)
+            self._spent["sandbox"][1] -= wall
+            sums = self._spent[step]
+            sums[0] += int(figures["cpu_seconds"] * _NANO)
+            sums[1] += wall
+            sums[2] += int(figures["bytes"])
+
     def read(self) -> dict[str, dict[str, float]]:
         """Return what was spent on the steps that were taken."""
         return {
@@ -71,6 +91,18 @@ def add_up(spent: Iterable[Spent]) -> dict[str, dict[str, float]]:
     return total
 
 
+def is_dedup(stage: str) -> bool:
+    """Return whether a stage belongs to a kind of deduplication."""
+    return stage.partition("_")[2].startswith(KINDS)
+
+
+def step_name(stage: str) -> str:
+    """Return what the time of a stage is booked on: those of one kind of deduplication together."""
+    of = stage.partition("_")[2]
+    kind = next((kind for kind in KINDS if of.startswith(kind)), None)
+    return stage if kind is None else f"dedup: {kind}"
+
+
 def by_step(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """Return CPU seconds by step, and by stage where a stage has no steps, in their order.
 
@@ -83,6 +115,6 @@ def by_step(stages: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
         for step, figures in steps.items():
             seconds[step] = seconds.get(step, 0.0) + figures["cpu_seconds"]
         rest = totals.get("cpu_seconds", 0.0) - sum(f["cpu_seconds"] for f in steps.values())
-        name = f"rest of {stage}" if steps else stage
-        seconds[name] = max(rest, 0.0)
+        name = f"rest of {stage}" if steps else step_name(stage)
+        seconds[name] = seconds.get(name, 0.0) + max(rest, 0.0)
     return seconds

@@ -11,6 +11,9 @@ from pipelines.recipe.model import GateStage, Recipe
 from pipelines.storage import Commit
 from pipelines.timing import add_up
 
+_NAMED = 100
+"""Pages at a limit that a manifest names."""
+
 
 def funnel(
     recipe: Recipe, settled: Iterable[Commit], curated: Iterable[Commit]
@@ -27,6 +30,8 @@ def funnel(
             tokens[status, stage, rule] += n_tokens
     for stage, rule in recipe.rules():
         pages.setdefault(("dropped", stage, rule.name), 0)
+    for kind in _kinds(recipe):
+        pages.setdefault(("dropped", "dedup", kind), 0)
     steps = _steps(recipe)
     blocks = {
         rule: block
@@ -38,8 +43,13 @@ def funnel(
         {"status": status, "stage": stage, "rule": rule, "pages": pages[status, stage, rule],
          "tokens": tokens[status, stage, rule],
          **({"block": blocks[rule]} if stage == "quality" and rule in blocks else {})}
-        for status, stage, rule in sorted(pages, key=_order(steps, blocks))
+        for status, stage, rule in sorted(pages, key=_order(steps, blocks, _kinds(recipe)))
     ]  # fmt: skip
+
+
+def _kinds(recipe: Recipe) -> list[str]:
+    """Return the kinds of deduplication of the recipe, in order."""
+    return [options.kind for options in recipe.dedup.kinds] if recipe.dedup else []
 
 
 def _steps(recipe: Recipe) -> list[str]:
@@ -54,14 +64,15 @@ def _steps(recipe: Recipe) -> list[str]:
 
 
 def _order(
-    steps: Sequence[str], blocks: Mapping[str, str]
+    steps: Sequence[str], blocks: Mapping[str, str], kinds: Sequence[str]
 ) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
     stages = ("read", "url", "extract", "language", "quality", "dedup", "")
 
     def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
         _, stage, rule = outcome
         name = blocks.get(rule, rule.removeprefix("undefined:"))
-        return stages.index(stage), steps.index(name) if name in steps else -1, rule
+        names = kinds if stage == "dedup" else steps
+        return stages.index(stage), names.index(name) if name in names else -1, rule
 
     return key
 
@@ -125,6 +136,23 @@ def accelerated(curated: Iterable[Commit]) -> dict[str, Any]:
     return {"accelerate": dict(sorted(counts.items()))} if counts else {}
 
 
+def at_limits(curated: Iterable[Commit]) -> dict[str, Any]:
+    """Return pages over a limit or fatal to the sandbox: how many, and some of them by name.
+
+    `passed_later` are those that kept to double the limits.
+    """
+    facts = [(c.unit, c.facts["at_limits"]) for c in curated if "at_limits" in c.facts]
+    if not facts:
+        return {}
+    counts: dict[str, Counter[str]] = {"failed": Counter(), "passed_later": Counter()}
+    for _, item in facts:
+        for name, counter in counts.items():
+            counter.update(item[name])
+    pages = [{"unit": unit, **page} for unit, item in facts for page in item["pages"]]
+    sums = {name: dict(sorted(counter.items())) for name, counter in counts.items()}
+    return {"at_limits": {**sums, "pages": pages[:_NAMED]}}
+
+
 def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
     """Return pages, rows, tokens, languages, redactions and dates over all files."""
     others: Counter[str] = Counter()
@@ -146,5 +174,4 @@ def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
         "languages": dict(sorted(languages.items())),
         "edits": dict(sorted(edits.items())),
         "dates": [min(dates), max(dates)] if dates else [],
-        "clusters": everything["components"][0].facts if "components" in everything else None,
     }

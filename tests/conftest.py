@@ -2,20 +2,28 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fasteners import InterProcessLock
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from pipelines.sample import default_folder, fetch_sample_crawl
 from tests.command import succeed
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests on one process, and all that need datatrove's models on one."""
-    for item in items:
-        folder = item.path.parent.name
-        group = folder if folder == "parity" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class ByFile(LoadScopeScheduling):
+    """Keeps a file's tests on one process, and all that need datatrove's models on one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        folder = path.rpartition("/")[0]
+        return folder if folder.endswith("parity") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Share out the tests (`make test` runs several processes)."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

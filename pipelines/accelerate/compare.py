@@ -27,8 +27,11 @@ _UNCLEAN = (
     "time",
 )  # fmt: skip
 """Elements that make a result suspicious (trafilatura.external.SANITIZED_XPATH)."""
-_RAW_TEXT = ("noembed", "noframes", "plaintext", "script", "style", "textarea", "xmp")
-"""Elements whose content reads otherwise when it is written as XML and parsed as HTML again."""
+_RAW_TEXT = ("noembed", "noframes", "plaintext", "script", "style", "xmp")
+"""Elements whose content reads otherwise when it is written as XML and parsed as HTML again.
+
+A `textarea` is one too, but readability removes it before it writes.
+"""
 _VIDEO = len(" VIDEO")
 """What readability may write into an iframe."""
 _MUCH_LONGER = 2

@@ -14,12 +14,11 @@ from trafilatura import (
     xml,
     xpaths,
 )
-from trafilatura.deduplication import LRUCache
-from trafilatura.settings import LRU_SIZE
 
-from pipelines.accelerate import compare, links, paragraphs
+from pipelines.accelerate import cleaning, compare, lighten, links, paragraphs
 from pipelines.accelerate.marks import Marker
 from pipelines.accelerate.parse import fast_parser, has_control_characters
+from pipelines.accelerate.repeated import Repeated, body_duplicate_test
 from pipelines.accelerate.twin import linked_copy
 
 _LISTS = (
@@ -58,30 +57,36 @@ def accelerated(options: Mapping[str, bool], reference: Run) -> Run:
     deduplicate = options.get("deduplicate", False)
     keywords = {_KEYWORDS[name]: value for name, value in options.items() if name in _KEYWORDS}
     prepared = settings.Extractor(**keywords)  # type: ignore[arg-type]  # all of them booleans
-    extract = _linked_extract()
+    extract = _linked_extract(lighter=prepared.focus == "precision")
 
     def run(html: str) -> str:
         if has_control_characters(html):
             return reference(html)
         its_own = copy(prepared)
-        its_own.dedup = LRUCache(maxsize=LRU_SIZE) if deduplicate else False
+        its_own.dedup = Repeated() if deduplicate else False
         text: str | None = extract(html, options=its_own)
         return text or ""
 
     return run
 
 
-def _linked_extract() -> Callable[..., str | None]:
-    """Return a copy of `trafilatura.extract` that works with the faster parts."""
+def _linked_extract(*, lighter: bool) -> Callable[..., str | None]:
+    """Return a copy of `trafilatura.extract` that works with the faster parts.
+
+    `lighter` says that no extraction will ask for scripts.
+    """
     marker = Marker()
-    replacements = [*_selections(marker), *_functions(), (utils.HTML_PARSER, fast_parser())]
+    replacements = [*_selections(marker), *_functions(), *_values()]
+    if lighter:
+        replacements.append((core._forum_thread_page, lighten.forum_thread_page))  # noqa: SLF001
     modules = (
         sys.modules["trafilatura.baseline"],  # the package has a function of this name
-        utils, xml, htmlprocessing, external, core, compare, links,
+        utils, xml, htmlprocessing, external, core, cleaning, compare, links,
         sys.modules["trafilatura.main_extractor"],
     )  # fmt: skip
     spaces = linked_copy([module.__name__ for module in modules], replacements)
     _load_marked(spaces["trafilatura.core"], marker)
+    spaces["trafilatura.core"]["duplicate_test"] = body_duplicate_test
     extract: Callable[..., str | None] = spaces["trafilatura.core"]["extract"]
     return extract
 
@@ -96,7 +101,13 @@ def _selections(marker: Marker) -> Iterator[tuple[object, object]]:
 def _functions() -> Iterator[tuple[object, object]]:
     yield core._extract_and_compare, compare.extract_and_compare  # noqa: SLF001  it is replaced
     yield external.try_justext, paragraphs.try_justext
+    yield htmlprocessing.tree_cleaning, cleaning.tree_cleaning
     yield htmlprocessing.delete_by_link_density, links.delete_by_link_density
+
+
+def _values() -> Iterator[tuple[object, object]]:
+    yield utils.HTML_PARSER, fast_parser()
+    yield utils.INVALID_XML_CHARS, lighten.ForbiddenCharacters()
 
 
 def _load_marked(space: dict[str, Any], marker: Marker) -> None:

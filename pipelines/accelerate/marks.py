@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
-from lxml.etree import XPath
+from lxml.etree import XPath, _Element
 
 from pipelines.accelerate.needed import Words
 from pipelines.accelerate.xpath import AttributeTest, Selector, read_xpath
@@ -44,12 +44,17 @@ class _Values(dict[str, _Letters]):
         super().__init__()
         self.name = name
         self._tests: list[tuple[str, AttributeTest]] = []
+        self._earn: dict[str, int] = {}
+        """The tests by which a letter can be earned, as bits."""
         self._words = Words(_REMEMBERED)
 
     def add(self, letter: str, test: AttributeTest) -> None:
         """Let values that pass a test earn a letter."""
-        self._words.need(test.pattern, len(self._tests))
+        number = len(self._tests)
+        self._words.need(test.pattern, number)
         self._tests.append((letter, test))
+        if len(test.attributes) == 1:
+            self._earn[letter] = self._earn.get(letter, 0) | 1 << number
 
     def __missing__(self, value: str) -> _Letters:
         if len(self) >= _REMEMBERED:
@@ -57,13 +62,16 @@ class _Values(dict[str, _Letters]):
         own, first = "", []
         candidates = self._words.candidates(value)
         while candidates:
-            letter, test = self._tests[candidates.bit_length() - 1]
-            candidates &= ~(1 << (candidates.bit_length() - 1))
-            if letter not in own and test.matches(value):
-                if len(test.attributes) == 1:
-                    own += letter
-                else:
-                    first.append((letter, test.attributes))
+            number = candidates.bit_length() - 1
+            candidates ^= 1 << number
+            letter, test = self._tests[number]
+            if not test.matches(value):
+                continue
+            if len(test.attributes) == 1:
+                own += letter
+                candidates &= ~self._earn[letter]
+            elif letter not in own:
+                first.append((letter, test.attributes))
         found = self[value] = (own, tuple(first))
         return found
 
@@ -87,6 +95,7 @@ class Marker:
     def mark(self, tree: Element) -> None:
         """Mark a tree that was just parsed, its root included."""
         values = self._values
+        put = _Element.set  # lxml.html has one in Python, for attributes without a value
         seen: set[str] = set()
         for element in tree.iter("*"):
             letters = ""
@@ -97,7 +106,7 @@ class Marker:
                     if first:
                         letters += _as_first(name, first, element.keys())
             if letters:
-                element.set(MARK, letters)
+                put(element, MARK, letters)
                 seen.update(letters)
         self._page.letters = frozenset(seen)
 

@@ -102,6 +102,9 @@ def _read_call(
         yield AttributeTest(attributes, re.escape(argument), starts)
     else:  # lxml's own implementation of re:test is a search by Python's re
         for pattern in _split(argument, "|"):
+            if not ignore_case and pattern == re.escape(pattern).replace("\\-", "-"):
+                yield from _read_call("contains", attributes, pattern, ignore_case)
+                continue
             search = re.compile(pattern, re.IGNORECASE if ignore_case else 0).search
             yield AttributeTest(attributes, pattern, search)
 

@@ -140,7 +140,7 @@ def read_calibration(pages: Sequence[Judged], language: str, loss: float) -> Cal
     if not any(page.tokens for page in kept):
         raise WorkError(
             "calibrate: no page of the sample was kept, so nothing can be said of a loss.\n"
-            "  Take a larger one with --sample PAGES."
+            "  Take a larger one with --pages PAGES."
         )
     curve = tuple(_point(margin, pages, kept) for margin in MARGINS)
     sure = _last_within(curve, [point.lost_tokens_most for point in curve], loss)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from filters.errors import CuveeError
-from pipelines.cli import calibrating, describing, health, looking, planning, running
+from pipelines.cli import calibrating, checking, describing, health, looking, planning, running
 from pipelines.cli.console import err, out
 from pipelines.cli.options import examples
 
@@ -21,10 +21,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # The order of the help.
-for _group in (running, planning, calibrating, looking, describing, health):
+for _group in (running, planning, calibrating, looking, checking, describing, health):
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
+_RESUMED = ("run", "demo")
+"""Commands that keep what was done before an interrupt."""
 
 
 def _say_version(*, wanted: bool) -> None:
@@ -52,7 +54,9 @@ def main() -> None:
         _fail(str(error), error.exit_code, debug=debug)
     except SystemExit as ending:
         if ending.code == _INTERRUPTED:  # typer has made this of a KeyboardInterrupt
-            _fail("interrupted; the same command again goes on from here.", 130, debug=debug)
+            command = next((word for word in arguments if not word.startswith("-")), "")
+            then = "; the same command again goes on from here." if command in _RESUMED else "."
+            _fail(f"interrupted{then}", _INTERRUPTED, debug=debug)
         raise
     except Exception as error:  # noqa: BLE001  the last place that can turn a trace into words
         what = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"

@@ -29,7 +29,7 @@ commands = typer.Typer()
 @commands.command(
     epilog=examples(
         "cuvee calibrate demo --input crawl/",
-        "cuvee calibrate demo --input crawl/ --loss 0.01 --sample 200 --engine inline",
+        "cuvee calibrate demo --input crawl/ --loss 0.01 --pages 200 --engine inline",
     )
 )
 def calibrate(
@@ -38,7 +38,7 @@ def calibrate(
     loss: Annotated[
         float, typer.Option(min=0.0001, max=1.0, help="Share of kept tokens that may be lost.")
     ] = 0.005,
-    sample: Annotated[int, typer.Option(min=1, help="About how many pages to run.")] = 10_000,
+    pages: Annotated[int, typer.Option(min=1, help="About how many pages to run.")] = 10_000,
     sets: Sets = None,
     workers: Workers = None,
     engine: EngineName = "ray",
@@ -61,7 +61,7 @@ def calibrate(
     try:
         with tempfile.TemporaryDirectory(prefix="cuvee-calibrate-") as folder:
             found = run_sample(
-                loaded, Path(folder) / "run", options, progress, loss=loss, sample=sample
+                loaded, Path(folder) / "run", options, progress, loss=loss, sample=pages
             )
     finally:
         progress.close()
@@ -113,5 +113,5 @@ def _verdict(found: Any) -> str:
         return f"Loses at most {found.loss:.2%} of the kept tokens (95 % interval):"
     return (
         f"This sample is too small to show a loss of at most {found.loss:.2%}, which would take "
-        f"about --sample {found.pages_needed}.\nBy the estimate alone, and no more than usual:"
+        f"about --pages {found.pages_needed}.\nBy the estimate alone, and no more than usual:"
     )

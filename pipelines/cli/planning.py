@@ -25,7 +25,7 @@ commands = typer.Typer()
 @commands.command(
     epilog=examples(
         "cuvee plan demo --input crawl/",
-        "cuvee plan demo --input crawl/ --sample 6 --workers 2 --price 0.05",
+        "cuvee plan demo --input crawl/ --units 6 --workers 2 --price 0.05",
     )
 )
 def plan(
@@ -37,7 +37,9 @@ def plan(
     address: Address = None,
     input_base: InputBase = None,
     match: Match = None,
-    sample: Annotated[int, typer.Option(min=1, help="Units to draw, at most.")] = 12,
+    units: Annotated[
+        int, typer.Option(min=1, help="Units (files or parts of one) to draw, at most.")
+    ] = 12,
     pages: Annotated[
         int, typer.Option(min=20, help="Pages to read, at most: the first ones of each unit.")
     ] = 6000,
@@ -60,7 +62,7 @@ def plan(
     where = RunOptions(workers, engine, address, None, input_base, match)
     progress = RunProgress(err)
     try:
-        found = make_plan(loaded, PlanOptions(where, sample, pages, seed, price), progress)
+        found = make_plan(loaded, PlanOptions(where, units, pages, seed, price), progress)
     finally:
         progress.close()
     if as_json:

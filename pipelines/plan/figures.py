@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.plan.looked import CORE, DISK, Looked
+from pipelines.plan.looked import CORE, DISK, JOIN, Looked
 from pipelines.plan.survey import Estimate, Survey, estimate
 from pipelines.recipe.model import Recipe, TrainedTokenizer
 
-_SERIAL = (CORE + "components", CORE + "tokenizer", CORE + "plan")  # stages of a single unit
+# Stages of a single unit.
+_SERIAL = (CORE + JOIN, CORE + "tokenizer", CORE + "plan")
 _HOUR = 3600.0
 
 

@@ -59,7 +59,7 @@ def _forecast(recipe: Recipe, options: PlanOptions, drawn: Drawn, probe: Probe) 
         unit, why = next(iter(probe.failed.items()))
         raise WorkError(
             f"plan: no unit of the sample could be read; the first, {unit}: {why}\n"
-            "  Draw others with --seed, or more with --sample."
+            "  Draw others with --seed, or more with --units."
         )
     survey = drawn.survey(looked)
     figures = Figures(

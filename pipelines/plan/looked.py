@@ -16,12 +16,14 @@ from pipelines.plan.probe import Probe, count_pages
 from pipelines.stages import RunContext
 from pipelines.storage import Commit, CommittedFile
 from pipelines.tables import read_table
+from pipelines.timing import is_dedup, step_name
 
 CORE, DISK = "core/", "disk/"
+JOIN = "join clusters"
+"""The one task of deduplication that does not divide."""
 _TOKENIZER = "tokenizer.json"
 _OF_A_UNIT = ("curate", "settle")
 _SHARED_BY = {
-    **dict.fromkeys(("runs", "repeats", "edges", "components"), "candidates"),
     **dict.fromkeys(("tokenizer", "plan", "dataset"), "text_bytes"),
     "tokens": "tokens",
 }
@@ -111,7 +113,8 @@ def _own(run: RunContext, unit: str) -> _Booked:
 def _time(commit: Commit) -> dict[str, float]:
     """Return seconds by step; of a stage with steps, what is left over is its rest."""
     steps = {name: figures["wall_seconds"] for name, figures in commit.steps.items()}
-    rest = f"rest of {commit.stage}" if steps else commit.stage
+    name = JOIN if commit.stage.startswith("components_") else step_name(commit.stage)
+    rest = f"rest of {commit.stage}" if steps else name
     steps[rest] = max(commit.seconds - sum(steps.values()), 0.0)
     return {"cpu": commit.cpu_seconds, **{CORE + name: spent for name, spent in steps.items()}}
 
@@ -137,7 +140,7 @@ def _share_out(
         for item in commit.files:
             if item.path != _TOKENIZER:
                 spent[_folder(item)] += item.bytes - _footer(root, item)
-    by = _SHARED_BY.get(stage, "pages")
+    by = "candidates" if is_dedup(stage) else _SHARED_BY.get(stage, "pages")
     whole = sum(own.growing[by] for own in booked)
     for own in booked:
         share = own.growing[by] / whole if whole else 1 / len(booked)

@@ -41,7 +41,7 @@ def _about_the_sample(
     if not sizes_known:
         yield "Not every file's size is known before it is read: units are taken to be alike."
     if estimate(survey, [unit.gave["pages"] for unit in looked]).low is None:
-        yield "The sample is too small for an interval: draw more units with --sample."
+        yield "The sample is too small for an interval: draw more units with --units."
     cut = [unit.read for unit in looked if unit.read < 1]
     if cut:
         yield (

@@ -9,15 +9,14 @@ from collections.abc import Sequence
 
 from filters.judge import DropStage, EditStage
 from pipelines.recipe.check import check_recipe
+from pipelines.recipe.kinds import DedupStage, MinHashOptions
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.model import (
     CascadeOptions,
     Columns,
-    DedupStage,
     Extract,
     GateStage,
     LanguageModel,
-    MinHashOptions,
     Recipe,
     SignalModule,
     Stage,

@@ -8,11 +8,11 @@ from filters.errors import UsageError
 from pipelines.accelerate import Accelerate
 from pipelines.recipe import options as known
 from pipelines.recipe.cascade import check_cascade, read_cascade
+from pipelines.recipe.limits import read_limits
 from pipelines.recipe.model import (
     Columns,
     Extract,
     LanguageModel,
-    MinHashOptions,
     Recipe,
     SignalModule,
     TrainedTokenizer,
@@ -227,10 +227,6 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "accelerate": _accelerate,
     "words": _words,
     "tokenizer": _tokenizer,
+    "limits": read_limits,
     "memory_per_worker": _memory,
 }
-
-
-def minhash(node: Node, problems: Problems) -> MinHashOptions:
-    """Return the settings of near-duplicate removal."""
-    return MinHashOptions(**checked_options("minhash", node, known.MINHASH, problems))

@@ -12,6 +12,8 @@ from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from pipelines.accelerate import Accelerate
 from pipelines.recipe.dump import recipe_yaml
+from pipelines.recipe.kinds import DedupStage
+from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
 LedgerStage: TypeAlias = Literal["url", "language", "quality"]
@@ -81,24 +83,6 @@ class GateStage:
     rules: tuple[Rule, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MinHashOptions:
-    """Settings of near-duplicate removal (design section 8)."""
-
-    ngram: int = 5
-    bands: int = 14
-    rows: int = 8
-    seed: int = 1
-    keep: Literal["first"] = "first"
-
-
-@dataclass(frozen=True, slots=True)
-class DedupStage:
-    """Near-duplicates of what is left so far leave."""
-
-    minhash: MinHashOptions
-
-
 Stage: TypeAlias = GateStage | DropStage | EditStage | BlockStage | DedupStage
 
 
@@ -125,6 +109,8 @@ class Recipe:
     max_failed_units: int = 0
     modules: tuple[SignalModule, ...] = ()
     """Modules whose signals the rules may read besides those that come with cuvee."""
+    limits: Limits | None = field(default_factory=Limits)
+    """What a page may use up in the sandbox; None for no sandbox."""
     memory_per_worker: int | None = None
     """Bytes, or None for the engine's choice."""
 
@@ -155,7 +141,7 @@ class Recipe:
 
     @property
     def dedup(self) -> DedupStage | None:
-        """The near-duplicate stage, if there is one."""
+        """The stage that removes repeats, if there is one."""
         found = [stage for stage in self.stages if isinstance(stage, DedupStage)]
         return found[0] if found else None
 
@@ -220,6 +206,7 @@ class Recipe:
             "keep_text": self.keep_text,
             "max_failed_pages": self.max_failed_pages,
             "max_failed_units": self.max_failed_units,
+            "limits": self.limits.plain() if self.limits else False,
             "memory_per_worker": self.memory_per_worker,
         }
 
@@ -251,8 +238,8 @@ def _plain_stage(stage: Stage) -> dict[str, Any]:
             return {"edit": {name: _plain_options(options)}}
         case BlockStage(name, arguments):
             return {"datatrove": {name: _plain_options(arguments)}}
-        case DedupStage(minhash):
-            return {"dedup": {"minhash": asdict(minhash)}}
+        case DedupStage():
+            return {"dedup": stage.plain()}
 
 
 def _plain_rules(rules: tuple[Rule, ...]) -> dict[str, str]:
@@ -266,8 +253,8 @@ def _plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ordered(stage: dict[str, Any]) -> dict[str, Any]:
-    """Make the order of rules, which a sorted map would lose, part of the digest."""
+    """Make the order of rules and kinds, which a sorted map would lose, part of the digest."""
     return {
-        kind: list(body.items()) if kind in ("gate", "drop") else body
+        kind: list(body.items()) if kind in ("gate", "drop", "dedup") else body
         for kind, body in stage.items()
     }

@@ -31,6 +31,8 @@ RECIPE_KEYS = {
     "keep_text": "Which pages' extracted text is stored: all, gated (past the gates) or kept.",
     "max_failed_pages": "Share of pages that may fail before the run fails.",
     "max_failed_units": "Number of crawl files that may fail before the run fails.",
+    "limits": "What one page may use up before it becomes a failed one: options, or false for no "
+    "sandbox. A page over them is tried once more, alone, with double.",
     "memory_per_worker": "Memory that one worker may use, such as 2GiB; by default the engine's.",
 }
 
@@ -49,7 +51,8 @@ STAGE_KINDS = {
     "edit": "One change of the text; signals after it can read the new revision by its name.",
     "datatrove": "A filter or formatter of datatrove by its class, or by module.Class; its reason "
     "becomes the rule, its text a revision named after the class.",
-    "dedup": "Near-duplicates leave; only edits and formatters can follow.",
+    "dedup": "Repeats leave, kind by kind in the order written: exact, url, lines, minhash; only "
+    "edits and formatters can follow.",
 }
 RULE_STAGES = ("gate", "drop")
 
@@ -57,6 +60,10 @@ ONE_OF = (("extract",), ("tokenizer",))
 """Maps that name one of several things: another name replaces the thing, it does not join it."""
 
 KEEP_TEXT = ("all", "gated", "kept")
+POLICIES = ("first", "longest", "newest")
+PER = ("dump", "all")
+WAYS = ("auto", "memory", "rounds")
+LINE_UNITS = ("line", "paragraph")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Names of recipes and dumps: they become parts of paths."""
 RULE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -108,6 +115,56 @@ class Option:
         return isinstance(value, kinds) and self.least <= value <= self.most
 
 
+class Survivor(Option):
+    """Which page of a cluster stays: a word, or the signal whose highest value stays."""
+
+    @property
+    def wants(self) -> str:
+        """See `Option`."""
+        return f"one of {', '.join(POLICIES)}, or {{highest: SIGNAL}}"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Option`."""
+        if isinstance(value, dict):
+            return list(value) == ["highest"] and isinstance(value["highest"], str)
+        return isinstance(value, str) and value in POLICIES
+
+
+class Folders(Option):
+    """A list of folders."""
+
+    @property
+    def wants(self) -> str:
+        """See `Option`."""
+        return "a list of folders"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Option`."""
+        return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+class Size(Option):
+    """A number of bytes, as such or with a unit."""
+
+    @property
+    def wants(self) -> str:
+        """See `Option`."""
+        return f"a size such as 2GB, from {self.least:,} to {self.most:,} bytes"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Option`."""
+        size = bytes_of(value)
+        return size is not None and self.least <= size <= self.most
+
+
+def bytes_of(value: Any) -> int | None:
+    """Return the bytes of a size such as 2GB, or of a number of them; None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = MEMORY.fullmatch(value) if isinstance(value, str) else None
+    return int(float(match[1]) * MEMORY_UNITS[match[2]]) if match else None
+
+
 def _by_name(*options: Option) -> dict[str, Option]:
     return {option.name: option for option in options}
 
@@ -147,19 +204,55 @@ EXTRACTORS: Mapping[str, Mapping[str, Option]] = {
     ),
 }
 
+LIMITS = _by_name(
+    Option("cpu_seconds", 10.0, "CPU time of a page.", least=0.01, most=86_400),
+    Size("memory", "2GiB", "Memory of a page.", least=2**20, most=MOST_MEMORY),
+    Size("page_bytes", "32MiB", "Length of a page, or of a row's text.", least=1, most=2**32),
+)
+"""Limits of a page; see `pipelines.sandbox.limits`."""
+
 CASCADE = _by_name(
     Option("language", 0.05, "Skip where the wanted language scores less on the cheap text."),
     Option("check", 0.02, "Share of pages to skip that go on all the same, to measure the loss."),
 )
 
-MINHASH = _by_name(
-    Option("ngram", 5, "Words in a shingle.", least=1, most=100),
-    Option("bands", 14, "Bands; one equal band makes two pages candidates.", least=1, most=1000),
-    Option("rows", 8, "Hashes in a band; all must be equal.", least=1, most=1000),
-    Option("seed", 1, "Seed of the permutations.", most=2**32 - 1),
-    Option("keep", "first", "Which page of a cluster stays.", choices=("first",)),
+_SCOPE = (
+    Option("per", "dump", "Whether pages of a dump or all pages are compared.", choices=PER),
+    Folders("against", (), "Folders of earlier runs: what they have already leaves here."),
 )
-"""FineWeb's settings (arXiv 2406.17557, section 3): 112 hashes, near 0.75 Jaccard similarity."""
+_JOINING = (
+    Survivor("keep", "first", "Which page of a cluster stays; of equal ones the first."),
+    *_SCOPE,
+    Option("max_cluster", 0, "Pages of a cluster above which the run stops; 0: any.", most=2**40),
+    Option("clustering", "auto", "How clusters are joined; all give the same.", choices=WAYS),
+)
+KINDS: Mapping[str, Mapping[str, Option]] = {
+    "exact": _by_name(*_JOINING),
+    "url": _by_name(*_JOINING),
+    "lines": _by_name(
+        Option("unit", "line", "What leaves where an earlier page has it.", choices=LINE_UNITS),
+        Option("min_chars", 30, "Shorter ones are left alone, normalised.", least=1, most=10**6),
+        *_SCOPE,
+    ),
+    # FineWeb's settings (arXiv 2406.17557, section 3): 112 hashes, near 0.75 Jaccard similarity.
+    "minhash": _by_name(
+        Option("ngram", 5, "Words in a shingle.", least=1, most=100),
+        Option("bands", 14, "Bands; one equal band joins two pages.", least=1, most=1000),
+        Option("rows", 8, "Hashes in a band; all must be equal.", least=1, most=1000),
+        Option("seed", 1, "Seed of the permutations.", most=2**32 - 1),
+        Option("verify", 0.0, "Real Jaccard similarity that a pair must have; 0: any."),
+        *_JOINING,
+    ),
+}
+"""Kinds of deduplication with their options."""
+KIND_MEANINGS = {
+    "exact": "Pages whose text is the same but for case, Unicode form and the space between words.",
+    "url": "Pages whose address is the same but for scheme, `www.`, port, fragment, a slash at the "
+    "end, the order of parameters, and parameters that only say how a reader came.",
+    "lines": "Lines or paragraphs that an earlier page has leave the text, compared without case, "
+    "punctuation and accents, numbers as 0. A page that has nothing else is dropped.",
+    "minhash": "Pages that share a band of their MinHash signatures, directly or through others.",
+}
 
 TRAINED = _by_name(
     Option("vocab_size", 8192, "Tokens in the vocabulary.", least=257, most=1_000_000),

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from filters.errors import RecipeError
 from filters.rule import Rule, parse_rule
-from pipelines.recipe.options import RULE_STAGES
+from pipelines.recipe.kinds import MinHashOptions
+from pipelines.recipe.options import KINDS, RULE_STAGES
+from pipelines.recipe.problems import Problems, checked_options
 from pipelines.recipe.source import read_file
 
 
@@ -27,3 +29,22 @@ def recorded_rules(path: Path) -> dict[str, Rule]:
                 except ValueError:
                     continue
     return found
+
+
+def recorded_minhash(path: Path) -> tuple[MinHashOptions, str] | None:
+    """Return a run's near-duplicate settings and the language of its words; None without any.
+
+    Who stays, earlier runs and limits are left out. RecipeError for settings that no run can have.
+    """
+    recipe = read_file(path, str(path), 0)
+    stages = recipe.map["stages"].items if "stages" in recipe.map else []
+    found = [stage.map["dedup"].map for stage in stages if "dedup" in stage.map]
+    if not found or "minhash" not in found[0]:
+        return None
+    problems = Problems()
+    settings = checked_options("minhash", found[0]["minhash"], KINDS["minhash"], problems)
+    problems.raise_first()
+    for name in ("keep", "against", "max_cluster"):
+        del settings[name]
+    words = recipe.map.get("words")
+    return MinHashOptions(**settings), str(words.plain()) if words else "en"

@@ -8,13 +8,8 @@ from filters.datatrove_block import is_filter
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule, parse_rule
 from pipelines.recipe.blocks import check_block, revision_in
-from pipelines.recipe.check import minhash
-from pipelines.recipe.model import (
-    DedupStage,
-    GateStage,
-    Stage,
-    ledger_stage,
-)
+from pipelines.recipe.dedup import column_of, read_dedup
+from pipelines.recipe.model import GateStage, Stage, ledger_stage
 from pipelines.recipe.options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
 from pipelines.recipe.problems import Problems, checked_options, one_of, shown
 from pipelines.recipe.reads import check_reads
@@ -31,10 +26,12 @@ class _Seen:
     kinds: dict[str, Place] = field(default_factory=dict)
     later: dict[str, Place] = field(default_factory=dict)
     """Every edit and block of the recipe, also those that come later."""
+    measured: dict[str, None] = field(default_factory=dict)
+    """Numbers that every page has which the stages so far keep: columns of the ledger."""
     language_gate: Rule | None = None
 
     def name(self, what: str, name: str, place: Place) -> None:
-        """Note a name of a rule, edit or method; one name means one thing, for --set and ledger."""
+        """Note a name of a rule, edit or kind; one name means one thing, for --set and ledger."""
         if name in self.names:
             fact = f"{what} '{name}' has a name that is taken; first in {self.names[name]}."
             self.problems.add(place, fact, "Names are for --set and the ledger: give it another.")
@@ -102,6 +99,7 @@ def _edit(body: Node, seen: _Seen) -> Stage | None:
         return None
     seen.name("edit", name, entry.place)
     seen.edits[name] = entry.place
+    seen.measured.update(dict.fromkeys(f"{name}.{own}" for own in EDITS[name].signals))
     return EditStage(name, checked_options(name, entry, edit_options(EDITS[name]), seen.problems))
 
 
@@ -126,11 +124,10 @@ def _datatrove(body: Node, seen: _Seen) -> Stage | None:
 
 
 def _dedup(body: Node, seen: _Seen) -> Stage | None:
-    chosen = one_of("dedup", body, ["minhash"], seen.problems)
-    if chosen is None:
-        return None
-    seen.name("method", chosen[0], chosen[1].place)
-    return DedupStage(minhash(chosen[1], seen.problems))
+    for kind, node in body.map.items():
+        if kind != "url":  # FineWeb's gate has a rule of that name; the ledger's stage tells
+            seen.name("kind", kind, node.place)
+    return read_dedup(body, seen.measured, seen.problems)
 
 
 _STAGES: Mapping[str, Callable[[Node, _Seen], Stage | None]] = {
@@ -172,6 +169,8 @@ def _rule(name: str, node: Node, kind: str, seen: _Seen) -> Rule | None:
     rule = check_reads(
         rule, kind, place=node.place, made=seen.edits, edits=seen.later, problems=seen.problems
     )
+    if not isinstance(rule.constant, str):
+        seen.measured.update(dict.fromkeys(map(column_of, rule.reads)))
     if kind == "gate":
         _check_gate_order(rule, node.place, seen)
     return rule

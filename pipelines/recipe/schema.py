@@ -65,6 +65,7 @@ def _key(key: str) -> dict[str, Any]:
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
         "tokenizer": {"oneOf": [text, _one_of({"train": _options(known.TRAINED)})]},
+        "limits": {"oneOf": [{"enum": [True, False, "on", "off"]}, _options(known.LIMITS)]},
         "memory_per_worker": {
             "oneOf": [
                 {"type": "string", "pattern": f"^{known.MEMORY.pattern}$"},
@@ -93,7 +94,7 @@ def _stage() -> dict[str, Any]:
         "drop": _rules(text_signals(), {}),
         "edit": _one_of({name: _edit(edit) for name, edit in sorted(EDITS.items())}),
         "datatrove": _blocks(),
-        "dedup": _one_of({"minhash": _options(known.MINHASH)}),
+        "dedup": _some_of({kind: _kind(kind) for kind in known.KINDS}),
     }
     for kind, summary in known.STAGE_KINDS.items():
         bodies[kind] = {"description": summary, **bodies[kind]}
@@ -185,16 +186,20 @@ def _options(options: Mapping[str, Option]) -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
+    if isinstance(option, known.Size):
+        return _size(option)
+    if isinstance(option, known.Survivor):
+        return {"oneOf": [{"enum": list(known.POLICIES)}, _survivor()], "default": option.default}
+    if isinstance(option, known.Folders):
+        return {"type": "array", "items": {"type": "string", "minLength": 1}, "default": []}
     if isinstance(option.default, tuple):
         words = {"enum": list(option.choices)}
         array = {"type": "array", "minItems": 1, "uniqueItems": True, "items": words}
         return {**array, "default": list(option.default)}
     if option.choices:
         return {"enum": list(option.choices), "default": option.default}
-    if isinstance(option.default, bool):
-        return {"type": "boolean", "default": option.default}
-    kind = "integer" if isinstance(option.default, int) else "number"
-    bounds = {"minimum": option.least, "maximum": option.most}
+    kind = {bool: "boolean", int: "integer"}.get(type(option.default), "number")
+    bounds = {} if kind == "boolean" else {"minimum": option.least, "maximum": option.most}
     return {"type": kind, **bounds, "default": option.default}
 
 
@@ -202,5 +207,24 @@ def _map(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": dict(properties), "additionalProperties": False}
 
 
+def _kind(kind: str) -> dict[str, Any]:
+    return {"description": known.KIND_MEANINGS[kind], **_options(known.KINDS[kind])}
+
+
+def _size(option: Option) -> dict[str, Any]:
+    size = {"type": "string", "pattern": f"^{known.MEMORY.pattern}$"}
+    bounds = {"minimum": option.least, "maximum": option.most}
+    return {"oneOf": [size, {"type": "integer", **bounds}], "default": option.default}
+
+
+def _survivor() -> dict[str, Any]:
+    highest = {"type": "string", "description": "A number that a rule before dedup reads."}
+    return _one_of({"highest": highest})
+
+
+def _some_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_map(properties), "minProperties": 1}
+
+
 def _one_of(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {**_map(properties), "minProperties": 1, "maxProperties": 1}
+    return {**_some_of(properties), "maxProperties": 1}

@@ -6,7 +6,7 @@ the recipe that it follows, versions, and the content of what it reads.
 
 from pipelines.stages.context import STAGE_VERSIONS, RunContext
 from pipelines.stages.curating import curate
-from pipelines.stages.deduplicating import deduplicate
+from pipelines.stages.deduplicating import check_against, deduplicate
 from pipelines.stages.publishing import (
     given_tokenizer,
     settle,
@@ -21,11 +21,12 @@ __all__ = ["STAGE_VERSIONS", "RunContext", "run_stages"]
 
 def run_stages(run: RunContext) -> None:
     """Bring every stage to its end; stages that the recipe no longer has are forgotten."""
+    check_against(run)
     given = given_tokenizer(run)
     curate(run, given)
-    deduplicate(run)
-    tokenizer = given or train_tokenizer(run)
-    settle(run, tokenizer)
+    groups = deduplicate(run)
+    tokenizer = given or train_tokenizer(run, groups)
+    settle(run, tokenizer, groups)
     write_dataset(run)
     write_token_shards(run, tokenizer)
     log = CommitLog(run.root)

@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.crawl import CrawlFile
+from pipelines.dedup.parts import Part
 from pipelines.driver import Driver, Observer
 from pipelines.execute import Engine, Task
 from pipelines.recipe.model import Recipe
 from pipelines.storage import Commit, digest
 
 STAGE_VERSIONS = {
-    "count": 1, "curate": 1, "runs": 1, "repeats": 1, "edges": 1, "components": 1, "tokenizer": 1,
+    "count": 1, "curate": 1, "runs": 2, "edges": 2, "forests": 1, "components": 2, "spread": 1,
+    "largestar": 1, "smallstar": 1, "members": 1, "labels": 1, "tokenizer": 1,
+    "values": 1, "survivors": 1, "verdicts": 1, "passages": 1,
+    "repeats": 1, "edits": 1,
+    "shingles": 1, "verify": 1,
     "settle": 1, "plan": 1, "dataset": 1, "tokens": 1,
 }  # fmt: skip
 """A stage's number grows whenever its code may write other bytes for the same input."""
@@ -24,6 +29,9 @@ _PACKAGES = {
         "tokenizers", "trafilatura",
     ),
     "tokenizer": ("tokenizers",),
+    "shingles": ("datatrove", "spacy"),
+    "passages": ("datatrove",),
+    "edits": ("datatrove", "spacy"),
     "settle": ("tokenizers",),
     "tokens": ("tokenizers",),
 }  # fmt: skip
@@ -44,6 +52,10 @@ class RunContext:
     observer: Observer
     commits: dict[str, dict[str, Commit]] = field(default_factory=dict)
     """What is done, by stage and unit."""
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What deduplication found, by kind, for the manifest."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Those of packages that were asked for."""
 
     def do(self, stage: str, tasks: Sequence[Task]) -> dict[str, Commit]:
         """Bring a stage to its end; return its commits by unit."""
@@ -55,12 +67,24 @@ class RunContext:
 
     def fingerprint(self, stage: str, *facts: Any) -> str:
         """Return the digest of a unit's facts, its stage's version and those of packages."""
-        packages = [version(name) for name in ("pyarrow", *_PACKAGES.get(stage, ()))]
-        return digest([stage, STAGE_VERSIONS[stage], packages, *facts])
+        base = stage.partition("_")[0]  # what follows is the kind of deduplication
+        packages = [self._version(name) for name in ("pyarrow", *_PACKAGES.get(base, ()))]
+        return digest([stage, STAGE_VERSIONS[base], packages, *facts])
+
+    def _version(self, package: str) -> str:
+        """Return what is installed; to look costs 2 ms, and there are many units."""
+        if package not in self.versions:
+            self.versions[package] = version(package)
+        return self.versions[package]
 
     def path(self, commit: Commit, folder: str) -> Path:
         """Return where a commit's file of `folder` is."""
         return self.root / commit.file(folder).path
+
+    def part(self, commit: Commit, folder: str) -> Part:
+        """Return a commit's table of `folder`, for a later stage to read."""
+        file = commit.file(folder)
+        return Part(self.root / file.path, file.sha256, file.rows)
 
     def paths(self, stage: str, folder: str) -> tuple[Path, ...]:
         """Return where a stage's files of `folder` are, by unit; none if it never ran."""

@@ -11,7 +11,7 @@ from pipelines.curator import curator_for
 from pipelines.execute import Task
 from pipelines.stages.context import RunContext
 from pipelines.stages.counting import number_parts
-from pipelines.stages.fingerprint import file_identity, stages_before_final_edits
+from pipelines.stages.fingerprint import file_identity, stages_before_dedup
 from pipelines.storage import Commit, sha256_of
 
 _SHOWN = 3  # reasons of failed pages that a message names
@@ -25,7 +25,8 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
     sha256 = sha256_of(tokenizer) if tokenizer else None
     curator = curator_for(run.recipe)
     judging = [
-        stages_before_final_edits(run.recipe),
+        stages_before_dedup(run.recipe),
+        str(curator.minhasher),
         [str(item.metadata) for item in curator.schema],
         curator.segmenter.fingerprint,
     ]
@@ -47,7 +48,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
 def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:
     """Return the digest of what determines a file's text, gates and stored columns."""
     plain = run.recipe.resolved()
-    keys = ("extract", "cascade", "language", "audit_fraction", "keep_text")
+    keys = ("extract", "cascade", "language", "audit_fraction", "keep_text", "limits")
     text_input = [] if file.format == "crawl" else [plain["columns"], file.first_record]
     rules = (*run.recipe.url_gates, *run.recipe.text_gates)
     return run.fingerprint(

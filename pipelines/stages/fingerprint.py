@@ -14,10 +14,10 @@ def file_identity(file: CrawlFile) -> list[Any]:
     return [file.file_path, file.dump, file.size, file.version, *part]
 
 
-def stages_before_final_edits(recipe: Recipe) -> list[dict[str, Any]]:
-    """Return what happens to a page on its own, and the near-duplicate stage."""
+def stages_before_dedup(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return what happens to a page on its own."""
     stages = _plain_stages(recipe)
-    return stages[: _dedup_position(stages) + 1]
+    return stages[: _dedup_position(stages)]
 
 
 def stages_from_final_edits(recipe: Recipe) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The stages after deduplication: tokenizer, settle, plan, dataset, tokens."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipelines.dataset import (
@@ -12,13 +13,14 @@ from pipelines.dataset import (
     write_shard,
     write_tokens,
 )
+from pipelines.dedup.pages import Group
+from pipelines.dedup.removals import removal_columns
 from pipelines.execute import Task
 from pipelines.recipe.model import TrainedTokenizer
-from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file
+from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, shown_kind
 from pipelines.settle import train as train_on_survivors
 from pipelines.stages.context import RunContext
 from pipelines.stages.curating import check_failed_pages
-from pipelines.stages.deduplicating import labels
 from pipelines.stages.fingerprint import stages_from_final_edits
 from pipelines.storage import CommitLog, digest, sha256_of, write_whole
 from pipelines.tokenizer import find_tokenizer
@@ -38,57 +40,49 @@ def given_tokenizer(run: RunContext) -> Path | None:
     return path
 
 
-def train_tokenizer(run: RunContext) -> Path:
+def train_tokenizer(run: RunContext, groups: Sequence[Group]) -> Path:
     """Train the recipe's tokenizer on what survived deduplication."""
     fingerprint = run.fingerprint(
         "tokenizer",
-        [labels(run), *run.contents("curate", "stages/curate/candidates")],
+        [group.content("candidates") for group in groups],
         run.recipe.resolved()["tokenizer"],
         stages_from_final_edits(run.recipe),
     )
-    job = TrainJob(run.recipe, tuple(file for file, _ in _curated_files(run)))
+    job = TrainJob(run.recipe, tuple(file for file, _ in _curated_files(run, groups)))
     done = run.do("tokenizer", [Task("tokenizer", "all", fingerprint, train_on_survivors, job)])
     return run.root / done["all"].files[0].path
 
 
-def _curated_files(run: RunContext) -> list[tuple[CuratedFile, str]]:
-    """Return every curated file with its labels, and the digest of what they hold."""
-    repeats = run.paths("repeats", "stages/repeats")
-    components = run.paths("components", "stages/components")
+def _curated_files(run: RunContext, groups: Sequence[Group]) -> Iterator[tuple[CuratedFile, str]]:
+    """Yield every curated file with what was found of it, and the digest of what that holds."""
     has_judged = isinstance(run.recipe.tokenizer, TrainedTokenizer)
     sifted = run.recipe.keep_text == "kept"
-    found = labels(run)
-    files = []
-    for file in run.files:
-        commit = run.commits["curate"].get(file.unit)
-        if commit is None:
-            continue
-        curated = CuratedFile(
-            unit=file.unit,
-            ordinal=file.ordinal,
-            ledger=run.path(commit, "stages/curate/ledger"),
-            candidates=run.path(commit, "stages/curate/candidates"),
-            judged=run.path(commit, "stages/curate/judged") if has_judged else None,
-            documents=run.path(commit, "stages/curate/documents") if sifted else None,
-            repeats=repeats,
-            components=components[0] if components else None,
-        )
-        files.append((curated, digest([commit.content, found])))
-    return files
+    for group in groups:
+        for pages in group.pages:
+            commit = run.commits["curate"][pages.unit]
+            curated = CuratedFile(
+                pages=pages,
+                judged=run.path(commit, "stages/curate/judged") if has_judged else None,
+                documents=run.path(commit, "stages/curate/documents") if sifted else None,
+                verdicts=group.verdicts,
+            )
+            yield curated, digest([commit.content, group.found])
 
 
-def settle(run: RunContext, tokenizer: Path) -> None:
+def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
     """Settle every curated file: final ledger, final text, token counts."""
-    facts = [sha256_of(tokenizer), stages_from_final_edits(run.recipe)]
+    removals = [str(column) for column in removal_columns(run.recipe)]
+    shown = shown_kind(run.recipe)
+    facts = [sha256_of(tokenizer), stages_from_final_edits(run.recipe), removals, shown]
     tasks = [
         Task(
             stage="settle",
-            unit=file.unit,
+            unit=file.pages.unit,
             fingerprint=run.fingerprint("settle", content, *facts),
             work=settle_file,
             argument=SettleJob(run.recipe, file, str(tokenizer)),
         )
-        for file, content in _curated_files(run)
+        for file, content in _curated_files(run, groups)
     ]
     settled = run.do("settle", tasks).values()
     curated = run.commits["curate"].values()

@@ -6,19 +6,22 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from pipelines.assets import cache_folder
 from pipelines.sample import fetch_sample_crawl
 from pipelines.tokenizer import train_tokenizer
-from tests.bench.compare import as_json, compare, scaling
-from tests.bench.crawl import prepare, read_lines, write_texts
-from tests.bench.step import STEPS
+from tests.bench.compare import as_json, compare, growth, scaling
+from tests.bench.crawl import Prepared, prepare, read_lines, write_texts
+from tests.bench.step import STEPS, Crawl
 from tests.bench.table import report
 
 _TOKENS = 8192
-_NAMES = [*(step.name for step in STEPS), "workers"]
+_NAMES = [*(step.name for step in STEPS), "workers", "growth"]
+_ON_PAGES = {"read", "url", "extract", "trafilatura", "sandbox"}
+"""Steps that need no text."""
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -27,6 +30,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="rounds, 3 by default")
     parser.add_argument("--repeat", type=int, default=1, help="every page so often, altered")
     parser.add_argument("--pages", type=int, help="only so many pages")
+    in_others = "share of pages in other languages, for cascade; 2/3 by default"
+    parser.add_argument("--foreign", type=float, default=2 / 3, metavar="SHARE", help=in_others)
+    longer = "every page so often, altered, for workers and growth; 10 by default"
+    parser.add_argument("--long", type=int, default=10, metavar="K", help=longer)
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this step; again")
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="PATH=VALUE",
                         help="change the recipe of the whole run")  # fmt: skip
@@ -45,23 +52,46 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(dir=place) as scratch:
         folder = Path(scratch)
         say("reading every page with both sides")
-        crawl = prepare(given, folder, repeat=options.repeat, limit=options.pages)
-        if set(chosen) - {"read", "url", "extract"}:
-            write_texts(folder)
-        if {"whole", "workers"} & set(chosen):
-            texts = (row["text"] for row in read_lines(folder, "texts.jsonl"))
-            (folder / "tokenizer.json").write_bytes(train_tokenizer(texts, _TOKENS))
+        crawls = _prepare(given, folder, options, set(chosen))
         sets = tuple(options.sets)
         steps = [step for step in STEPS if step.name in chosen]
         compared = compare(folder, steps, options.rounds, say, sets)
         scaled = scaling(folder, options.rounds, say, sets) if "workers" in chosen else {}
+        grown = growth(folder, options.rounds, say, sets) if "growth" in chosen else {}
     wide = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    for part in report(crawl, compared, scaled):
+    for part in report(crawls, compared, scaled, grown):
         wide.print(part)
     if options.json:
-        facts = {"pages": crawl.pages, "warc_bytes": crawl.warc_bytes, "apart": crawl.apart,
+        facts = {"crawls": {kind: _facts(crawl) for kind, crawl in crawls.items()},
                  "cores": os.cpu_count()}  # fmt: skip
-        options.json.write_text(json.dumps(as_json(compared, facts), indent=1))
+        options.json.write_text(json.dumps(as_json(compared, facts, scaled, grown), indent=1))
+
+
+def _prepare(
+    given: Path, folder: Path, options: argparse.Namespace, chosen: set[str]
+) -> dict[Crawl, Prepared]:
+    """Write the crawls that the chosen steps take, and what they need beside the pages."""
+    repeat, limit = options.repeat, options.pages
+    crawls: dict[Crawl, Prepared] = {}
+    crawls["given"] = prepare(given, folder / "given", repeat=repeat, limit=limit)
+    if chosen - _ON_PAGES:
+        write_texts(folder / "given")
+    if "cascade" in chosen:
+        crawls["foreign"] = prepare(
+            given, folder / "foreign", repeat=repeat, limit=limit, foreign=options.foreign
+        )
+    if {"workers", "growth"} & chosen:
+        crawls["long"] = prepare(given, folder / "long", repeat=repeat * options.long, limit=limit)
+    if {"whole", "cascade", "resiliparse", "workers", "growth"} & chosen:
+        texts = (row["text"] for row in read_lines(folder / "given", "texts.jsonl"))
+        tokenizer = train_tokenizer(texts, _TOKENS)
+        for crawl in crawls.values():
+            (crawl.folder / "tokenizer.json").write_bytes(tokenizer)
+    return crawls
+
+
+def _facts(crawl: Prepared) -> dict[str, Any]:
+    return {"pages": crawl.pages, "warc_bytes": crawl.warc_bytes, "apart": crawl.apart}
 
 
 if __name__ == "__main__":

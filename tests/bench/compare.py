@@ -7,18 +7,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.bench.step import SIDES, STEPS, Measured, Side, Step
+from tests.bench.step import SIDES, STEPS, Crawl, Measured, Side, Step
 from tests.bench.worker import Job
 
 ROOT = Path(__file__).parents[2]
 SCALING = (1, 2)
 """Ray workers of the runs that say how the whole recipe grows with them."""
+_WHOLE = next(step for step in STEPS if step.name == "whole")
 
 
 @dataclass(slots=True)
@@ -68,13 +69,17 @@ def compare(
     say: Callable[[str], None],
     sets: tuple[str, ...] = (),
 ) -> list[Compared]:
-    """Measure the steps in rounds; which side begins changes from round to round."""
+    """Measure the steps in rounds; which side begins changes from round to round.
+
+    `folder` has a prepared crawl for each kind of `step.Crawl` that the steps take.
+    """
     compared = [Compared(step) for step in steps]
     for number in range(rounds):
         for one in compared:
             for side in SIDES[:: 1 if number % 2 == 0 else -1]:
                 say(f"round {number + 1} of {rounds}: {one.step.name}, {side}")
-                one.rounds[side].append(_measure(folder, side, one.step, sets=sets))
+                place = folder / one.step.crawl
+                one.rounds[side].append(_measure(place, side, one.step, sets=sets))
     return compared
 
 
@@ -82,12 +87,23 @@ def scaling(
     folder: Path, rounds: int, say: Callable[[str], None], sets: tuple[str, ...] = ()
 ) -> dict[int, list[Measured]]:
     """Measure the whole recipe on Ray, by number of workers that are warm."""
-    whole = next(step for step in STEPS if step.name == "whole")
     found: dict[int, list[Measured]] = {workers: [] for workers in SCALING}
     for number in range(rounds):
         for workers in SCALING:
             say(f"round {number + 1} of {rounds}: whole, {workers} worker(s)")
-            found[workers].append(_measure(folder, "cuvee", whole, workers, sets))
+            found[workers].append(_measure(folder / "long", "cuvee", _WHOLE, workers, sets))
+    return found
+
+
+def growth(
+    folder: Path, rounds: int, say: Callable[[str], None], sets: tuple[str, ...] = ()
+) -> dict[Crawl, list[Measured]]:
+    """Measure Cuvée's whole recipe on the given crawl and on the long one."""
+    found: dict[Crawl, list[Measured]] = {"given": [], "long": []}
+    for number in range(rounds):
+        for crawl, measured in found.items():
+            say(f"round {number + 1} of {rounds}: whole, {crawl} crawl")
+            measured.append(_measure(folder / crawl, "cuvee", _WHOLE, sets=sets))
     return found
 
 
@@ -101,8 +117,9 @@ def _measure(
     """Measure one step of one side in a process of its own."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         job = Path(scratch) / "job.json"
+        changes = (*step.sets, *sets)
         job.write_text(
-            json.dumps(asdict(Job(side, step.name, str(folder), scratch, workers, sets)))
+            json.dumps(asdict(Job(side, step.name, str(folder), scratch, workers, changes)))
         )
         began, before = time.perf_counter(), _spent()
         subprocess.run(
@@ -124,7 +141,7 @@ def _spent() -> float:
 
 def _environment(folder: Path) -> dict[str, str]:
     """Keep what datatrove unpacks beside the crawl, and its log to errors."""
-    assets = folder.parent / "assets"
+    assets = folder.parents[1] / "assets"
     return {
         **os.environ,
         "HF_ASSETS_CACHE": str(assets),
@@ -135,15 +152,25 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def as_json(compared: Sequence[Compared], facts: dict[str, Any]) -> dict[str, Any]:
+def as_json(
+    compared: Sequence[Compared],
+    facts: dict[str, Any],
+    scaled: Mapping[int, Sequence[Measured]],
+    grown: Mapping[Crawl, Sequence[Measured]],
+) -> dict[str, Any]:
     """Return everything but the pages' digests, as plain data."""
     rounds = {
-        one.step.name: {
-            side: [{k: v for k, v in asdict(m).items() if k != "results"} for m in measured]
-            for side, measured in one.rounds.items()
-        }
+        one.step.name: {side: _plain(measured) for side, measured in one.rounds.items()}
         for one in compared
+    }
+    others = {
+        "workers": {workers: _plain(measured) for workers, measured in scaled.items()},
+        "growth": {crawl: _plain(measured) for crawl, measured in grown.items()},
     }
     agreement = {one.step.name: one.agreement() for one in compared}
     ratios = {one.step.name: one.ratios() for one in compared}
-    return {**facts, "rounds": rounds, "ratios": ratios, "agreement": agreement}
+    return {**facts, "rounds": rounds, "ratios": ratios, "agreement": agreement, **others}
+
+
+def _plain(rounds: Sequence[Measured]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in asdict(one).items() if k != "results"} for one in rounds]

@@ -30,6 +30,7 @@ _ENGLISH = 0.65  # the score that FineWeb's gate asks for
 _PER_FILE = 120
 _WARM_FILES = 4  # so that more than one worker gets warm
 _HTML = "text/html"  # as in every record of Common Crawl: else datatrove guesses with libmagic
+_FINEWEB = {"favor_precision": True, "deduplicate": True}
 _NO_PAGE = "no page for either side"
 
 
@@ -45,13 +46,23 @@ class Prepared:
     """Ids of pages that are not compared, by reason."""
 
 
-def prepare(given: Path, folder: Path, *, repeat: int = 1, limit: int | None = None) -> Prepared:
+def prepare(
+    given: Path,
+    folder: Path,
+    *,
+    repeat: int = 1,
+    limit: int | None = None,
+    foreign: float | None = None,
+) -> Prepared:
     """Write the pages of the crawl files in `given` that both sides read alike to `folder`.
 
     `repeat` gives every page so many times, altered but the first time; `limit` takes only
-    the first pages.
+    the first pages. `foreign` leaves pages out so that this share of those with a text is in
+    other languages than English, and those without a text too.
     """
     made = Prepared(folder)
+    wanted = None if foreign is None else _in_proportion(given, foreign)
+    seen = 0
     writer = _Writer(folder)
     apart: dict[str, list[str]] = {}
     for record in _records(given):
@@ -60,6 +71,8 @@ def prepare(given: Path, folder: Path, *, repeat: int = 1, limit: int | None = N
             writer.write(record.headers, record.block, page=None)
         elif html is None:
             apart.setdefault(why, []).append(record.headers.get("warc-record-id", "without id"))
+        elif wanted is not None and (seen := seen + 1) not in wanted:
+            continue
         else:
             for copy in range(repeat):
                 writer.write_page(record, html, copy)
@@ -71,6 +84,25 @@ def prepare(given: Path, folder: Path, *, repeat: int = 1, limit: int | None = N
     made.warc_bytes = sum(path.stat().st_size for path in (folder / "crawl").iterdir())
     (folder / "prepared.json").write_text(json.dumps({**asdict(made), "folder": str(folder)}))
     return made
+
+
+def _in_proportion(given: Path, foreign: float) -> set[int]:
+    """Return the numbers, from 1, of pages that both sides read, the first ones of each kind."""
+    extract = make_extractor("trafilatura", _FINEWEB, accelerate=True)
+    identifier = LanguageIdentifier(load_language_model("lid.176.ftz"))
+    kinds: dict[bool, list[int]] = {True: [], False: []}
+    number = 0
+    for record in _records(given):
+        html, _ = _read_by_both(record)
+        if html is None:
+            continue
+        number += 1
+        text = extract(html)
+        if text:
+            kinds[identifier.identify(text)[0] == "en"].append(number)
+    english = min(len(kinds[True]), round(len(kinds[False]) * (1 - foreign) / foreign))
+    others = min(len(kinds[False]), round(english * foreign / (1 - foreign)))
+    return {*kinds[True][:english], *kinds[False][:others]}
 
 
 def _records(given: Path) -> Iterator[Record]:
@@ -126,11 +158,12 @@ class _Writer:
             (folder / name).mkdir(parents=True)
         self._folder = folder
         self._lines = (folder / "pages.jsonl").open("w", encoding="utf-8")
-        self.pages = self.warm = 0
+        self.pages = self.warm = self._originals = 0
 
     def write_page(self, record: Record, html: str, copy: int) -> None:
         """Write a page, or an altered copy of it, under an id and address that only it has."""
         headers, block = dict(record.headers), record.block
+        self._originals += not copy
         if copy:
             html = altered(html, copy)
             head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
@@ -150,7 +183,9 @@ class _Writer:
     ) -> None:
         """Write a record; one that is no page goes where the last page went."""
         if page is not None:
-            page["warm"] = self.pages % WARM_UP == 0
+            # A page's copies are where it is itself, as they hold its words.
+            page["warm"] = self._originals % WARM_UP == 1
+            page["half"] = self._originals % 2
             self._lines.write(json.dumps(page) + "\n")
             self.pages += 1
             self.warm += page["warm"]
@@ -178,7 +213,7 @@ def write_texts(folder: Path) -> None:
     """Extract the text of every page as the FineWeb recipe does, for the steps that follow."""
     if (folder / "texts.jsonl").exists():
         return
-    extract = make_extractor("trafilatura", {"favor_precision": True, "deduplicate": True})
+    extract = make_extractor("trafilatura", _FINEWEB)
     identifier = LanguageIdentifier(load_language_model("lid.176.ftz"))
     with (folder / "texts.jsonl").open("w", encoding="utf-8") as out:
         for page in read_lines(folder, "pages.jsonl"):
@@ -186,5 +221,5 @@ def write_texts(folder: Path) -> None:
             if text:
                 code, score = identifier.identify(text)
                 english = code == "en" and score > _ENGLISH
-                row = {"id": page["id"], "warm": page["warm"], "text": text, "english": english}
-                out.write(json.dumps(row) + "\n")
+                row = {"id": page["id"], "warm": page["warm"], "half": page["half"]}
+                out.write(json.dumps({**row, "text": text, "english": english}) + "\n")

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from filters.segment import segmenter
+from filters import minhash as kernel
+from filters import segment
+from filters.segment import Segmenter
 from tests.bench.step import Work
 
 
@@ -29,6 +32,9 @@ def extract(_: Path) -> Iterator[Work]:
     yield lambda row: run(row["html"])
 
 
+trafilatura = extract
+
+
 @contextmanager
 def language(_: Path) -> Iterator[Work]:
     """fastText."""
@@ -39,10 +45,22 @@ def language(_: Path) -> Iterator[Work]:
     yield lambda row: list(identifier.identify(row["text"]))
 
 
+def _new_segmenter() -> Segmenter:
+    """Return one that remembers nothing, as in a new worker."""
+    _forget(segment)
+    return segment.segmenter("en")
+
+
+def _forget(module: ModuleType) -> None:
+    for found in vars(module).values():
+        if hasattr(found, "cache_clear"):
+            found.cache_clear()
+
+
 @contextmanager
 def words(_: Path) -> Iterator[Work]:
     """Words and sentences of the whole text."""
-    english = segmenter("en")
+    english = _new_segmenter()
     yield lambda row: [english.words(row["text"]), english.sentence_count(row["text"])]
 
 
@@ -52,7 +70,7 @@ def quality(_: Path) -> Iterator[Work]:
     from filters.judge import Judge
     from pipelines.recipe import load_recipe
 
-    judge = Judge(load_recipe("fineweb").blocks, segmenter("en"))
+    judge = Judge(load_recipe("fineweb").blocks, _new_segmenter())
 
     def work(row: dict[str, Any]) -> list[Any]:
         judgement = judge.judge(row["text"])
@@ -66,9 +84,9 @@ def quality(_: Path) -> Iterator[Work]:
 @contextmanager
 def minhash(_: Path) -> Iterator[Work]:
     """The signature."""
-    from filters.minhash import MinHasher
-
-    hasher = MinHasher()
+    _new_segmenter()
+    _forget(kernel)
+    hasher = kernel.MinHasher()
 
     def work(row: dict[str, Any]) -> list[int]:
         signature = hasher.signature(row["text"])
@@ -83,5 +101,5 @@ def pii(_: Path) -> Iterator[Work]:
     from filters.pii import PII
     from filters.text import Text
 
-    english = segmenter("en")
+    english = _new_segmenter()
     yield lambda row: PII.apply(Text(row["text"], english), PII.options).text

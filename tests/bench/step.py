@@ -7,6 +7,9 @@ from typing import Any, Literal
 Side = Literal["datatrove", "cuvee"]
 SIDES: tuple[Side, Side] = ("datatrove", "cuvee")
 
+Crawl = Literal["given", "foreign", "long"]
+"""The pages as given; those with so many in other languages; every page several times."""
+
 Work = Callable[[dict[str, Any]], Any]
 """Takes one page, returns a plain result."""
 
@@ -19,18 +22,37 @@ class Step:
     what: str
     rows: Literal["pages", "texts", "english", "crawl", "first"]
     """What it takes: pages, their texts, the English ones, the crawl's files, or a first page."""
+    sets: tuple[str, ...] = ()
+    """How Cuvée's recipe differs from FineWeb's, as `--set` takes it."""
+    crawl: Crawl = "given"
+    against: str = "datatrove"
+    """Who is on the first side."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole recipe."""
+        return self.rows == "crawl" and self.name not in ("read", "sandbox")
 
 
 STEPS = (
     Step("read", "WARC to characters", "crawl"),
     Step("url", "URL gate", "pages"),
     Step("extract", "trafilatura 2.3.1", "pages"),
+    Step("trafilatura", "the same, both in process", "pages", against="trafilatura"),
+    Step("sandbox", "WARC to judged texts", "crawl", against="in process"),
     Step("language", "fastText", "texts"),
     Step("words", "words and sentences", "english"),
     Step("quality", "Gopher, C4, FineWeb from text", "english"),
     Step("minhash", "signature", "english"),
     Step("pii", "stand-ins", "english"),
     Step("whole", "WARC to final documents", "crawl"),
+    Step("cascade", "the same with cascade: true", "crawl", ("cascade=true",), "foreign"),
+    Step(
+        "resiliparse",
+        "the same with its text",
+        "crawl",
+        ("extract={resiliparse: {main_content: true}}",),
+    ),
     Step("start_url", "start to the URL gate's first decision", "first"),
     Step("start_all", "start to the signature of a first page", "first"),
 )

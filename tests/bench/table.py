@@ -10,25 +10,35 @@ from rich.text import Text as Styled
 from pipelines.terminal import harmless
 from tests.bench.compare import Compared
 from tests.bench.crawl import Prepared
-from tests.bench.step import SIDES, Measured
+from tests.bench.step import SIDES, Crawl, Measured
 
 _LISTED = 5  # ids of pages that are set apart, by reason
 _MEGA = 1e6
+_WARMED = (
+    "English texts: each half is measured after a warm-up on the other; all else after a third."
+)
 
 
 def report(
-    crawl: Prepared, compared: Sequence[Compared], scaled: Mapping[int, Sequence[Measured]]
+    crawls: Mapping[Crawl, Prepared],
+    compared: Sequence[Compared],
+    scaled: Mapping[int, Sequence[Measured]],
+    grown: Mapping[Crawl, Sequence[Measured]],
 ) -> Iterator[RenderableType]:
-    """Yield what was measured: steady state, start, workers, and pages set apart."""
-    steady = [one for one in compared if one.step.rows != "first"]
+    """Yield what was measured: steady state, start, workers, growth, and pages set apart."""
     starts = [one for one in compared if one.step.rows == "first"]
-    size = f"{crawl.pages:,} pages, {crawl.warc_bytes / _MEGA:.1f} MB of WARC"
-    if steady:
-        yield _steady(steady, crawl, f"Steady state, one core: {size}")
+    for kind, crawl in crawls.items():
+        size = f"{crawl.pages:,} pages, {crawl.warc_bytes / _MEGA:.1f} MB of WARC"
+        steady = [one for one in compared if one.step.crawl == kind and one not in starts]
+        if steady:
+            yield _steady(steady, crawl, f"Steady state, one core, {kind} crawl: {size}")
     if starts:
         yield _starts(starts)
     if scaled:
-        yield _scaling(scaled, crawl)
+        yield _scaling(scaled, crawls["long"])
+    if grown:
+        yield _growth(grown, crawls)
+    crawl = crawls["given"]
     for why, ids in crawl.apart.items():
         named = ", ".join(ids[:_LISTED]) + (", …" if len(ids) > _LISTED else "")
         yield Styled(harmless(f"Set apart, {why}: {len(ids)} page(s): {named}"))
@@ -47,7 +57,7 @@ def _steady(compared: Sequence[Compared], crawl: Prepared, title: str) -> Table:
             speed = crawl.warc_bytes / wall / _MEGA if one.step.rows == "crawl" else None
             table.add_row(
                 one.step.name if side == SIDES[0] else "",
-                side,
+                one.step.against if side == SIDES[0] else side,
                 f"{one.milliseconds(side) * shared:.3f}",
                 f"{wall:.2f}",
                 f"{pages / wall:,.0f}",
@@ -56,6 +66,7 @@ def _steady(compared: Sequence[Compared], crawl: Prepared, title: str) -> Table:
                 _spread(one.ratios()) if side == SIDES[1] else "",
                 _agreement(one) if side == SIDES[1] else "",
             )
+    table.caption, table.caption_justify = _WARMED, "left"
     return table
 
 
@@ -82,6 +93,23 @@ def _scaling(scaled: Mapping[int, Sequence[Measured]], crawl: Prepared) -> Table
         table.add_row(
             str(workers), f"{wall:.1f}", f"{crawl.pages / wall:,.0f}", _spread(ratios),
             f"{1e3 * cpu / crawl.pages:.2f}", f"{peak / _MEGA:.0f}",
+        )  # fmt: skip
+    return table
+
+
+def _growth(grown: Mapping[Crawl, Sequence[Measured]], crawls: Mapping[Crawl, Prepared]) -> Table:
+    table = _table("Whole recipe, one core, by the number of pages", "crawl", "pages",
+                   "wall s", "CPU ms/page", "peak MB", "of the given crawl's")  # fmt: skip
+    costs = {
+        crawl: [1e3 * one.cpu_seconds / crawls[crawl].pages for one in rounds]
+        for crawl, rounds in grown.items()
+    }
+    for crawl, rounds in grown.items():
+        ratios = [b / a for a, b in zip(costs["given"], costs[crawl], strict=True)]
+        table.add_row(
+            crawl, f"{crawls[crawl].pages:,}", f"{median(one.wall_seconds for one in rounds):.1f}",
+            f"{median(costs[crawl]):.2f}",
+            f"{max(one.peak_bytes for one in rounds) / _MEGA:.0f}", _spread(ratios),
         )  # fmt: skip
     return table
 

@@ -91,6 +91,16 @@ def extract(_: Path) -> Iterator[Work]:
 
 
 @contextmanager
+def trafilatura(_: Path) -> Iterator[Work]:
+    """trafilatura itself, with the FineWeb recipe's options."""
+    from pipelines.extract import make_extractor
+    from pipelines.recipe import load_recipe
+
+    run = make_extractor("trafilatura", load_recipe("fineweb").extract.options)
+    yield lambda row: run(row["html"])
+
+
+@contextmanager
 def language(_: Path) -> Iterator[Work]:
     """fastText."""
     block = language_filter()

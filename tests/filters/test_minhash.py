@@ -2,6 +2,7 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -75,8 +76,38 @@ def test_band_keys_are_stable_and_belong_to_their_band():
     hasher = MinHasher()
     signature = np.arange(112, dtype=np.uint64)
     keys = hasher.band_keys(signature)
-    digest = hashlib.blake2b(struct.pack("<8Q", *range(8, 16)), digest_size=8).digest()
-    assert keys[1] == struct.unpack("<Q", digest)[0]
+    assert keys[1] == _key_in_plain_python(range(8, 16), 1)
+    assert (keys & np.uint64(15)).tolist() == list(range(14))
     changed = signature.copy()
     changed[8] += np.uint64(1)
     assert (hasher.band_keys(changed) != keys).tolist() == [False, True] + [False] * 12
+
+
+def _key_in_plain_python(hashes: Iterable[int], band: int) -> int:
+    mixed = band
+    for value in hashes:
+        mixed = (mixed ^ value) * 0xFF51AFD7ED558CCD % 2**64
+        mixed ^= mixed >> 33
+    mixed = mixed * 0xC4CEB9FE1A85EC53 % 2**64
+    return (mixed ^ mixed >> 33) >> 4 << 4 | band
+
+
+def test_many_signatures_have_the_keys_that_each_has():
+    signatures = np.random.default_rng(5).integers(0, 2**61, (700, 112), dtype=np.uint64)
+    together = MinHasher().band_keys(signatures)
+    assert together.shape == (700, 14)
+    alone = [MinHasher().band_keys(signature) for signature in signatures]
+    assert (together == np.array(alone)).all()
+    assert MinHasher().band_keys(signatures[:0]).shape == (0, 14)
+
+
+@pytest.mark.parametrize("at", [0, 7])
+def test_band_keys_of_hashes_that_hardly_differ_are_spread_evenly(at):
+    """The upper bits are the partition: half of them in one would be no partition."""
+    signatures = np.zeros((4096, 8), dtype=np.uint64)
+    signatures[:, at] = np.arange(4096)
+    keys = MinHasher(bands=1, rows=8).band_keys(signatures).ravel()
+    assert len(np.unique(keys)) == 4096
+    counts = np.bincount((keys >> np.uint64(60)).astype(int), minlength=16)
+    assert counts.min() > 190
+    assert counts.max() < 330

@@ -1,6 +1,7 @@
 """The memoised segmenter equals datatrove's for any text, and stays within its bounds."""
 
 import random
+import re
 import subprocess
 import sys
 from itertools import product
@@ -89,12 +90,13 @@ for text in ("one {LOST} two", "three {LOST} four", "five x{LOST} six"):
 
 def test_another_memo_gives_the_same(monkeypatch):
     text = "Don't stop at 5km, (see :3 below)! " * 3
-    monkeypatch.setattr(segment, "MOST_CHUNKS", 3)
+    monkeypatch.setattr(segment, "MOST_CHUNKS", 6)
     monkeypatch.setattr(segment, "LONGEST_CHUNK", 4)
     english = segmenter.__wrapped__("en")
     assert english.words(text) == split_into_words(text)
     assert english.sentence_count(text) == len(split_into_sentences(text))
     assert 0 < len(english._words) <= 3
+    assert 0 < len(english._words._older) <= 3
     assert all(len(chunk) <= 4 for chunk in english._words)
 
 
@@ -184,11 +186,50 @@ def test_chunks_are_split_as_spacy_splits_them(language):
     assert answered > len(chunks) / 2
 
 
-def test_words_of_letters_are_known_to_stay_whole():
+def test_framed_words_are_split_as_spacy_splits_them():
+    """Words between marks, for which no pattern of spaCy is asked."""
     english = segmenter("en")
-    assert english._splitter._leaves_letters  # else spaCy's patterns are new: look, then note them
-    words = ["".join(letters) for n in (1, 2) for letters in product(ascii_letters, repeat=n)]
-    for word in words:
-        for chunk in (word, f"{word},", f"{word}.", f"{word})"):
-            split = english._splitter.split(chunk)
-            assert split is None or split == english._splitter._parted(chunk), chunk
+    assert isinstance(english, ChunkSegmenter)
+    nlp, splitter = english._nlp, english._splitter
+    assert splitter._is_plain  # else spaCy's patterns are new: look, then note them
+    chance = random.Random("framed")
+    known = sorted({found for rule in special_cases() for found in re.findall(r"\w+", rule)})
+    cores = ["word", "AM", "A", "s", "re-s", "x–Y", "and/or", "U-S", "12", "1,000.5", "10:30", "9"]
+    genitives = ["'s", "’s", "'S", "’S", *[""] * 4]
+    chunks = ["".join(letters) for n in (1, 2) for letters in product(ascii_letters, repeat=n)]
+    for _ in range(8000):
+        before = "".join(chance.choices("\"'([“‘—", k=chance.randrange(3)))
+        after = "".join(chance.choices(",;:!?)]\"'”’.", k=chance.randrange(4)))
+        core = chance.choice([*cores, chance.choice(known)])
+        chunks.append(f"{before}{core}{chance.choice(genitives)}{after}")
+    with nlp.vocab.memory_zone():
+        for chunk in chunks:
+            split = splitter.split(chunk)
+            assert split is None or split == [token.text for token in nlp.tokenizer(chunk)], chunk
+
+
+@settings(max_examples=500, deadline=None)
+@given(data=st.data())
+def test_counts_of_lines_equal_datatroves(texts, data):
+    lines = data.draw(st.lists(texts, min_size=1, max_size=6))
+    lines = [part for line in lines for part in line.splitlines()]
+    assume(lines and LOST not in "".join(lines))
+    words, sentences = segmenter("en").line_counts(lines)
+    assert words in (None, len(split_into_words("\n".join(lines))))
+    assert sentences == sum(len(split_into_sentences(line)) for line in lines)
+
+
+def test_lines_are_counted_at_once_where_nothing_is_odd():
+    english = segmenter("en")
+    assert english.line_counts(["One two.", "Three! Four", "", "(five)"]) == (9, 5)
+    assert english.line_counts(["One.  …", "Two.\t(three", "four)"]) == (9, 5)
+    assert english.line_counts(["One two.  ", "three."]) == (None, 3)
+    assert english.line_counts(["One", LOST, "Two. Three."]) == (None, 4)
+    assert english.line_counts([f"One {segment._LINE_END}", "Two."]) == (None, 2)
+    assert english.line_counts([]) == (None, 0)
+
+
+def test_a_run_of_marks_and_space_takes_no_longer_the_longer_it_is():
+    for piece in ("\n", " ", "-\n", ".\n", "\n.", " \n- "):
+        text = f"a.{piece * 20_000}a"
+        assert segmenter("en").sentence_count(text) == len(split_into_sentences(text))

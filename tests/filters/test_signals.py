@@ -15,12 +15,13 @@ from datatrove.utils.text import PUNCTUATION_SET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters import ngrams
 from filters.catalog import text_signals
 from filters.gopher import duplicates
 from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
 from filters.rule import parse_rule
 from filters.segment import segmenter
-from filters.text import Text
+from filters.text import Text, numbered
 
 LINES = st.text(alphabet=st.sampled_from("ab.#-•…\n \u2028\x85{1é"), max_size=120)
 # Few letters, so that n-grams repeat, also joined without their separators.
@@ -59,16 +60,24 @@ def test_signals_measure_the_same_twice(raw):
 @settings(max_examples=600, deadline=None)
 @given(WORDS | LONG_WORDS)
 def test_ngrams_equal_datatroves(words):
-    for n, chars in top_ngram_chars(words).items():
+    for n, chars in top_ngram_chars(numbered(words)).items():
         grams = get_n_grams(words, n)
         assert chars == (find_top_duplicate(grams) if grams else 0)
-    assert dup_ngram_chars(words) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+    assert dup_ngram_chars(numbered(words)) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+
+
+@given(WORDS)
+def test_equal_hashes_of_different_ngrams_change_nothing(words):
+    starts = np.cumsum([0, *map(len, words)])
+    for n in DUP_SIZES:
+        hashes = np.zeros(max(len(words) - n + 1, 0), np.uint64)
+        assert ngrams._dup_chars(words, starts, hashes, n) == find_all_duplicate(words, n)
 
 
 def test_ngrams_of_words_with_spaces_inside():
     # Some languages have such words; then a repeated 3-gram need not hold a repeated 2-gram.
     words = ["a", "b c", "d", "a b", "c", "d", "e", "a b c"]
-    for n, chars in top_ngram_chars(words).items():
+    for n, chars in top_ngram_chars(numbered(words)).items():
         assert chars == find_top_duplicate(get_n_grams(words, n))
 
 

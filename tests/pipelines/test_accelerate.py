@@ -301,7 +301,8 @@ def test_a_run_tells_how_many_pages_it_compared(small_crawl, tmp_path, monkeypat
     monkeypatch.setattr(
         sys.modules["pipelines.accelerate.choose"], "_SCALE", 1 << 80
     )  # chooses every page
-    recipe = edited(RECIPE, "keep_text: gated", "keep_text: gated\naccelerate: verify")
+    here = "accelerate: verify\nlimits: false"  # in this process, where every page is chosen
+    recipe = edited(RECIPE, "keep_text: gated", f"keep_text: gated\n{here}")
     outcome = do_run(recipe, small_crawl, tmp_path / "run")
     counts = outcome.manifest["accelerate"]
     assert counts["checked"] > 10

@@ -2,12 +2,14 @@
 
 import time
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.blocklist import SortedLines, list_digests, load_blocker
+from pipelines.blocklist import list_digests, load_blocker
+from pipelines.lookup import HashedLines, write_lines
 
 ENTRY = st.text(st.sampled_from("ab.-é\0 "), max_size=6)
 
@@ -17,19 +19,36 @@ def scratch(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("lines") / "entries"
 
 
-@given(st.sets(ENTRY, min_size=1), st.lists(ENTRY))
+@given(st.lists(ENTRY), st.lists(ENTRY))
 def test_exactly_the_entries_are_members(scratch, entries, others):
-    lines = sorted(entry.encode() for entry in entries)
     scratch.unlink(missing_ok=True)
-    scratch.write_bytes(b"".join(line + b"\n" for line in lines))
-    found = SortedLines(scratch)
-    for entry in [*entries, *others]:
+    write_lines(scratch, map(str.encode, entries))
+    found = HashedLines(scratch)
+    for entry in [*entries, *others, ""]:
         assert (entry in found) == (entry in entries)
     for line in entries:
         assert f"{line}\n" not in found
         assert f"{line}\n{line}" not in found
     assert "\ud800" not in found
     assert None not in found
+
+
+def test_an_entry_with_the_checksum_of_a_line_is_no_member(scratch):
+    line, other = "8755d764.example", "4170cb18.example"
+    assert crc32(line.encode()) == crc32(other.encode())
+    scratch.unlink(missing_ok=True)
+    write_lines(scratch, [line.encode()])
+    found = HashedLines(scratch)
+    assert (line in found, other in found) == (True, False)
+
+
+def test_many_lines(scratch):
+    lines = [f"{number}.example.org" for number in range(0, 60_000, 3)]
+    scratch.unlink(missing_ok=True)
+    write_lines(scratch, map(str.encode, lines))
+    found = HashedLines(scratch)
+    there = [number for number in range(60_000) if f"{number}.example.org" in found]
+    assert there == list(range(0, 60_000, 3))
 
 
 def test_the_lists_are_ready_at_once_after_the_first_use():

@@ -158,3 +158,21 @@ def test_an_interrupt_ends_the_command_with_its_own_code(ran, tmp_path):
     assert running.returncode == 130, said
     assert said.strip() == "cuvee: interrupted; the same command again goes on from here."
     assert not (root / "manifest.json").exists()
+
+
+def test_an_interrupted_plan_promises_nothing(ran, tmp_path):
+    command = [sys.executable, "-m", "pipelines", "plan", *at(tmp_path, ran)]
+    command = [word for word in command if word not in ("run", "--output", str(tmp_path))]
+    planning = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("cuvee-plan-*")):
+        assert planning.poll() is None, planning.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    planning.send_signal(signal.SIGINT)
+    _, said = planning.communicate(timeout=60)
+    assert (planning.returncode, said.strip()) == (130, "cuvee: interrupted.")
+    assert not list(tmp_path.iterdir())

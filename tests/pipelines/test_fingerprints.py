@@ -88,7 +88,7 @@ def test_a_packages_version_changes_the_stages_that_use_it(newer, tmp_path):
     expected = {
         "trafilatura": {"curate"},
         "lxml": {"curate"},
-        "spacy": {"curate"},
+        "spacy": {"curate", "shingles", "edits"},
         "tokenizers": {"curate", "tokenizer", "settle", "tokens"},
         "pyarrow": everything,
         "ray": set(),

@@ -19,7 +19,8 @@ _SHORTER = {
     "run": " --engine inline --limit 20",
     "doctor": " --engine inline",
     "plan": " --engine inline --pages 40",
-    "calibrate": " --engine inline --sample 80",
+    "calibrate": " --engine inline --pages 80",
+    "dedup-check": " --sample 2",
 }
 
 

@@ -88,7 +88,7 @@ def test_a_plan_that_saw_everything_says_exactly_what_the_run_does(place: Path, 
 def demo_plan(sample_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     temporary = tmp_path_factory.mktemp("temporary")
     said = succeed(
-        "plan", "demo", "--input", sample_crawl, "--engine", "inline", "--sample", "8",
+        "plan", "demo", "--input", sample_crawl, "--engine", "inline", "--units", "8",
         "--seed", "3", "--workers", "4", "--price", "0.5", "--json",
         env={"TMPDIR": str(temporary)},
     )  # fmt: skip
@@ -241,9 +241,9 @@ def test_the_table_shows_nothing_that_could_steer_a_terminal(place: Path):
 
 def test_a_plan_needs_an_input_and_a_sample():
     assert cuvee("plan", "demo").returncode == 2
-    done = cuvee("plan", "demo", "--input", "x", "--sample", "0")
+    done = cuvee("plan", "demo", "--input", "x", "--units", "0")
     assert done.returncode == 2
-    assert "--sample" in done.stderr
+    assert "--units" in done.stderr
 
 
 def test_files_that_are_named_alike_are_a_stratum_and_chance_names_are_none(place: Path):

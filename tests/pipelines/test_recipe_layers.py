@@ -243,7 +243,8 @@ def test_the_last_set_wins():
             "minhash.band=5",
             (
                 ": minhash has no option 'band'.\n"
-                "  Did you mean 'bands'?  Options: ngram, bands, rows, seed, keep."
+                "  Did you mean 'bands'?  Options: ngram, bands, rows, seed, verify, keep, per, "
+                "against, max_cluster, clustering."
             ),
         ),
         (

@@ -21,8 +21,10 @@ from pipelines.recipe import (
     TrainedTokenizer,
     load_recipe,
 )
-from pipelines.recipe.options import EXTRACTORS, NAME, RECIPE_KEYS, RULE_NAME
+from pipelines.recipe.kinds import ExactOptions, Keep, LinesOptions, UrlOptions
+from pipelines.recipe.options import EXTRACTORS, KINDS, NAME, RECIPE_KEYS, RULE_NAME
 from pipelines.recipe.source import read_scalar
+from pipelines.sandbox.limits import Limits
 
 fraction = st.floats(0, 1)
 constants = st.integers(0, 2**62) | st.floats(0, 2**62)
@@ -54,7 +56,35 @@ names = st.sampled_from(["no", "null", "1e5", "08", "CC-MAIN-2023-50", "2024-01-
     st.from_regex(NAME, fullmatch=True)
 )
 rule_names = st.from_regex(RULE_NAME, fullmatch=True).filter(
-    lambda name: name not in {*RECIPE_KEYS, *EDITS, "minhash"}
+    lambda name: name not in {*RECIPE_KEYS, *EDITS, *KINDS}
+)
+survivors = st.sampled_from(
+    [Keep(), Keep("longest"), Keep("newest"), Keep("highest", "language_score")]
+)
+
+
+@st.composite
+def kinds_of_dedup(draw):
+    scope = {
+        "per": draw(st.sampled_from(["dump", "all"])),
+        "against": tuple(draw(st.lists(texts, max_size=2))),
+    }
+    joining = {"keep": draw(survivors), "max_cluster": draw(st.integers(0, 10**9)), **scope}
+    verify = 0.0 if scope["against"] else draw(fraction)
+    kinds = [
+        ExactOptions(**joining),
+        UrlOptions(clustering=draw(st.sampled_from(["auto", "memory", "rounds"])), **joining),
+        LinesOptions(unit=draw(st.sampled_from(["line", "paragraph"])), **scope),
+        MinHashOptions(bands=draw(st.integers(1, 1000)), verify=verify, **joining),
+    ]
+    return draw(st.lists(st.sampled_from(kinds), min_size=1, unique=True))
+
+
+limits = st.builds(
+    Limits,
+    cpu_seconds=st.floats(0.01, 86_400),
+    memory=st.integers(2**20, 2**40),
+    page_bytes=st.integers(1, 2**32),
 )
 
 
@@ -79,7 +109,7 @@ def recipes(draw):
         DropStage((rule(counts, constants), rule(counts, constants))),
         EditStage("c4_lines", {**EDITS["c4_lines"].options, "javascript": draw(st.booleans())}),
         DropStage((rule(edited | counts, constants),)),
-        DedupStage(MinHashOptions(bands=draw(st.integers(1, 1000)))),
+        DedupStage(tuple(draw(kinds_of_dedup()))),
         EditStage("pii", {"kinds": draw(st.sampled_from([("ip",), ("ip", "email")]))}),
     )
     extractor = draw(st.sampled_from(sorted(EXTRACTORS)))
@@ -100,6 +130,7 @@ def recipes(draw):
         keep_text=draw(st.sampled_from(["all", "gated", "kept"])),
         max_failed_pages=draw(fraction),
         max_failed_units=draw(st.integers(0, 10**9)),
+        limits=draw(st.none() | limits),
         memory_per_worker=draw(st.none() | st.integers(2**28, 2**40)),
     )
 

@@ -29,7 +29,9 @@ from tests.pipelines.small_run import (
 from tests.pipelines.units import Listener
 from tests.pipelines.warc_bytes import gzip_each
 
-FIND_DUPLICATES = {"runs", "repeats", "edges", "components"}
+BY_KIND = ("runs", "edges", "components", "labels")
+SAME_RECORD = {f"{stage}_same_record" for stage in BY_KIND}
+FIND_DUPLICATES = SAME_RECORD | {f"{stage}_minhash" for stage in BY_KIND}
 AFTER_DUPLICATES = {"tokenizer", "settle", "plan", "dataset", "tokens"}
 TWO_RULES = "    short: lexical_words < 50\n    very_short: lexical_words < 80\n"
 SWAPPED = "    very_short: lexical_words < 80\n    short: lexical_words < 50\n"
@@ -56,8 +58,9 @@ CHANGES = {
         "- edit: {c4_lines: {terminal_punctuation: false, min_words_per_line: 0}}",
         set(),
     ),
-    "dedup": ("bands: 14, rows: 8", "bands: 2, rows: 30", {"repeats"}),
-    "no dedup": (DEDUP, "", set()),
+    "dedup": ("bands: 14, rows: 8", "bands: 2, rows: 30", SAME_RECORD),
+    "no dedup": (DEDUP, "", set()),  # the edit after it comes before
+    "survivors": ("rows: 8}", "rows: 8, keep: longest}", {"curate"} | FIND_DUPLICATES),
     "personal data": ("[email, ip]", "[ip]", {"curate"} | FIND_DUPLICATES),
     "tokenizer": ("vocab_size: 400", "vocab_size: 500", {"curate"} | FIND_DUPLICATES),
 }
@@ -203,11 +206,12 @@ def test_a_tokenizer_of_ones_own_and_back(base, small_crawl, garbage, tmp_path):
 
 def test_stages_that_the_recipe_has_no_more_are_forgotten(base, garbage, tmp_path):
     root = base.copy(tmp_path / "changed")
-    assert {"edges", "components"} <= CommitLog(root).progress().keys()
+    gone = {f"{stage}_minhash" for stage in BY_KIND}
+    assert gone <= CommitLog(root).progress().keys()
     do_run(edited(RECIPE, DEDUP, ""), garbage, root)
     log = CommitLog(root)
-    assert not {"edges", "components"} & log.progress().keys()
-    assert log.commits("edges") == log.commits("components") == {}
+    assert not gone & log.progress().keys()
+    assert not any(log.commits(stage) for stage in gone)
     for stage in log.progress():
         assert all(log.is_whole(commit) for commit in log.commits(stage).values()), stage
 
@@ -217,12 +221,12 @@ def test_a_stage_after_curation_may_not_fail_whatever_the_recipe_allows(
 ):
     """Without its clusters the dataset would have duplicates."""
     recipe = f"{RECIPE}max_failed_units: 1\n"
-    in_the_way = tmp_path / "run/stages/components/labels.parquet"
+    in_the_way = tmp_path / "run/stages/labels_minhash/00000.parquet"
     do_run(recipe, small_crawl, tmp_path / "run")
-    CommitLog(tmp_path / "run").forget("components")
+    CommitLog(tmp_path / "run").forget("labels_minhash")
     (tmp_path / "run/manifest.json").unlink()
     in_the_way.mkdir()
-    with pytest.raises(WorkError, match="components: 1 unit"):
+    with pytest.raises(WorkError, match="labels_minhash: 1 unit"):
         do_run(recipe, small_crawl, tmp_path / "run")
     in_the_way.rmdir()
     do_run(recipe, small_crawl, tmp_path / "run")

@@ -1,0 +1,1 @@
+"""Repeats of all kinds: keys, runs, edges, forests, clusters, survivors (`docs/dedup.md`)."""
