@@ -7,6 +7,7 @@ lid.176 (https://fasttext.cc/docs/en/language-identification.html).
 from dataclasses import dataclass
 from typing import Any
 
+from filters.fasttext_lines import QuickPredictor
 from filters.signal import Signal
 
 _PREFIX = "__label__"
@@ -17,6 +18,8 @@ class LanguageIdentifier:
     """Asks `model`, as `fasttext.load_model` returns it, for the likeliest language."""
 
     model: Any
+    quick: QuickPredictor | None = None
+    """Answers as the model does, where it can (`quick_predictor`)."""
 
     def identify(self, text: str) -> tuple[str, float]:
         """Return the code of the likeliest language and the model's score, 0 to about 1.
@@ -25,6 +28,10 @@ class LanguageIdentifier:
         scores differ (fastText's Python wrapper adds it). `("", 0.0)` if the model answers
         nothing. The wrapper itself is passed by because it fails with some NumPy versions.
         """
+        quick = self.quick.predict(text) if self.quick else None
+        if quick is not None:
+            label, score = quick
+            return label.removeprefix(_PREFIX), score
         found = self.model.f.predict(text.replace("\n", " ") + "\n", 1, 0.0, "strict")
         if not found:
             return "", 0.0

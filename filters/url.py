@@ -23,8 +23,8 @@ REASONS = (
 )
 """All that a `UrlBlocker` can answer."""
 
-_SEPARATORS = re.compile(r"[^a-zA-Z0-9]+")
 _NO_LETTER_OR_DIGIT = re.sub(rb"[a-zA-Z0-9]", b"", bytes(range(256)))
+_SEPARATED = bytes.maketrans(_NO_LETTER_OR_DIGIT, b" " * len(_NO_LETTER_OR_DIGIT))
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 _NEVER = " "  # in no run of letters and digits; an automaton needs a word
 
@@ -83,10 +83,11 @@ class UrlBlocker:
         return self._word_reason(url, letters_and_digits)
 
     def _word_reason(self, url: str, letters_and_digits: str) -> str:
-        words = set(_SEPARATORS.split(url))
+        # What is not ASCII becomes a mark, which separates words as any other does.
+        words = url.encode("ascii", "replace").translate(_SEPARATED).decode().split()
         if not self._banned_words.isdisjoint(words):
             return "hard_blacklisted"
-        if len(self._soft_words & words) >= self._soft_threshold:
+        if len(self._soft_words.intersection(words)) >= self._soft_threshold:
             return "soft_blacklisted"
         if next(self._subwords.iter(letters_and_digits), None) is not None:
             return "blacklisted_subword"

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError, WorkError, nearest
+from filters.fasttext_lines import quick_predictor
+from filters.language import LanguageIdentifier
 from pipelines.storage import sha256_of
 
 Report = Callable[[str], None]
@@ -287,3 +289,10 @@ def load_language_model(name_or_path: str) -> Any:
         raise UsageError(
             f"model '{path}' is no fastText model.\n  The default is '{LANGUAGE_MODEL.name}'."
         ) from error
+
+
+def load_language_identifier(name_or_path: str) -> LanguageIdentifier:
+    """Return what asks a fastText model for languages, quick; errors as `load_language_model`."""
+    model = load_language_model(name_or_path)
+    file = model_file(name_or_path).read_bytes() if model.is_quantized() else b""
+    return LanguageIdentifier(model, quick_predictor(model, file))

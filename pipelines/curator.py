@@ -14,7 +14,7 @@ from filters.minhash import Hashes, MinHasher
 from filters.segment import segmenter
 from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
-from pipelines.assets import load_language_model, model_file
+from pipelines.assets import load_language_identifier, model_file
 from pipelines.blocklist import list_digests, load_blocker
 from pipelines.cascade import COLUMNS, SKIPPED, Cascade
 from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
@@ -69,7 +69,7 @@ class Curator:
 
     @cached_property
     def _language(self) -> LanguageIdentifier:
-        return LanguageIdentifier(load_language_model(self.recipe.language.model))
+        return load_language_identifier(self.recipe.language.model)
 
     @cached_property
     def _cascade(self) -> Cascade | None:

@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from pipelines.crawl.remote.address import without_secrets
 from pipelines.crawl.text.split import PART_BYTES
 from pipelines.curator import asset_digests
 from pipelines.driver import Observer
-from pipelines.execute import open_engine
+from pipelines.execute import Engine, open_engine
 from pipelines.manifest import (
     code_version,
     open_run_directory,
@@ -72,6 +72,11 @@ class RunOptions:
     part_bytes: int = PART_BYTES
     """About how large the parts are that big text files are worked on in."""
 
+    def opened(self, recipe: Recipe) -> AbstractContextManager[Engine]:
+        """Start or join the engine; it is left at the end."""
+        memory = recipe.memory_per_worker
+        return open_engine(self.engine, workers=self.workers, address=self.address, memory=memory)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -110,12 +115,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             _empty_work(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
             began = time.monotonic()
-            with open_engine(
-                options.engine,
-                workers=options.workers,
-                address=options.address,
-                memory=recipe.memory_per_worker,
-            ) as engine:
+            with options.opened(recipe) as engine:
                 work = RunContext(recipe, output, files, assets, options.limit, engine, observer)
                 run_stages(work)
                 facts = {"name": options.engine, "slots": engine.slots}

@@ -1,6 +1,6 @@
 """Writing and reading the run's Parquet files."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -117,8 +117,3 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict
     chosen = list(columns) if columns is not None else None
     for batch in pq.ParquetFile(path).iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
         yield from batch.to_pylist()
-
-
-def read_tables(paths: Iterable[Path], schema: pa.Schema) -> pa.Table:
-    """Read and join several files of one schema; an empty table where there are none."""
-    return pa.concat_tables([schema.empty_table(), *(read_table(path) for path in paths)])

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from filters.errors import UsageError
 from pipelines.cli.console import err, out, print_json
 from pipelines.cli.options import (
     Address,
@@ -21,6 +20,7 @@ from pipelines.cli.options import (
     Sets,
     Workers,
     examples,
+    recipe_with_input,
 )
 
 commands = typer.Typer()
@@ -51,11 +51,8 @@ def calibrate(
     from pipelines.cascade.calibrate import calibrate as run_sample
     from pipelines.pipeline import RunOptions
     from pipelines.progress import RunProgress
-    from pipelines.recipe import load_recipe
 
-    loaded = load_recipe(recipe, sets or (), inputs or ())
-    if not loaded.input:
-        raise UsageError(f"{recipe}: no input.\n  Name crawl files with --input.")
+    loaded = recipe_with_input(recipe, sets, inputs)
     options = RunOptions(workers, engine, address, None, input_base, match)
     progress = RunProgress(err if as_json else out)
     try:

@@ -1,9 +1,15 @@
 """What several commands take, under the same name and with the same meaning."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+from filters.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipelines.recipe.model import Recipe
 
 
 def examples(*commands: str) -> str:
@@ -17,6 +23,18 @@ def complete_recipe(start: str) -> list[tuple[str, str]]:
     from pipelines.recipe import describe_recipes
 
     return [item for item in describe_recipes().items() if item[0].startswith(start)]
+
+
+def recipe_with_input(
+    name: str, sets: Sequence[str] | None, inputs: Sequence[str] | None
+) -> "Recipe":
+    """Load the recipe that a command names; UsageError unless it or the command has an input."""
+    from pipelines.recipe import load_recipe
+
+    recipe = load_recipe(name, sets or (), inputs or ())
+    if not recipe.input:
+        raise UsageError(f"{name}: no input.\n  Name crawl files with --input.")
+    return recipe
 
 
 RecipeName = Annotated[

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from filters.errors import UsageError
 from pipelines.cli.console import err, out, print_json
 from pipelines.cli.options import (
     Address,
@@ -17,6 +16,7 @@ from pipelines.cli.options import (
     Sets,
     Workers,
     examples,
+    recipe_with_input,
 )
 
 commands = typer.Typer()
@@ -54,11 +54,8 @@ def plan(
     from pipelines.plan import PlanOptions, make_plan
     from pipelines.plan.table import plan_parts
     from pipelines.progress import RunProgress
-    from pipelines.recipe import load_recipe
 
-    loaded = load_recipe(recipe, sets or (), inputs or ())
-    if not loaded.input:
-        raise UsageError(f"{recipe}: no input.\n  Name crawl files with --input.")
+    loaded = recipe_with_input(recipe, sets, inputs)
     where = RunOptions(workers, engine, address, None, input_base, match)
     progress = RunProgress(err)
     try:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text as Styled
 
-from filters.errors import UsageError
 from pipelines.cli.console import err, out, print_json
 from pipelines.cli.options import (
     Address,
@@ -20,6 +19,7 @@ from pipelines.cli.options import (
     Sets,
     Workers,
     examples,
+    recipe_with_input,
 )
 
 commands = typer.Typer()
@@ -48,11 +48,8 @@ def run(
 ) -> None:
     """Run a recipe from crawl to dataset; the same command again resumes."""
     from pipelines.pipeline import RunOptions
-    from pipelines.recipe import load_recipe
 
-    loaded = load_recipe(recipe, sets or (), inputs or ())
-    if not loaded.input:
-        raise UsageError(f"{recipe}: no input.\n  Name crawl files with --input.")
+    loaded = recipe_with_input(recipe, sets, inputs)
     options = RunOptions(workers, engine, address, limit, input_base, match)
     _run(loaded, output, options, as_json=as_json)
 

@@ -102,16 +102,6 @@ def _distinct(parts: Iterable[Columns]) -> Numbers:
     return distinct(found, *waiting)
 
 
-def label_components(edges: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Return documents, their clusters' smallest document and the clusters' sizes.
-
-    `edges` has the shape (n, 2). Only documents that some edge names are returned,
-    in ascending order.
-    """
-    docs, roots = components(lambda: [(edges[:, 0], edges[:, 1])])
-    return docs, docs[roots], sizes_of(roots)
-
-
 def sizes_of(roots: Numbers) -> Numbers:
     """Return for each document how many have its root."""
     return np.bincount(roots, minlength=len(roots))[roots]

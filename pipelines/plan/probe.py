@@ -16,7 +16,7 @@ from pipelines.crawl import CrawlFile, read_pages
 from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import asset_digests
 from pipelines.driver import Observer
-from pipelines.execute import Task, open_engine
+from pipelines.execute import Task
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.model import Recipe
 from pipelines.stages import RunContext, run_stages
@@ -56,12 +56,7 @@ def probed(
     files = [_with_line_numbers(file) for file in files]
     with tempfile.TemporaryDirectory(prefix="cuvee-plan-") as folder:
         began = time.monotonic()
-        with open_engine(
-            options.engine,
-            workers=options.workers,
-            address=options.address,
-            memory=recipe.memory_per_worker,
-        ) as engine:
+        with options.opened(recipe) as engine:
             root = Path(folder) / "run"
             root.mkdir()
             run = RunContext(recipe, root, files, asset_digests(recipe), pages, engine, observer)

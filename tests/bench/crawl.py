@@ -14,8 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from filters.language import LanguageIdentifier
-from pipelines.assets import load_language_model
+from pipelines.assets import load_language_identifier
 from pipelines.crawl import Damage, Page, find_inputs, open_file
 from pipelines.crawl.archive.decode import decode_page
 from pipelines.crawl.archive.records import Record, RecordReader
@@ -89,7 +88,7 @@ def prepare(
 def _in_proportion(given: Path, foreign: float) -> set[int]:
     """Return the numbers, from 1, of pages that both sides read, the first ones of each kind."""
     extract = make_extractor("trafilatura", _FINEWEB, accelerate=True)
-    identifier = LanguageIdentifier(load_language_model("lid.176.ftz"))
+    identifier = load_language_identifier("lid.176.ftz")
     kinds: dict[bool, list[int]] = {True: [], False: []}
     number = 0
     for record in _records(given):
@@ -214,7 +213,7 @@ def write_texts(folder: Path) -> None:
     if (folder / "texts.jsonl").exists():
         return
     extract = make_extractor("trafilatura", _FINEWEB)
-    identifier = LanguageIdentifier(load_language_model("lid.176.ftz"))
+    identifier = load_language_identifier("lid.176.ftz")
     with (folder / "texts.jsonl").open("w", encoding="utf-8") as out:
         for page in read_lines(folder, "pages.jsonl"):
             text = extract(page["html"])

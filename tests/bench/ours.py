@@ -38,10 +38,9 @@ trafilatura = extract
 @contextmanager
 def language(_: Path) -> Iterator[Work]:
     """fastText."""
-    from filters.language import LanguageIdentifier
-    from pipelines.assets import load_language_model
+    from pipelines.assets import load_language_identifier
 
-    identifier = LanguageIdentifier(load_language_model("lid.176.ftz"))
+    identifier = load_language_identifier("lid.176.ftz")
     yield lambda row: list(identifier.identify(row["text"]))
 
 

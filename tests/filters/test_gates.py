@@ -4,12 +4,12 @@ import pytest
 
 from filters.language import LanguageIdentifier
 from filters.url import UrlBlocker, normalize_word
-from pipelines.assets import load_language_model
+from pipelines.assets import load_language_identifier
 
 
 @pytest.fixture(scope="module")
 def identifier() -> LanguageIdentifier:
-    return LanguageIdentifier(load_language_model("lid.176.ftz"))
+    return load_language_identifier("lid.176.ftz")
 
 
 @pytest.mark.parametrize(

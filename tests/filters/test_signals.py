@@ -66,12 +66,26 @@ def test_ngrams_equal_datatroves(words):
     assert dup_ngram_chars(numbered(words)) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
 
 
+@pytest.mark.parametrize("few", [0, 1000])
+def test_equal_hashes_of_different_ngrams_change_nothing(few, monkeypatch):
+    monkeypatch.setattr(ngrams, "_FACTOR", 0)  # every stretch has the hash 0
+    monkeypatch.setattr(ngrams, "_FEW", few)  # both ways to scan
+
+    @given(WORDS)
+    def check(words):
+        expected = {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+        assert ngrams.dup_ngram_chars(numbered(words)) == expected
+
+    check()
+
+
 @given(WORDS)
-def test_equal_hashes_of_different_ngrams_change_nothing(words):
-    starts = np.cumsum([0, *map(len, words)])
-    for n in DUP_SIZES:
-        hashes = np.zeros(max(len(words) - n + 1, 0), np.uint64)
-        assert ngrams._dup_chars(words, starts, hashes, n) == find_all_duplicate(words, n)
+def test_few_and_many_places_are_scanned_alike(words):
+    expected = {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+    with pytest.MonkeyPatch.context() as patch:
+        for few in (0, 1000):
+            patch.setattr(ngrams, "_FEW", few)
+            assert ngrams.dup_ngram_chars(numbered(words)) == expected
 
 
 def test_ngrams_of_words_with_spaces_inside():

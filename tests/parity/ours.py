@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import fasttext
 import yaml
 
 from filters.catalog import EDITS
 from filters.edit import Options
 from filters.judge import DropStage, EditStage, Judge, Judgement, decide
-from filters.language import LanguageIdentifier
 from filters.rule import Rule, parse_rule
 from filters.segment import segmenter
 from filters.text import Text
+from pipelines.assets import load_language_identifier
 from tests.parity.oracle import Verdict
 
 RECIPE = Path(__file__).parents[2] / "configs" / "fineweb.yaml"
@@ -24,7 +23,7 @@ class Ours:
     def __init__(self, language_model: Path) -> None:
         stages = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))["stages"]
         dedup = next(i for i, stage in enumerate(stages) if "dedup" in stage)
-        self._identifier = LanguageIdentifier(fasttext.load_model(str(language_model)))
+        self._identifier = load_language_identifier(str(language_model))
         self._gates = [rule for stage in stages for rule in _language_rules(stage)]
         self._segmenter = segmenter("en")
         self._judge = Judge([_block(s) for s in stages[:dedup] if "gate" not in s], self._segmenter)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.dedup.exchange import read_numbers
+from pipelines.dedup.forest import components, sizes_of
 from pipelines.dedup.numbers import Keys, Numbers
 from pipelines.dedup.parts import Source
 from pipelines.execute import InlineEngine
@@ -64,3 +65,13 @@ def labels_of(found: Clusters) -> Numbers:
         for columns in read_numbers([part.path])
     ]
     return np.concatenate([np.empty((0, 3), dtype=np.int64), *parts])
+
+
+def label_components(edges: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Return documents, their clusters' smallest document and the clusters' sizes.
+
+    `edges` has the shape (n, 2). Only documents that some edge names are returned,
+    in ascending order.
+    """
+    docs, roots = components(lambda: [(edges[:, 0], edges[:, 1])])
+    return docs, docs[roots], sizes_of(roots)

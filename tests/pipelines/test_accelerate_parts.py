@@ -4,7 +4,7 @@ import random
 from copy import deepcopy
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lxml.etree import tostring
 from lxml.html import document_fromstring
@@ -31,21 +31,34 @@ def converted(html: str):
     return htmlprocessing.convert_tags(tree, PRECISE)
 
 
-def density(delete, tree, favor_precision: bool) -> bytes:
+def outcome(work, *arguments) -> bytes | str:
+    """Return what becomes of a tree, or the name of the error that ends it: lxml's, as a rule."""
+    try:
+        return tostring(work(*arguments))
+    except ValueError as error:  # control characters that a reference stands for
+        return f"error: {error}"
+
+
+def judged(delete, html: str, favor_precision: bool):
+    """Convert a page and judge its links."""
+    return density(delete, converted(html), favor_precision)
+
+
+def density(delete, tree, favor_precision: bool):
     """Judge a tree's links as the extractor does, twice, with a change in between."""
     for _ in range(2):
         for tag in (*ROUNDS, *ROUNDS, "head", "quote"):
             delete(tree, tag, tag == "div", favor_precision)
         for element in tree.iter("span", "li", "item"):
             element.tag = "ref" if element.tag == "span" else "p"
-    return tostring(tree)
+    return tree
 
 
 @given(pages, st.booleans())
 @quick
 def test_links_are_judged_alike(html, favor_precision):
-    wanted = density(htmlprocessing.delete_by_link_density, converted(html), favor_precision)
-    assert density(links.delete_by_link_density, converted(html), favor_precision) == wanted
+    wanted = outcome(judged, htmlprocessing.delete_by_link_density, html, favor_precision)
+    assert outcome(judged, links.delete_by_link_density, html, favor_precision) == wanted
 
 
 LINK = "<a href='/x'>{}</a>"
@@ -66,8 +79,8 @@ def test_links_of_any_length_and_number_are_judged_alike(around, favor_precision
         )
         text = "y" * chance.choice((0, 0, 0, 1, 8, 20, *SIZES))
         html = f"<div><{around}>{inside}{text}</{around}>{chance.choice(('', '<p>z</p>'))}</div>"
-        wanted = density(htmlprocessing.delete_by_link_density, converted(html), favor_precision)
-        found = density(links.delete_by_link_density, converted(html), favor_precision)
+        wanted = tostring(judged(htmlprocessing.delete_by_link_density, html, favor_precision))
+        found = tostring(judged(links.delete_by_link_density, html, favor_precision))
         assert found == wanted, html
 
 
@@ -97,8 +110,8 @@ def test_a_second_round_looks_again_only_where_something_was_deleted(monkeypatch
 @quick
 def test_pages_are_cleaned_alike(html, tables, precision):
     options = Extractor(precision=precision, comments=False, tables=tables)
-    wanted = htmlprocessing.tree_cleaning(parsed(html), options)
-    assert tostring(cleaning.tree_cleaning(parsed(html), options)) == tostring(wanted)
+    wanted = outcome(htmlprocessing.tree_cleaning, parsed(html), options)
+    assert outcome(cleaning.tree_cleaning, parsed(html), options) == wanted
 
 
 def test_a_deletion_that_ends_the_look_for_a_kind_ends_it_alike():
@@ -160,9 +173,10 @@ def test_what_is_let_go_of_is_what_cleaning_deletes(html):
     whole, light = parsed(html), parsed(html)
     assert lighten.forum_thread_page(light) == core._forum_thread_page(whole)
     assert next(light.iter("script", "style"), None) is None
-    for tree in (whole, light):
-        htmlprocessing.tree_cleaning(tree, PRECISE)
-    assert tostring(light) == tostring(whole)
+    wanted = outcome(htmlprocessing.tree_cleaning, whole, PRECISE)
+    # What trafilatura cannot clean has no text; test_accelerate compares such pages as a whole.
+    assume(isinstance(wanted, bytes))
+    assert outcome(htmlprocessing.tree_cleaning, light, PRECISE) == wanted
 
 
 def test_a_part_leaves_a_copy_as_it_is():

@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.dedup.exchange import EDGES, NumbersWriter, partition_of
-from pipelines.dedup.forest import label_components, spanning_stars
+from pipelines.dedup.forest import spanning_stars
 from pipelines.dedup.numbers import distinct, document_number, number_densely, sort_keys
 from pipelines.dedup.parts import Part
 from pipelines.execute import InlineEngine, Task, perform
 from pipelines.stages.clustering import Clustering, Clusters, Group, cluster, join
 from pipelines.storage import Attempt, CommitLog
-from tests.pipelines.clusters import bare_run, given_keys, labels_of, source
+from tests.pipelines.clusters import bare_run, given_keys, label_components, labels_of, source
 
 Pairs = list[tuple[int, int]]
 TINY = 6_400

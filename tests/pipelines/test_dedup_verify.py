@@ -15,7 +15,6 @@ from filters.errors import RecipeError
 from filters.minhash import MinHasher
 from pipelines.curate import signature_schema
 from pipelines.dedup.exchange import LABELS
-from pipelines.dedup.forest import label_components
 from pipelines.dedup.kinds import KeyMaker
 from pipelines.dedup.numbers import document_number
 from pipelines.dedup.pages import Group, Pages
@@ -25,6 +24,7 @@ from pipelines.execute import Task, perform
 from pipelines.ledger import CANDIDATES
 from pipelines.storage import Attempt, Commit
 from pipelines.tables import TableWriter
+from tests.pipelines.clusters import label_components
 from tests.pipelines.repeating import Ran, do_run, row, write_files
 from tests.pipelines.small_run import differing, published
 
