@@ -64,14 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for documents in (round(size * _MILLION) for size in sorted(options.millions)):
         with tempfile.TemporaryDirectory(dir=place) as scratch:
             _measure(Path(scratch), documents, options, found, say)
+        if options.json:  # after each size: the large ones take minutes
+            _write(options.json, found)
     _check_equal(found)
     wide = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     for part in (*report(found.ours, found.start, found.rounds, found.theirs, found.added), *paper(
         found.ours, found.rounds
     )):  # fmt: skip
         wide.print(part)
-    if options.json:
-        options.json.write_text(json.dumps({"cores": os.cpu_count(), **asdict(found)}, indent=1))
+
+
+def _write(path: Path, found: Found) -> None:
+    path.write_text(json.dumps({"cores": os.cpu_count(), **asdict(found)}, indent=1))
 
 
 def _measure(
