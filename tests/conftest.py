@@ -1,6 +1,7 @@
 """Fixtures for all tests: the sample crawl, and third-party data where there is some."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,12 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from pipelines.sample import default_folder, fetch_sample_crawl
 from tests.command import succeed
+
+
+def pytest_configure() -> None:
+    """Listen to Ctrl-C: a job in the background ignores it, and so would all that tests start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ByFile(LoadScopeScheduling):

@@ -67,10 +67,7 @@ def spanning_stars(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
 
     They join what the given edges join, and are fewer than the documents that these name.
     """
-    docs, place = number_densely(np.concatenate([low, high]))
-    parent = np.arange(len(docs))
-    hook(parent, place[: len(low)], place[len(low) :])
-    roots = roots_of(parent)
+    docs, roots = _joined(low, high)
     others = np.flatnonzero(roots != np.arange(len(docs)))
     return docs[roots[others]], docs[others]
 
@@ -78,15 +75,27 @@ def spanning_stars(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
 def components(edges: Reread) -> tuple[Numbers, Numbers]:
     """Return the documents that edges name, ascending, and for each the place of its root.
 
-    The root is the smallest document that it is connected with. Edges are read twice, some at
-    a time: what is held is an entry per document.
+    The root is the smallest document that it is connected with. What is held is an entry per
+    document: edges that do not come all at once are read twice.
     """
+    parts = iter(edges())
+    first, second = next(parts, None), next(parts, None)
+    if first is not None and second is None:
+        return _joined(*first)
     docs = _distinct(edges())
     parent = np.arange(len(docs))
     for low, high in edges():
         named, place = number_densely(np.concatenate([low, high]))
         at = np.searchsorted(docs, named)[place]
         hook(parent, at[: len(low)], at[len(low) :])
+    return docs, roots_of(parent)
+
+
+def _joined(low: Numbers, high: Numbers) -> tuple[Numbers, Numbers]:
+    """Return documents and the places of their roots from all edges at once."""
+    docs, place = number_densely(np.concatenate([low, high]))
+    parent = np.arange(len(docs))
+    hook(parent, place[: len(low)], place[len(low) :])
     return docs, roots_of(parent)
 
 
