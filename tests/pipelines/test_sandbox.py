@@ -15,7 +15,7 @@ import pytest
 
 from filters.errors import WorkError
 from pipelines.sandbox import lives
-from pipelines.sandbox.launch import _Ours
+from pipelines.sandbox.launch import _Ours, close_template
 from pipelines.sandbox.limits import Limits
 from pipelines.sandbox.lives import Item
 from pipelines.sandbox.run import Answer, Dead, Fault, Sandbox
@@ -27,6 +27,9 @@ SMALL = Limits(cpu_seconds=0.15, memory=48 * MIB, page_bytes=12 * MIB, idle_seco
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
+    # A template that has held models keeps their freed memory, which a page may use without
+    # growing: with limits of a few MiB that decides.
+    close_template()
     made = Sandbox(planted_handler.load, False, "plain", SMALL)
     yield made
     made.lives.retire()
