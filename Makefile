@@ -1,10 +1,11 @@
 # Every target works as the first command on a fresh machine: it makes its own
 # virtual environment from the lock. Needed: Python 3.11+, make, a C++ compiler.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := $(VENV)/.ready
+KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt lint types parity bench bench-dedup picture reference lock clean
@@ -14,7 +15,7 @@ help: ## show this help
 
 setup: $(READY) ## make the virtual environment from the lock
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml hatch_build.py $(KERNELS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 2; }
 	$(PYTHON) -m venv $(VENV)

@@ -31,6 +31,8 @@ _FRAMED = re.compile(
     re.VERBOSE,
 )  # fmt: skip
 _JOINT = re.compile("([-–—/])")
+FRAMING_MARKS = (*"\"'([“‘—-–/,;:!?)]”’.", "'s", "'S", "’s", "’S")
+"""What `_FRAMED` splits off, as tokens."""
 _NO_LIMIT = 1 << 62
 
 
@@ -40,20 +42,20 @@ class AffixSplitter:
     def __init__(self, tokenizer: Any, pairs: set[tuple[str, str]]) -> None:
         from spacy.symbols import ORTH  # spaCy takes a second to import
 
-        self._special = {
+        self.special = {
             case: [token[ORTH] for token in tokens] for case, tokens in tokenizer.rules.items()
         }
         # One that makes a single token of itself changes nothing where a token equals it.
-        self._changing = {case for case, tokens in self._special.items() if tokens != [case]}
+        self.changing = {case for case, tokens in self.special.items() if tokens != [case]}
         self._pairs = pairs
         self._prefix: Callable[[str], Any] = tokenizer.prefix_search or _nothing
         self._suffix: Callable[[str], Any] = tokenizer.suffix_search or _nothing
         self._infixes: Callable[[str], Any] = tokenizer.infix_finditer or _none
         self._is_url: Callable[[str], Any] = tokenizer.url_match or _nothing
         self._can_split = tokenizer.token_match is None
-        self._is_plain = patterns_digest(tokenizer) in _PLAIN_PATTERNS
-        framed = map(_FRAMED.fullmatch, self._special)
-        self._special_cores = {found["core"] for found in framed if found}
+        self.splits_framed = self._can_split and patterns_digest(tokenizer) in _PLAIN_PATTERNS
+        framed = map(_FRAMED.fullmatch, self.special)
+        self.special_cores = {found["core"] for found in framed if found}
 
     def split(self, chunk: str) -> list[str] | None:
         """Return the tokens of a chunk, or None where only spaCy itself knows.
@@ -63,11 +65,11 @@ class AffixSplitter:
         """
         if not self._can_split:
             return None
-        if self._is_plain:
-            if chunk.isalpha() and chunk.isascii() and chunk not in self._special:
+        if self.splits_framed:
+            if chunk.isalpha() and chunk.isascii() and chunk not in self.special:
                 return [chunk]
             framed = _FRAMED.fullmatch(chunk)
-            if framed is not None and framed["core"] not in self._special_cores:
+            if framed is not None and framed["core"] not in self.special_cores:
                 return self._settled(_tokens(*framed.groups()))
         if " " in chunk:
             return self._joined([self.split(part) for part in chunk.split(" ")])
@@ -78,17 +80,17 @@ class AffixSplitter:
         before: list[str] = []
         after: list[str] = []
         size = _NO_LIMIT
-        while chunk and len(chunk) < size and chunk not in self._special:
+        while chunk and len(chunk) < size and chunk not in self.special:
             size = len(chunk)
             found = self._prefix(chunk)
             head = found.end() if found else 0
-            if head and chunk[head:] in self._special:
+            if head and chunk[head:] in self.special:
                 before.append(chunk[:head])
                 chunk = chunk[head:]
                 break
             found = self._suffix(chunk[head:])
             tail = found.end() - found.start() if found else 0
-            if tail and chunk[:-tail] in self._special:
+            if tail and chunk[:-tail] in self.special:
                 after.append(chunk[-tail:])
                 chunk = chunk[:-tail]
                 break
@@ -105,9 +107,9 @@ class AffixSplitter:
         return self._settled([*chain.from_iterable(known)]) if len(known) == len(parts) else None
 
     def _core(self, chunk: str) -> list[str]:
-        if chunk in self._special:
-            return self._special[chunk]
-        if not chunk or (self._is_plain and chunk.isalnum()) or self._is_url(chunk):
+        if chunk in self.special:
+            return self.special[chunk]
+        if not chunk or (self.splits_framed and chunk.isalnum()) or self._is_url(chunk):
             return [chunk] if chunk else []
         parts, start = [], 0
         for found in self._infixes(chunk):
@@ -120,7 +122,7 @@ class AffixSplitter:
 
     def _settled(self, tokens: list[str]) -> list[str] | None:
         """Return the tokens unless a special case may match among them."""
-        if not self._changing.isdisjoint(tokens) or not self._pairs.isdisjoint(pairwise(tokens)):
+        if not self.changing.isdisjoint(tokens) or not self._pairs.isdisjoint(pairwise(tokens)):
             return None
         return tokens
 

@@ -8,6 +8,7 @@ the count is that of datatrove 0.10.1 (`gopher_repetition_filter.py`,
 
 from collections.abc import Iterable
 
+import numpy as np
 from datatrove.utils.text import PUNCTUATION_SET
 
 from filters.signal import signal
@@ -98,16 +99,17 @@ def dup_line_chars(text: Text) -> int:
 def _no_letter_words(text: Text) -> list[tuple[str, int]]:
     """Return the words that are not made of letters alone, with their counts: a few of many."""
     words = text.numbered_words
-    others = [(word, number) for word, number in words.distinct.items() if not word.isalpha()]
-    return [(word, int(words.counts[number])) for word, number in others]
+    others = np.flatnonzero(~words.letters)
+    names = map(words.distinct.__getitem__, others.tolist())
+    return list(zip(names, words.counts[others].tolist(), strict=True))
 
 
 def _lexical(text: Text) -> tuple[int, int]:
     # No letter is among the marks (the digit １ is), so a word of letters needs no closer look.
     others, words = text.share(_no_letter_words), text.numbered_words
     marks = [(count, len(word)) for word, count in others if not word.strip(_MARKS)]
-    chars = int(words.counts @ words.lengths) - sum(count * length for count, length in marks)
-    return len(words.all) - sum(count for count, _ in marks), chars
+    chars = int(words.counts.astype(np.int64) @ words.lengths) - sum(count * length for count, length in marks)
+    return len(words) - sum(count for count, _ in marks), chars
 
 
 @signal(version=1, settings={"marks": _MARKS})
@@ -151,10 +153,10 @@ def alpha_words(text: Text) -> int:
     """Count words that contain at least one letter of any script."""
     others = text.share(_no_letter_words)
     without = sum(count for word, count in others if not any(map(str.isalpha, word)))
-    return len(text.words) - without
+    return len(text.numbered_words) - without
 
 
 @signal(version=1, settings={"stop_words": STOP_WORDS})
 def distinct_stop_words(text: Text) -> int:
     """Count which of eight English stop words occur, in lower case."""
-    return sum(word in text.numbered_words.distinct for word in STOP_WORDS)
+    return sum(map(text.numbered_words.holds, STOP_WORDS))

@@ -18,6 +18,7 @@ import numpy as np
 from datatrove.utils.text import NUMBERS_PATTERN, PUNCTUATION_TRANS, WHITESPACE_PATTERN
 from numpy.typing import NDArray
 
+from filters.native import kernels
 from filters.segment import segmenter
 
 Hashes: TypeAlias = NDArray[np.uint64]
@@ -61,14 +62,32 @@ class MinHasher:
         if not hashes.size:
             return None
         a, b = _permutations(self.seed, self.bands * self.rows)
-        parts = range(0, len(hashes), _SHINGLES_AT_ONCE)
-        least = [_least(hashes[at : at + _SHINGLES_AT_ONCE], a, b) for at in parts]
-        return least[0] if len(least) == 1 else np.min(least, axis=0)
+        library = kernels()
+        if library is None:
+            parts = range(0, len(hashes), _SHINGLES_AT_ONCE)
+            return np.min([_least(hashes[at : at + _SHINGLES_AT_ONCE], a, b) for at in parts], 0)
+        least = np.empty(a.size, np.uint64)
+        places = (array.ctypes.data for array in (a, b))
+        library.minhash_least(hashes.ctypes.data, len(hashes), *places, a.size, least.ctypes.data)
+        return least
 
     def shingles(self, text: str) -> Hashes:
         """Return one hash per n-gram of the simplified text, in order."""
-        words = [word.encode() for word in segmenter(self.words).words(simplify(text))]
-        ngrams = map(b" ".join, zip(*(words[at:] for at in range(self.ngram)), strict=False))
+        words = segmenter(self.words).numbered(simplify(text))
+        library = kernels()
+        if library is None:
+            return self._shingles(words.all)
+        hashes = np.empty(max(len(words) - self.ngram + 1, 0), np.uint64)
+        numbers, listing = words.numbers.ctypes.data, words.listing
+        if library.minhash_shingles(
+            numbers, len(words), listing, len(listing), self.ngram, hashes.ctypes.data
+        ) < 0:  # fmt: skip
+            raise MemoryError
+        return hashes
+
+    def _shingles(self, words: list[str]) -> Hashes:
+        encoded = [word.encode() for word in words]
+        ngrams = map(b" ".join, zip(*(encoded[at:] for at in range(self.ngram)), strict=False))
         sha1 = _sha1()
         digests = b"".join([sha1(ngram).digest() for ngram in ngrams])
         first_bytes = np.dtype({"names": ["h"], "formats": ["<u8"], "itemsize": _SHA1_BYTES})

@@ -1,4 +1,4 @@
-"""Words and sentences, as datatrove 0.10.1 finds them, from one memoised tokenizer.
+"""Words and sentences, as datatrove 0.10.1 finds them, by chunks that are remembered.
 
 datatrove runs a spaCy pipeline over every whole text. spaCy's tokenizer, however,
 works on one whitespace-separated chunk at a time (spaCy, `tokenizer.pyx`,
@@ -17,27 +17,19 @@ not settled by a chunk alone:
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from ctypes import PyDLL
 from functools import cache
-from itertools import chain
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
-from filters.affixes import AffixSplitter
+from filters.chunks import CODES, LINE_END, ChunkReader, ChunkSplitter, MemoReader
 from filters.errors import UsageError, nearest
-from filters.straddle import Straddling, runs, special_pairs
-
-MOST_CHUNKS = 1 << 17
-"""Chunks that are remembered per process and language, so that memory is bounded."""
-
-LONGEST_CHUNK = 48
-"""Characters of the longest chunk that is remembered; longer ones rarely come again."""
+from filters.lexicon import LONGEST_TEXT, Lexicon
+from filters.native import kernels
+from filters.straddle import special_pairs
+from filters.words import Words, numbered
 
 _LOST = "IS_ALPHA"
-_END, _PUNCTUATION, _OTHER = ".", ",", "o"
-_LINE_END, _LINE_END_CODE = "o\udfffo", "|"
-"""Stands as a chunk of its own between lines; no text that can be encoded holds it."""
-
-Seen = TypeVar("Seen")
 
 
 class Segmenter(Protocol):
@@ -50,6 +42,9 @@ class Segmenter(Protocol):
     def words(self, text: str) -> list[str]:
         """Return the words of `text`, equal to datatrove's `split_into_words`."""
 
+    def numbered(self, text: str) -> Words:
+        """Return the same words, each distinct one with a number."""
+
     def sentence_count(self, text: str) -> int:
         """Return the length of datatrove's `split_into_sentences`; 1 for an empty text."""
 
@@ -60,54 +55,30 @@ class Segmenter(Protocol):
         """
 
 
-class _Memo(dict[str, Seen], Generic[Seen]):
-    """A dictionary that learns what it does not know, within the two bounds above.
-
-    When half of what it may hold is new, that half takes the place of the older half, so
-    that what comes again and again stays.
-    """
-
-    def __init__(self, learn: Callable[[str], Seen]) -> None:
-        super().__init__()
-        self._learn = learn
-        self._older: dict[str, Seen] = {}
-
-    def __missing__(self, chunk: str) -> Seen:
-        value = self._older.get(chunk)
-        if value is None:
-            value = self._learn(chunk)
-        if len(chunk) <= LONGEST_CHUNK:
-            if len(self) >= MOST_CHUNKS // 2:
-                self._older = dict(self)
-                self.clear()
-            self[chunk] = value
-        return value
-
-
 class ChunkSegmenter:
-    """A memoised spaCy tokenizer and spaCy's rule-based sentencizer on top of it."""
+    """spaCy's tokenizer by chunks that are remembered, and its rule-based sentencizer on top."""
 
-    def __init__(self, nlp: Any, fingerprint: str) -> None:
-        from spacy.attrs import IS_PUNCT  # spaCy takes a second to import
-        from spacy.pipeline import Sentencizer
-
+    def __init__(self, nlp: Any, fingerprint: str, library: PyDLL | None = None) -> None:
         self.fingerprint = fingerprint
-        self._nlp = nlp
-        self._is_punct: Callable[[str], bool] = nlp.vocab.lex_attr_getters[IS_PUNCT]
-        self._ends = frozenset(Sentencizer.default_punct_chars)
-        ends = "".join(map(re.escape, sorted(self._ends)))
+        self.splitter = ChunkSplitter(nlp)
+        ends = "".join(map(re.escape, sorted(self.splitter.ends)))
         self._inner_end = re.compile(f"[{ends}](?=.)", re.DOTALL)
         self._telling_space = _telling_space(ends)
-        self._latest: tuple[str, list[str]] = ("", [])
-        pairs = special_pairs(nlp.tokenizer)
-        self._straddling = Straddling(pairs)
-        self._splitter = AffixSplitter(nlp.tokenizer, pairs)
-        self._words: _Memo[Iterable[str]] = _Memo(self._tokenize)
-        self._codes: _Memo[str] = _Memo(self._code)
+        self.memo = MemoReader(self.splitter)
+        self.lexicon = Lexicon(library, self.splitter) if library is not None else None
+
+    def _reader(self, text: str) -> ChunkReader:
+        return self.memo if self.lexicon is None or len(text) > LONGEST_TEXT else self.lexicon
 
     def words(self, text: str) -> list[str]:
         """Return the words of `text`; see `Segmenter`."""
-        return self._tokens(self._readable(text))
+        text = self._readable(text)
+        return self._reader(text).words(text)
+
+    def numbered(self, text: str) -> Words:
+        """Return the words of `text`, numbered; see `Segmenter`."""
+        text = self._readable(text)
+        return self._reader(text).numbered(text)
 
     def sentence_count(self, text: str) -> int:
         """Return the number of sentences; see `Segmenter`.
@@ -127,9 +98,9 @@ class ChunkSegmenter:
         no token and no special case reaches across a line boundary. Whitespace at the end
         of a line is a token there, but between two lines it is part of the one between.
         """
-        text = f"\n{_LINE_END}\n".join(lines)
+        text = f"\n{LINE_END}\n".join(lines)
         breaks = len(lines) - 1
-        odd = _LOST in text or text.count(_LINE_END) != breaks
+        odd = _LOST in text or text.count(LINE_END) != breaks
         if odd or any(line[-1:].isspace() for line in lines):
             return None, sum(map(self.sentence_count, lines))
         coded = self._coded(text)
@@ -137,47 +108,14 @@ class ChunkSegmenter:
 
     def _coded(self, text: str) -> list[str]:
         """Return one character for each word, in the stretches between telling spaces."""
-        found = self._telling_space.search(text)
-        stretches = [text] if found is None else self._telling_space.split(text)
-        return ["".join(map(self._codes.__getitem__, self._chunks(part))) for part in stretches]
+        codes = self._reader(text).codes
+        return [codes(part) for part in self._telling_space.split(text)]
 
     def _readable(self, text: str) -> str:
         """Return the text that datatrove ends up tokenising."""
-        if _LOST in text and _LOST in self._tokens(text):
+        if _LOST in text and _LOST in self._reader(text).words(text):
             return text.replace(_LOST, "")
         return text
-
-    def _tokens(self, text: str) -> list[str]:
-        return list(chain.from_iterable(map(self._words.__getitem__, self._chunks(text))))
-
-    def _chunks(self, text: str) -> list[str]:
-        """Return the chunks of a text; those of the latest are at hand for another memo."""
-        if text is not self._latest[0]:
-            spaces = self._straddling.spaces(text)
-            self._latest = (text, runs(text, spaces) if spaces else text.split())
-        return self._latest[1]
-
-    def _tokenize(self, chunk: str) -> Iterable[str]:
-        split = self._splitter.split(chunk)
-        if split is not None:
-            return tuple(split)
-        # A memory zone frees spaCy's own copies of the strings, which it would keep for ever.
-        with self._nlp.vocab.memory_zone():
-            return tuple(
-                found for token in self._nlp.tokenizer(chunk) if (found := token.text.strip())
-            )
-
-    def _code(self, chunk: str) -> str:
-        if chunk == _LINE_END:
-            return _LINE_END_CODE
-        return "".join(map(self._kind, self._words[chunk]))
-
-    def _kind(self, token: str) -> str:
-        if token[0].isalnum():
-            return _OTHER
-        if token in self._ends:
-            return _END
-        return _PUNCTUATION if self._is_punct(token) else _OTHER
 
 
 def _telling_space(ends: str) -> re.Pattern[str]:
@@ -197,7 +135,8 @@ def _telling_space(ends: str) -> re.Pattern[str]:
 
 def _inner_ends(coded: Sequence[str]) -> int:
     """Return how many words open a sentence after another; what is between stretches may, too."""
-    return _OTHER.join(coded).replace(_PUNCTUATION, "").count(_END + _OTHER)
+    other, end, mark, _ = CODES
+    return other.join(coded).replace(mark, "").count(end + other)
 
 
 class DatatroveSegmenter:
@@ -211,6 +150,10 @@ class DatatroveSegmenter:
     def words(self, text: str) -> list[str]:
         """Return the words of `text`; see `Segmenter`."""
         return list(self._tokenizer.word_tokenize(text))
+
+    def numbered(self, text: str) -> Words:
+        """Return the words of `text`, numbered; see `Segmenter`."""
+        return numbered(self.words(text))
 
     def sentence_count(self, text: str) -> int:
         """Return the number of sentences; see `Segmenter`."""
@@ -236,7 +179,7 @@ def segmenter(language: str) -> Segmenter:
     nlp = _blank(tokenizer.language)
     if nlp is None:
         return plain
-    return ChunkSegmenter(nlp, f"spacy-{_version('spacy')}:{tokenizer.language}")
+    return ChunkSegmenter(nlp, f"spacy-{_version('spacy')}:{tokenizer.language}", kernels())
 
 
 def _assigned(language: str) -> Any:

@@ -1,49 +1,17 @@
 """One revision of one text, with the views that signals read, each made once."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
-from typing import Any, TypeAlias, TypeVar, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeVar, cast
 
 from filters.segment import Segmenter
+from filters.words import Words
 
 _LINE_RUN = re.compile(r"\n+")
 _PARAGRAPH_BREAK = re.compile(r"\n{2,}")
 
 Found = TypeVar("Found")
-Integers: TypeAlias = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The words of a text, each distinct one numbered by its first occurrence."""
-
-    all: list[str]
-    distinct: dict[str, int]
-    """Number of each word, in order."""
-    numbers: Integers
-    """The number of each of `all`."""
-    counts: Integers
-    """How often the distinct ones occur."""
-    lengths: Integers
-    """Characters of the distinct ones."""
-
-
-def numbered(words: list[str]) -> Words:
-    """Number the words of a text."""
-    distinct: defaultdict[str, int] = defaultdict(count().__next__)
-    numbers = np.fromiter(map(distinct.__getitem__, words), np.int64, len(words))
-    counts = np.bincount(numbers, minlength=len(distinct))
-    lengths = np.fromiter(map(len, distinct), np.int64, len(distinct))
-    distinct.default_factory = None  # from here on an ordinary dictionary
-    return Words(words, distinct, numbers, counts, lengths)
-
 
 class Text:
     r"""A text and its views.
@@ -66,17 +34,17 @@ class Text:
     @cached_property
     def words(self) -> list[str]:
         """Words and marks, as datatrove's `split_into_words` gives them."""
-        return self.segmenter.words(self.raw)
+        return self.numbered_words.all
 
     @property
     def word_count(self) -> int:
         """Number of words; no words are made where whoever made the text has counted them."""
-        return len(self.words) if self._word_count is None else self._word_count
+        return len(self.numbered_words) if self._word_count is None else self._word_count
 
     @cached_property
     def numbered_words(self) -> Words:
-        """The words once more, with what is known of each distinct one."""
-        return numbered(self.words)
+        """The words, with what is known of each distinct one."""
+        return self.segmenter.numbered(self.raw)
 
     @cached_property
     def lines(self) -> list[str]:

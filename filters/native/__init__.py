@@ -1,0 +1,61 @@
+"""Kernels in C++: what takes most of the time after extraction, many times faster.
+
+Each has the same in Python beside it, which says what is computed and does it where this
+library is not there: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`. The
+library is compiled when the package is installed (`hatch_build.py`), with a plain C interface,
+so it needs a compiler but no headers of Python. Calls keep Python's lock.
+"""
+
+import ctypes
+import sys
+from functools import cache
+
+VERSION = 1
+"""Of the interface. `hatch_build.py` compiles it in; another one's library is not used."""
+
+_LIBRARY = "kernels.so"
+_INT, _POINTER, _BYTES = ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
+_INTERFACE = {
+    "lexicon_new": (_POINTER, [_INT, _INT]),
+    "lexicon_free": (None, [_POINTER]),
+    "lexicon_rule": (_INT, [_POINTER, ctypes.c_char, _BYTES, _INT, _INT]),
+    "lexicon_learn": (_INT, [_POINTER, _BYTES, _INT, _BYTES, _INT, _BYTES, _INT]),
+    "lexicon_read": (_INT, [_POINTER, _BYTES, _INT, _INT]),
+    "lexicon_output": (_POINTER, [_POINTER]),
+    "lexicon_unknown": (_POINTER, [_POINTER]),
+    "lexicon_unknown_count": (_INT, [_POINTER]),
+    "lexicon_chunks": (_INT, [_POINTER]),
+    "ngrams_top": (_INT, [_POINTER, _INT, _POINTER, _INT, _POINTER]),
+    "ngrams_duplicate": (_INT, [_POINTER, _INT, _POINTER, _BYTES, _INT, _INT, _INT, _POINTER]),
+    "minhash_shingles": (_INT, [_POINTER, _INT, _BYTES, _INT, _INT, _POINTER]),
+    "minhash_least": (None, [_POINTER, _INT, _POINTER, _POINTER, _INT, _POINTER]),
+    "minhash_sha1_anywhere": (ctypes.c_uint64, [_BYTES, _INT]),
+}
+
+
+@cache
+def kernels() -> ctypes.PyDLL | None:
+    """Return the library, loaded once; None where there is none of this version.
+
+    It is looked for beside this module, then among installed packages: a copy of the sources
+    on another machine, as `ray job submit --working-dir` makes it, has none of its own.
+    """
+    own = __file__.rpartition("/")[0]
+    places = [own, *(f"{place}/filters/native" for place in sys.path if place)]
+    for place in dict.fromkeys(places):
+        try:
+            library = ctypes.PyDLL(f"{place}/{_LIBRARY}")
+            version = library.kernels_version()
+        except (OSError, AttributeError):
+            continue
+        if version == VERSION:
+            return _declared(library)
+    return None
+
+
+def _declared(library: ctypes.PyDLL) -> ctypes.PyDLL:
+    for name, (result, arguments) in _INTERFACE.items():
+        function = library[name]
+        function.restype, function.argtypes = result, arguments
+        setattr(library, name, function)
+    return library
