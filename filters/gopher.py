@@ -108,7 +108,9 @@ def _lexical(text: Text) -> tuple[int, int]:
     # No letter is among the marks (the digit １ is), so a word of letters needs no closer look.
     others, words = text.share(_no_letter_words), text.numbered_words
     marks = [(count, len(word)) for word, count in others if not word.strip(_MARKS)]
-    chars = int(words.counts.astype(np.int64) @ words.lengths) - sum(count * length for count, length in marks)
+    chars = int(words.counts.astype(np.int64) @ words.lengths) - sum(
+        count * length for count, length in marks
+    )
     return len(words) - sum(count for count, _ in marks), chars
 
 

@@ -7,7 +7,6 @@ split here and taught, so spaCy's patterns are asked in Python alone.
 """
 
 import ctypes
-import re
 from collections.abc import Iterator
 from functools import partial
 from threading import Lock

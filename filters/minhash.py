@@ -65,7 +65,9 @@ class MinHasher:
         library = kernels()
         if library is None:
             parts = range(0, len(hashes), _SHINGLES_AT_ONCE)
-            return np.min([_least(hashes[at : at + _SHINGLES_AT_ONCE], a, b) for at in parts], 0)
+            by_part = [_least(hashes[at : at + _SHINGLES_AT_ONCE], a, b) for at in parts]
+            least: Hashes = np.array(by_part).min(axis=0)
+            return least
         least = np.empty(a.size, np.uint64)
         places = (array.ctypes.data for array in (a, b))
         library.minhash_least(hashes.ctypes.data, len(hashes), *places, a.size, least.ctypes.data)

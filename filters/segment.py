@@ -22,7 +22,16 @@ from ctypes import PyDLL
 from functools import cache
 from typing import Any, Protocol
 
-from filters.chunks import CODES, LINE_END, ChunkReader, ChunkSplitter, MemoReader
+from filters.chunks import (
+    CODES,
+    END,
+    LINE_END,
+    OTHER,
+    PUNCTUATION,
+    ChunkReader,
+    ChunkSplitter,
+    MemoReader,
+)
 from filters.errors import UsageError, nearest
 from filters.lexicon import LONGEST_TEXT, Lexicon
 from filters.native import kernels
@@ -135,8 +144,8 @@ def _telling_space(ends: str) -> re.Pattern[str]:
 
 def _inner_ends(coded: Sequence[str]) -> int:
     """Return how many words open a sentence after another; what is between stretches may, too."""
-    other, end, mark, _ = CODES
-    return other.join(coded).replace(mark, "").count(end + other)
+    other, mark = CODES[OTHER], CODES[PUNCTUATION]
+    return other.join(coded).replace(mark, "").count(CODES[END] + other)
 
 
 class DatatroveSegmenter:

@@ -13,6 +13,7 @@ _PARAGRAPH_BREAK = re.compile(r"\n{2,}")
 
 Found = TypeVar("Found")
 
+
 class Text:
     r"""A text and its views.
 

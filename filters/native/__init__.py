@@ -9,13 +9,14 @@ so it needs a compiler but no headers of Python. Calls keep Python's lock.
 import ctypes
 import sys
 from functools import cache
+from typing import Any
 
 VERSION = 1
 """Of the interface. `hatch_build.py` compiles it in; another one's library is not used."""
 
 _LIBRARY = "kernels.so"
 _INT, _POINTER, _BYTES = ctypes.c_int64, ctypes.c_void_p, ctypes.c_char_p
-_INTERFACE = {
+_INTERFACE: dict[str, tuple[Any, list[Any]]] = {
     "lexicon_new": (_POINTER, [_INT, _INT]),
     "lexicon_free": (None, [_POINTER]),
     "lexicon_rule": (_INT, [_POINTER, ctypes.c_char, _BYTES, _INT, _INT]),

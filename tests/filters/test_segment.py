@@ -13,7 +13,8 @@ from datatrove.utils.word_tokenizers import load_tokenizer_assignments
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from filters import segment
+from filters import chunks
+from filters.chunks import LINE_END
 from filters.errors import UsageError
 from filters.segment import ChunkSegmenter, DatatroveSegmenter, segmenter
 from filters.straddle import Straddling, runs, special_pairs
@@ -26,13 +27,13 @@ MARKS = st.sampled_from([*".!?…,;:'\"()[]{}-_/*#•’“”。！ \n\t\xa0\u2
 def special_cases() -> list[str]:
     english = segmenter("en")
     assert isinstance(english, ChunkSegmenter)
-    return sorted(english._nlp.tokenizer.rules)
+    return sorted(english.splitter.nlp.tokenizer.rules)
 
 
 def pieces() -> st.SearchStrategy[str]:
     known = special_cases()
     halves = sorted(
-        {part for pair in special_pairs(segmenter("en")._nlp.tokenizer) for part in pair}
+        {part for pair in special_pairs(segmenter("en").splitter.nlp.tokenizer) for part in pair}
     )
     return st.one_of(MARKS, st.sampled_from(known), st.sampled_from(halves), st.text(max_size=4))
 
@@ -90,14 +91,13 @@ for text in ("one {LOST} two", "three {LOST} four", "five x{LOST} six"):
 
 def test_another_memo_gives_the_same(monkeypatch):
     text = "Don't stop at 5km, (see :3 below)! " * 3
-    monkeypatch.setattr(segment, "MOST_CHUNKS", 6)
-    monkeypatch.setattr(segment, "LONGEST_CHUNK", 4)
-    english = segmenter.__wrapped__("en")
-    assert english.words(text) == split_into_words(text)
-    assert english.sentence_count(text) == len(split_into_sentences(text))
-    assert 0 < len(english._words) <= 3
-    assert 0 < len(english._words._older) <= 3
-    assert all(len(chunk) <= 4 for chunk in english._words)
+    monkeypatch.setattr(chunks, "MOST_CHUNKS", 6)
+    monkeypatch.setattr(chunks, "LONGEST_CHUNK", 4)
+    reader = chunks.MemoReader(segmenter("en").splitter)
+    assert reader.words(text) == split_into_words(text)
+    assert 0 < len(reader._words) <= 3
+    assert 0 < len(reader._words._older) <= 3
+    assert all(len(chunk) <= 4 for chunk in reader._words)
 
 
 def test_straddled_spaces():
@@ -168,7 +168,7 @@ def test_chunks_are_split_as_spacy_splits_them(language):
     """Special cases between marks, and anything made of marks, letters and digits."""
     found = segmenter(language)
     assert isinstance(found, ChunkSegmenter)
-    nlp = found._nlp
+    nlp = found.splitter.nlp
     chance = random.Random(language)
     known = [rule for rule in sorted(nlp.tokenizer.rules) if not any(map(str.isspace, rule))]
     marks = [*"\"'([$-.,;:!?)]%…’“é—#@/*_=+", "'s", "...", "n't", "re-", "km", "http://a.b"]
@@ -180,7 +180,7 @@ def test_chunks_are_split_as_spacy_splits_them(language):
     answered = 0
     with nlp.vocab.memory_zone():
         for chunk in chunks:
-            split = found._splitter.split(chunk)
+            split = found.splitter.affixes.split(chunk)
             answered += split is not None
             assert split is None or split == [token.text for token in nlp.tokenizer(chunk)], chunk
     assert answered > len(chunks) / 2
@@ -190,8 +190,8 @@ def test_framed_words_are_split_as_spacy_splits_them():
     """Words between marks, for which no pattern of spaCy is asked."""
     english = segmenter("en")
     assert isinstance(english, ChunkSegmenter)
-    nlp, splitter = english._nlp, english._splitter
-    assert splitter._is_plain  # else spaCy's patterns are new: look, then note them
+    nlp, splitter = english.splitter.nlp, english.splitter.affixes
+    assert splitter.splits_framed  # else spaCy's patterns are new: look, then note them
     chance = random.Random("framed")
     known = sorted({found for rule in special_cases() for found in re.findall(r"\w+", rule)})
     cores = ["word", "AM", "A", "s", "re-s", "x–Y", "and/or", "U-S", "12", "1,000.5", "10:30", "9"]
@@ -225,7 +225,7 @@ def test_lines_are_counted_at_once_where_nothing_is_odd():
     assert english.line_counts(["One.  …", "Two.\t(three", "four)"]) == (9, 5)
     assert english.line_counts(["One two.  ", "three."]) == (None, 3)
     assert english.line_counts(["One", LOST, "Two. Three."]) == (None, 4)
-    assert english.line_counts([f"One {segment._LINE_END}", "Two."]) == (None, 2)
+    assert english.line_counts([f"One {LINE_END}", "Two."]) == (None, 2)
     assert english.line_counts([]) == (None, 0)
 
 

@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from filters import ngrams
 from filters.catalog import text_signals
 from filters.gopher import duplicates
+from filters.native import kernels
 from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
 from filters.rule import parse_rule
 from filters.segment import segmenter
-from filters.text import Text, numbered
+from filters.text import Text
+from filters.words import numbered
 
 LINES = st.text(alphabet=st.sampled_from("ab.#-•…\n \u2028\x85{1é"), max_size=120)
 # Few letters, so that n-grams repeat, also joined without their separators.
@@ -57,35 +59,17 @@ def test_signals_measure_the_same_twice(raw):
     assert measured(raw) == measured(raw)
 
 
-@settings(max_examples=600, deadline=None)
-@given(WORDS | LONG_WORDS)
-def test_ngrams_equal_datatroves(words):
+@pytest.mark.parametrize("library", [kernels(), None], ids=["compiled", "python"])
+def test_ngrams_equal_datatroves(library, monkeypatch):
+    monkeypatch.setattr(ngrams, "kernels", lambda: library)
+    settings(max_examples=600, deadline=None)(given(WORDS | LONG_WORDS)(check_ngrams))()
+
+
+def check_ngrams(words):
     for n, chars in top_ngram_chars(numbered(words)).items():
         grams = get_n_grams(words, n)
         assert chars == (find_top_duplicate(grams) if grams else 0)
     assert dup_ngram_chars(numbered(words)) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
-
-
-@pytest.mark.parametrize("few", [0, 1000])
-def test_equal_hashes_of_different_ngrams_change_nothing(few, monkeypatch):
-    monkeypatch.setattr(ngrams, "_FACTOR", 0)  # every stretch has the hash 0
-    monkeypatch.setattr(ngrams, "_FEW", few)  # both ways to scan
-
-    @given(WORDS)
-    def check(words):
-        expected = {n: find_all_duplicate(words, n) for n in DUP_SIZES}
-        assert ngrams.dup_ngram_chars(numbered(words)) == expected
-
-    check()
-
-
-@given(WORDS)
-def test_few_and_many_places_are_scanned_alike(words):
-    expected = {n: find_all_duplicate(words, n) for n in DUP_SIZES}
-    with pytest.MonkeyPatch.context() as patch:
-        for few in (0, 1000):
-            patch.setattr(ngrams, "_FEW", few)
-            assert ngrams.dup_ngram_chars(numbered(words)) == expected
 
 
 def test_ngrams_of_words_with_spaces_inside():
