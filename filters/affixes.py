@@ -18,21 +18,26 @@ from typing import Any
 _PLAIN_PATTERNS = frozenset({"da3f619948314220"})
 """Digests of patterns (those of English) that are known to part what `_FRAMED` matches as it does.
 
-Every opening and closing mark below is a prefix or suffix of one character there; a full stop is
-one behind anything but a capital. Between letters the joints are infixes; between digits `.`, `,`
-and `:` are none. A core has no dot beside a letter, so no address (`url_match`) is among them.
+Every opening and closing mark below is a prefix or suffix of one character there, two full stops
+or more are one of all; a single one is a suffix behind anything but a capital. Between letters the
+joints are infixes; beside a digit `.`, `,` and `:` are none. Letters behind a digit are a suffix
+where they are a unit. A core has no dot beside a letter, so no address (`url_match`) is among them.
 """
 
 _FRAMED = re.compile(
-    r"""(?P<open>["'(\[“‘—]*)
-        (?P<core>[A-Za-z]{2,}|[A-Za-z]+(?:[-–—/][A-Za-z]+)+|[0-9]+(?:[.,:][0-9]+)*)
+    r"""(?P<open>["'(\[$\#“‘—]*)
+        (?P<core>[A-Za-z]{2,}
+               |[A-Za-z]+(?:[-–—/][A-Za-z]+)+
+               |[A-Za-z]*[0-9]+(?:[.,:][0-9]+)*(?:[A-Za-z]+[0-9]+)*(?P<unit>[A-Za-z]*))
         (?P<genitive>(?:['’][sS])?)
-        (?P<close>[,;:!?)\]"'”’]*(?:(?<![A-Z])\.)?[,;:!?)\]"'”’]*)""",
+        (?P<close>[,;:!?)\]"'”’]*)
+        (?P<stop>(?:(?<![A-Z])\.)?|\.\.+)
+        (?P<more>[,;:!?)\]"'”’]*)""",
     re.VERBOSE,
 )  # fmt: skip
 _JOINT = re.compile("([-–—/])")
-FRAMING_MARKS = (*"\"'([“‘—-–/,;:!?)]”’.", "'s", "'S", "’s", "’S")
-"""What `_FRAMED` splits off, as tokens."""
+FRAMING_MARKS = (*"\"'([$#“‘—-–/,;:!?)]”’.", "'s", "'S", "’s", "’S")
+"""What `_FRAMED` splits off, as tokens, but for full stops."""
 _NO_LIMIT = 1 << 62
 
 
@@ -40,7 +45,8 @@ class AffixSplitter:
     """Splits chunks as a spaCy tokenizer does; `pairs` are neighbours in its special cases."""
 
     def __init__(self, tokenizer: Any, pairs: set[tuple[str, str]]) -> None:
-        from spacy.symbols import ORTH  # spaCy takes a second to import
+        from spacy.lang.char_classes import UNITS  # spaCy takes a second to import
+        from spacy.symbols import ORTH
 
         self.special = {
             case: [token[ORTH] for token in tokens] for case, tokens in tokenizer.rules.items()
@@ -56,6 +62,7 @@ class AffixSplitter:
         self.splits_framed = self._can_split and patterns_digest(tokenizer) in _PLAIN_PATTERNS
         framed = map(_FRAMED.fullmatch, self.special)
         self.special_cores = {found["core"] for found in framed if found}
+        self.units = frozenset(UNITS.split("|"))
 
     def split(self, chunk: str) -> list[str] | None:
         """Return the tokens of a chunk, or None where only spaCy itself knows.
@@ -69,11 +76,14 @@ class AffixSplitter:
             if chunk.isalpha() and chunk.isascii() and chunk not in self.special:
                 return [chunk]
             framed = _FRAMED.fullmatch(chunk)
-            if framed is not None and framed["core"] not in self.special_cores:
-                return self._settled(_tokens(*framed.groups()))
+            if framed is not None and self._is_whole(framed["core"], framed["unit"]):
+                return self._settled(_tokens(framed))
         if " " in chunk:
             return self._joined([self.split(part) for part in chunk.split(" ")])
         return self._parted(chunk)
+
+    def _is_whole(self, core: str, unit: str | None) -> bool:
+        return core not in self.special_cores and unit not in self.units
 
     def _parted(self, chunk: str) -> list[str] | None:
         """Take one mark off each end until nothing changes, then part what is left."""
@@ -127,10 +137,12 @@ class AffixSplitter:
         return tokens
 
 
-def _tokens(before: str, core: str, genitive: str, after: str) -> list[str]:
-    """Return the tokens of what `_FRAMED` has matched, from its groups."""
-    parts = [core] if core.isalpha() or core[0].isdigit() else _JOINT.split(core)
-    return [*before, *parts, genitive, *after] if genitive else [*before, *parts, *after]
+def _tokens(framed: re.Match[str]) -> list[str]:
+    """Return the tokens of what `_FRAMED` has matched."""
+    core, genitive, stop = framed["core"], framed["genitive"], framed["stop"]
+    parts = [core] if core.isalnum() or framed["unit"] is not None else _JOINT.split(core)
+    ends = [*([genitive] if genitive else ()), *framed["close"], *([stop] if stop else ())]
+    return [*framed["open"], *parts, *ends, *framed["more"]]
 
 
 def patterns_digest(tokenizer: Any) -> str:

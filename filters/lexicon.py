@@ -39,6 +39,7 @@ class Lexicon:
     ) -> None:
         self._library = library
         self._splitter = splitter
+        self._ends_known = {end for end in splitter.ends if end.isascii()} == set(".!?")
         self._lock = Lock()  # what was read last stays in the kernels until it is copied
         self._handle = library.lexicon_new(most_chunks, _MOST_BYTES)
         if not self._handle:
@@ -56,6 +57,8 @@ class Lexicon:
             yield from ((b"s", case, 0) for case in sorted(affixes.special))
             yield from ((b"c", core, 0) for core in sorted(affixes.special_cores))
             yield from ((b"d", case, 0) for case in sorted(affixes.changing))
+            yield from ((b"u", unit, 0) for unit in sorted(affixes.units))
+            yield from ((b"f", stops, self._kind(stops)) for stops in (".", ".."))
             yield from ((b"m", mark, self._kind(mark)) for mark in FRAMING_MARKS)
 
     def __len__(self) -> int:
@@ -81,6 +84,11 @@ class Lexicon:
     def codes(self, text: str) -> str:
         """Return one character of `filters.chunks.CODES` for each word."""
         return self._read(text, _CODES).decode("ascii")
+
+    def may_tell(self, text: str) -> bool:
+        """Return False where surely no space of a text opens a sentence; see `filters.segment`."""
+        data = _bytes(text)
+        return not self._ends_known or bool(self._library.lexicon_may_tell(data, len(data)))
 
     def _read(self, text: str, what: int) -> bytes:
         data, library, handle = _bytes(text), self._library, self._handle

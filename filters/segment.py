@@ -118,6 +118,8 @@ class ChunkSegmenter:
     def _coded(self, text: str) -> list[str]:
         """Return one character for each word, in the stretches between telling spaces."""
         codes = self._reader(text).codes
+        if self.lexicon is not None and not self.lexicon.may_tell(text):
+            return [codes(text)]
         return [codes(part) for part in self._telling_space.split(text)]
 
     def _readable(self, text: str) -> str:

@@ -22,6 +22,7 @@ _INTERFACE: dict[str, tuple[Any, list[Any]]] = {
     "lexicon_rule": (_INT, [_POINTER, ctypes.c_char, _BYTES, _INT, _INT]),
     "lexicon_learn": (_INT, [_POINTER, _BYTES, _INT, _BYTES, _INT, _BYTES, _INT]),
     "lexicon_read": (_INT, [_POINTER, _BYTES, _INT, _INT]),
+    "lexicon_may_tell": (_INT, [_BYTES, _INT]),
     "lexicon_output": (_POINTER, [_POINTER]),
     "lexicon_unknown": (_POINTER, [_POINTER]),
     "lexicon_unknown_count": (_INT, [_POINTER]),

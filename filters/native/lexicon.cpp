@@ -115,14 +115,26 @@ class Straddling {
 // Splits words framed by the commonest marks, as `_FRAMED` of filters/affixes.py does.
 class Framed {
  public:
-  Numbered specials, cores, changing, pairs, marks;
-  std::vector<uint8_t> kinds;  // of the marks
+  Numbered specials, cores, changing, pairs, marks, units;
+  std::vector<uint8_t> kinds;           // of the marks
+  std::array<uint8_t, 2> stops{};  // kinds of one full stop, and of several
   bool is_on = false;
 
   // Fills `found`, unless spaCy itself must be asked.
   bool split(View chunk, std::vector<Piece>& found) const {
     found.clear();
     if (!is_on || chunk.empty()) return false;
+    for (size_t at = 0;;) {  // a chunk may be some with single spaces between
+      const size_t end = std::min(chunk.find(' ', at), chunk.size());
+      if (!split_one(chunk.substr(at, end - at), found)) return false;
+      if (end == chunk.size()) return is_settled(found);
+      at = end + 1;
+    }
+  }
+
+ private:
+  bool split_one(View chunk, std::vector<Piece>& found) const {
+    if (chunk.empty()) return false;
     if (std::all_of(chunk.begin(), chunk.end(), is_letter)) {
       found.push_back({chunk, kLetters});
       return !specials.has(chunk);
@@ -132,17 +144,13 @@ class Framed {
     const size_t begin = at;
     if (!take_core(chunk, at, found)) return false;
     if (cores.has(chunk.substr(begin, at - begin))) return false;
-    if (!take_genitive(chunk, at, found)) return false;
-    if (!take_marks(chunk, at, found, is_closing)) return false;
-    if (at < chunk.size() && chunk[at] == '.' && !is_upper(chunk[at - 1]))
-      if (!take_mark(chunk, at, 1, found)) return false;
-    if (!take_marks(chunk, at, found, is_closing)) return false;
-    return at == chunk.size() && is_settled(found);
+    return take_genitive(chunk, at, found) && take_marks(chunk, at, found, is_closing) &&
+           take_stop(chunk, at, found) && take_marks(chunk, at, found, is_closing) &&
+           at == chunk.size();
   }
 
- private:
   // The bytes of the mark at `at` of a chunk, or 0: those of `_FRAMED`.
-  static int is_opening(View chunk, size_t at) { return any_of(chunk, at, "\"'([", "\x98\x9C\x94"); }
+  static int is_opening(View chunk, size_t at) { return any_of(chunk, at, "\"'([$#", "\x98\x9C\x94"); }
   static int is_closing(View chunk, size_t at) {
     return any_of(chunk, at, ",;:!?)]\"'", "\x99\x9D");
   }
@@ -173,22 +181,32 @@ class Framed {
   }
 
   bool take_core(View chunk, size_t& at, std::vector<Piece>& found) const {
-    if (at >= chunk.size()) return false;
-    return is_digit(chunk[at]) ? take_number(chunk, at, found) : take_letters(chunk, at, found);
+    size_t behind = at;
+    while (behind < chunk.size() && is_letter(chunk[behind])) ++behind;
+    const bool number = behind < chunk.size() && is_digit(chunk[behind]);
+    return number ? take_number(chunk, at, found) : take_letters(chunk, at, found);
   }
 
-  static bool take_number(View chunk, size_t& at, std::vector<Piece>& found) {
+  // Letters and digits, with marks only between the first digits.
+  bool take_number(View chunk, size_t& at, std::vector<Piece>& found) const {
     const size_t begin = at;
-    const auto digits = [&](size_t from) {
-      while (from < chunk.size() && is_digit(chunk[from])) ++from;
-      return from;
+    const auto skip = [&](bool (*is)(char)) {
+      while (at < chunk.size() && is(chunk[at])) ++at;
     };
-    at = digits(at);
+    skip(is_letter);
+    skip(is_digit);
     while (at + 1 < chunk.size() && View(".,:").find(chunk[at]) != View::npos &&
-           is_digit(chunk[at + 1]))
-      at = digits(at + 1);
+           is_digit(chunk[at + 1])) {
+      ++at;
+      skip(is_digit);
+    }
+    size_t unit = at;
+    for (skip(is_letter); at < chunk.size() && is_digit(chunk[at]); skip(is_letter)) {
+      skip(is_digit);
+      unit = at;
+    }
     found.push_back({chunk.substr(begin, at - begin), 0});
-    return true;
+    return !units.has(chunk.substr(unit, at - unit));
   }
 
   // Two letters or more, or stretches of letters with joints between.
@@ -208,6 +226,16 @@ class Framed {
     const size_t mark = chunk.substr(at, 1) == "'" ? 1 : chunk.substr(at, 3) == "\xE2\x80\x99" ? 3 : 0;
     const bool is = mark && at + mark < chunk.size() && (chunk[at + mark] | 32) == 's';
     return !is || take_mark(chunk, at, mark + 1, found);
+  }
+
+  // A full stop that is not an initial's, or several, which are one word.
+  bool take_stop(View chunk, size_t& at, std::vector<Piece>& found) const {
+    const size_t begin = at;
+    while (at < chunk.size() && chunk[at] == '.') ++at;
+    if (at == begin) return true;
+    const size_t number = at - begin > 1 ? 1 : 0;
+    found.push_back({chunk.substr(begin, at - begin), stops[number]});
+    return number == 1 || !is_upper(chunk[begin - 1]);
   }
 
   bool is_settled(const std::vector<Piece>& found) const {
@@ -337,7 +365,31 @@ class Lexicon {
 
   size_t chunks() const { return memory_->chunks.size(); }
 
+  // Whether `_telling_space` of filters/segment.py may be found in a text. Whatever is not ASCII
+  // may be anything.
+  static bool may_tell(View text) {
+    const char *begin = text.data(), *end = begin + text.size();
+    const auto is_word = [](char c) { return is_letter(c) || is_digit(c); };
+    for (const char* at = begin; at < end; ++at) {
+      if (!space_at(at, end)) continue;
+      const char* space = at;
+      while (at < end && space_at(at, end)) at += space_at(at, end);
+      const bool single = at - space == 1 && *space == ' ';
+      if (!single && space != begin && !is_word(space[-1])) {
+        const char* next = at;
+        for (int n = 0; n < 8 && next < end && is_plain_mark(*next); ++n) ++next;
+        if (next == end || !is_word(*next)) return true;
+      }
+    }
+    return false;
+  }
+
  private:
+  static bool is_plain_mark(char c) {
+    return static_cast<unsigned char>(c) < 0x80 && !is_letter(c) && !is_digit(c) &&
+           View("\n.!?").find(c) == View::npos;
+  }
+
   void append(const std::vector<int32_t>& numbers) {
     output.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(int32_t));
   }
@@ -397,7 +449,8 @@ Lexicon* lexicon_new(int64_t most_chunks, int64_t most_bytes) {
 void lexicon_free(Lexicon* lexicon) { delete lexicon; }
 
 // Adds to a table of the rules: `s`pecial cases, `c`ores and `d` those that change of them,
-// `p`airs (with a line break between), `m`arks with their kind.
+// `p`airs (with a line break between), `u`nits, `m`arks with their kind, and `.` or `..`, which
+// are `f`ull stops, with theirs.
 int64_t lexicon_rule(Lexicon* lexicon, char table, const char* text, int64_t size, int64_t kind) {
   try {
     const View rule(text, size);
@@ -406,6 +459,8 @@ int64_t lexicon_rule(Lexicon* lexicon, char table, const char* text, int64_t siz
       case 's': framed.specials.number_of(rule); break;
       case 'c': framed.cores.number_of(rule); break;
       case 'd': framed.changing.number_of(rule); break;
+      case 'u': framed.units.number_of(rule); break;
+      case 'f': framed.stops[size > 1] = kind; break;
       case 'm':
         if (framed.marks.number_of(rule) == framed.kinds.size()) framed.kinds.push_back(kind);
         framed.is_on = true;
@@ -443,6 +498,10 @@ int64_t lexicon_read(Lexicon* lexicon, const char* text, int64_t size, int64_t a
   } catch (const std::exception&) {
     return -2;
   }
+}
+
+int64_t lexicon_may_tell(const char* text, int64_t size) {
+  return Lexicon::may_tell(View(text, size));
 }
 
 const char* lexicon_output(const Lexicon* lexicon) { return lexicon->output.data(); }

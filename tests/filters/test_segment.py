@@ -194,12 +194,13 @@ def test_framed_words_are_split_as_spacy_splits_them():
     assert splitter.splits_framed  # else spaCy's patterns are new: look, then note them
     chance = random.Random("framed")
     known = sorted({found for rule in special_cases() for found in re.findall(r"\w+", rule)})
-    cores = ["word", "AM", "A", "s", "re-s", "x–Y", "and/or", "U-S", "12", "1,000.5", "10:30", "9"]
+    cores = ["word", "AM", "A", "s", "re-s", "x–Y", "and/or", "U-S", "12", "1,000.5", "10:30", "9",
+             "5km", "a1", "10:30Great", "3.5in", "v1.2b3", "7T", "0a", "12pm"]  # fmt: skip
     genitives = ["'s", "’s", "'S", "’S", *[""] * 4]
     chunks = ["".join(letters) for n in (1, 2) for letters in product(ascii_letters, repeat=n)]
-    for _ in range(8000):
-        before = "".join(chance.choices("\"'([“‘—", k=chance.randrange(3)))
-        after = "".join(chance.choices(",;:!?)]\"'”’.", k=chance.randrange(4)))
+    for _ in range(16000):
+        before = "".join(chance.choices("\"'([$#“‘—", k=chance.randrange(3)))
+        after = "".join(chance.choices([*",;:!?)]\"'”’.", "...", ".."], k=chance.randrange(4)))
         core = chance.choice([*cores, chance.choice(known)])
         chunks.append(f"{before}{core}{chance.choice(genitives)}{after}")
     with nlp.vocab.memory_zone():
