@@ -97,7 +97,7 @@ class _Outputs:
 
     def _count(self, row: dict[str, Any], text: str) -> None:
         if self._job.tokenizer is not None:
-            (row["token_count"],) = count_tokens(self._job.tokenizer, [text])
+            row["token_count"] = count_tokens(self._job.tokenizer, text)
             self._curator.clock.lap("tokens")
         elif self._judged is not None:
             self._judged.add({"record": row["record"], "text": text})

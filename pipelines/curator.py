@@ -50,6 +50,7 @@ class Curator:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         activate(recipe.modules)
+        self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
         self.segmenter = segmenter(recipe.words)
         self.judge = Judge(recipe.blocks, self.segmenter)
         cascade = _cascade_columns(recipe) if recipe.cascade else ()
@@ -117,14 +118,14 @@ class Curator:
 
     def decide_text(self, row: dict[str, Any], text: str, decision: Decision | None) -> Curated:
         """Judge an extracted text; `decision` is what the URL gate said of it."""
-        if self.recipe.text_gates:
+        if self._text_gates:
             self.reach("language")
             row["language"], row["language_score"] = self._language.identify(text)
             values = {
                 "language.code": row["language"],
                 "language.score": row["language_score"],
             }
-            decision = decision or decide(self.recipe.text_gates, values, "language")
+            decision = decision or decide(self._text_gates, values, "language")
             self.clock.lap("language")
         self.reach("quality")
         about = {name: row.get(name) for name in _ABOUT}
@@ -154,10 +155,10 @@ class Curator:
         self.accelerated.clear()
 
     def _gate_url(self, row: dict[str, Any]) -> Decision | None:
-        if not self.recipe.url_gates:
+        if not self._url_gates:
             return None
         row[BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
-        return decide(self.recipe.url_gates, row, "url")
+        return decide(self._url_gates, row, "url")
 
     def _text(
         self, page: Page | Row, row: dict[str, Any], *, cascade: bool

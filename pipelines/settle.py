@@ -224,8 +224,7 @@ class _Settler:
         return _texts(self._job.file.pages.candidates)
 
     def _tokens(self, text: str) -> int:
-        (count,) = count_tokens(self._job.tokenizer, [text])
-        return count
+        return count_tokens(self._job.tokenizer, text)
 
 
 def _texts(path: Path) -> dict[int, str]:

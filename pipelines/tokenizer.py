@@ -12,6 +12,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from filters.errors import UsageError
+from pipelines.pieces import LONGEST_TEXT, PieceEncoder, piece_encoder
 
 END_OF_TEXT = "<|endoftext|>"
 _HUB_SECONDS = 10
@@ -104,12 +105,24 @@ def _load(path: str, *_version: int) -> Tokenizer:
     return tokenizer
 
 
-def encode(path: str, texts: Sequence[str]) -> list[list[int]]:
+@lru_cache(maxsize=1)
+def _pieces_of(tokenizer: Tokenizer) -> PieceEncoder | None:
+    return piece_encoder(tokenizer)
+
+
+def encode(path: str, texts: Sequence[str]) -> list[Sequence[int]]:
     """Return the token ids of each text, without special tokens."""
-    encodings = load_tokenizer(path).encode_batch_fast(list(texts), add_special_tokens=False)
-    return [encoding.ids for encoding in encodings]
+    tokenizer = load_tokenizer(path)
+    pieces = _pieces_of(tokenizer)
+    if pieces is None or any(len(text) > LONGEST_TEXT for text in texts):
+        encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+    return [pieces.encode(text).tolist() for text in texts]
 
 
-def count_tokens(path: str, texts: Sequence[str]) -> list[int]:
-    """Return the number of tokens of each text, without special tokens."""
-    return [len(ids) for ids in encode(path, texts)]
+def count_tokens(path: str, text: str) -> int:
+    """Return the number of tokens of a text, without special tokens."""
+    pieces = _pieces_of(load_tokenizer(path))
+    if pieces is None or len(text) > LONGEST_TEXT:
+        return len(encode(path, [text])[0])
+    return pieces.count(text)

@@ -1,7 +1,7 @@
 """Kernels in C++: what takes most of the time after extraction, many times faster.
 
 Each has the same in Python beside it, which says what is computed and does it where this
-library is not there: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`. The
+library is not there: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`, `pipelines/pieces.py`. The
 library is compiled when the package is installed (`hatch_build.py`), with a plain C interface,
 so it needs a compiler but no headers of Python. Calls keep Python's lock.
 """
@@ -31,6 +31,13 @@ _INTERFACE: dict[str, tuple[Any, list[Any]]] = {
     "ngrams_duplicate": (_INT, [_POINTER, _INT, _POINTER, _BYTES, _INT, _INT, _INT, _POINTER]),
     "minhash_shingles": (_INT, [_POINTER, _INT, _BYTES, _INT, _INT, _POINTER]),
     "minhash_least": (None, [_POINTER, _INT, _POINTER, _POINTER, _INT, _POINTER]),
+    "pieces_new": (_POINTER, [_INT, _INT]),
+    "pieces_free": (None, [_POINTER]),
+    "pieces_classify": (None, [_POINTER, _INT, _INT]),
+    "pieces_learn": (_INT, [_POINTER, _BYTES, _INT, _POINTER, _INT]),
+    "pieces_read": (_INT, [_POINTER, _BYTES, _INT, _INT]),
+    "pieces_ids": (_POINTER, [_POINTER]),
+    "pieces_unknown": (_POINTER, [_POINTER, _INT, _POINTER]),
     "minhash_sha1_anywhere": (ctypes.c_uint64, [_BYTES, _INT]),
 }
 

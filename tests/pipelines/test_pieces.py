@@ -1,0 +1,100 @@
+"""Tokens by pieces are the tokenizer's own, whatever the text."""
+
+import json
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from filters.native import kernels
+from pipelines import tokenizer as module
+from pipelines.pieces import PieceEncoder, piece_encoder
+from pipelines.tokenizer import count_tokens, encode, train_tokenizer
+from tests.pipelines.test_tokenizer import TEXTS
+
+PIECES = st.one_of(
+    st.sampled_from([" ", "  ", "\n", "\t", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2003", "\u3000"]),
+    st.sampled_from(["'s", "'re", "'ll", "'S", "'", "''", "’s", "don't", "word", "Ω", "ß", "日本"]),
+    st.sampled_from(["12", "½", "٣", "Ⅷ", "²", "_", "-", "…", "€", "🙂", "é", "e\u0301", "\x00", "\u200d"]),
+    st.sampled_from(["<|endoftext|>", "ªº", "\u16ee", "\U000e0100", "\u0378", "\U00016d40"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained() -> Tokenizer:
+    tokenizer = Tokenizer.from_str(train_tokenizer(TEXTS, 300).decode())
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+@pytest.fixture(scope="module")
+def pieces(trained: Tokenizer) -> PieceEncoder:
+    found = piece_encoder(trained)
+    assert found is not None
+    return found
+
+
+def ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
+    return tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@settings(max_examples=1500, deadline=None)
+@given(text=st.lists(PIECES, max_size=16).map("".join))
+def test_any_text(trained: Tokenizer, pieces: PieceEncoder, text: str):
+    expected = ids_of(trained, text)
+    assert pieces.encode(text).tolist() == expected
+    assert pieces.count(text) == len(expected)
+
+
+def test_characters_of_every_script(trained: Tokenizer, pieces: PieceEncoder):
+    chance = random.Random("scripts")
+    codes = [code for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000]
+    for _ in range(300):
+        drawn = map(chr, chance.sample(codes, 20))
+        text = "".join(f"{chance.choice(['', ' ', 'a', '1', '!'])}{one}" for one in drawn)
+        assert pieces.encode(text).tolist() == ids_of(trained, text)
+
+
+def test_a_small_memory_gives_the_same(trained: Tokenizer):
+    small = PieceEncoder(kernels(), trained, most_pieces=3)
+    for text in [*TEXTS, " ".join(map(str, range(500))), *TEXTS]:
+        assert small.encode(text).tolist() == ids_of(trained, text)
+
+
+def changed(tokenizer: Tokenizer, **parts: object) -> Tokenizer:
+    return Tokenizer.from_str(json.dumps(json.loads(tokenizer.to_str()) | parts))
+
+
+def test_tokenizers_that_part_texts_otherwise_are_left_alone(trained: Tokenizer):
+    written = json.loads(trained.to_str())
+    prefixed = {**written["pre_tokenizer"], "add_prefix_space": True}
+    no_pattern = {**written["pre_tokenizer"], "use_regex": False}
+    assert piece_encoder(changed(trained)) is not None
+    assert piece_encoder(changed(trained, pre_tokenizer=prefixed)) is None
+    assert piece_encoder(changed(trained, pre_tokenizer=no_pattern)) is None
+    assert piece_encoder(changed(trained, model={**written["model"], "dropout": 0.1})) is None
+    lowered = changed(trained)
+    lowered.normalizer = normalizers.Lowercase()
+    assert piece_encoder(lowered) is None
+    more = changed(trained)
+    more.add_tokens(["the cat"])
+    assert piece_encoder(more) is None
+
+
+def test_without_kernels_and_for_other_tokenizers_the_library_encodes(tmp_path, monkeypatch):
+    words = Tokenizer(models.WordLevel(unk_token="?"))  # noqa: S106  a token of text
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    words.decoder = decoders.WordPiece()
+    words.train_from_iterator(TEXTS, trainers.WordLevelTrainer(special_tokens=["?"]))
+    other, own = tmp_path / "words.json", tmp_path / "bytes.json"
+    words.save(str(other))
+    own.write_bytes(train_tokenizer(TEXTS, 300))
+    assert encode(str(other), ["the cat nobody"]) == [ids_of(words, "the cat nobody")]
+    assert count_tokens(str(other), "the cat nobody") == 3
+    compiled = encode(str(own), TEXTS)
+    monkeypatch.setattr(module, "LONGEST_TEXT", 3)
+    assert encode(str(own), TEXTS) == compiled
+    assert [count_tokens(str(own), text) for text in TEXTS] == list(map(len, compiled))
