@@ -1,7 +1,7 @@
 """Kernels in C++: what takes most of the time after extraction, many times faster.
 
-Each has the same in Python beside it, which says what is computed and does it where this
-library is not there: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`, `pipelines/pieces.py`. The
+What each computes is said in Python, where it is done without this library too, or by another
+one: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`, `pipelines/pieces.py`. The
 library is compiled when the package is installed (`hatch_build.py`), with a plain C interface,
 so it needs a compiler but no headers of Python. Calls keep Python's lock.
 """

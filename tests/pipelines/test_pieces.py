@@ -15,9 +15,10 @@ from pipelines.tokenizer import count_tokens, encode, train_tokenizer
 from tests.pipelines.test_tokenizer import TEXTS
 
 PIECES = st.one_of(
-    st.sampled_from([" ", "  ", "\n", "\t", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2003", "\u3000"]),
+    st.sampled_from([" ", "  ", "\n", "\t", "\r\n", "\x0b", "\x1c", "\x85", "\xa0", "\u3000"]),
     st.sampled_from(["'s", "'re", "'ll", "'S", "'", "''", "’s", "don't", "word", "Ω", "ß", "日本"]),
-    st.sampled_from(["12", "½", "٣", "Ⅷ", "²", "_", "-", "…", "€", "🙂", "é", "e\u0301", "\x00", "\u200d"]),
+    st.sampled_from(["12", "½", "٣", "Ⅷ", "²", "_", "-", "…", "€", "🙂", "é", "e\u0301"]),
+    st.sampled_from(["\x00", "\u200d", "\u2003"]),
     st.sampled_from(["<|endoftext|>", "ªº", "\u16ee", "\U000e0100", "\u0378", "\U00016d40"]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
 )  # fmt: skip
