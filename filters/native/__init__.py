@@ -1,8 +1,8 @@
 """Kernels in C++: what takes most of the time after extraction, many times faster.
 
 What each computes is said in Python, where it is done without this library too, or by another
-one: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`, `pipelines/pieces.py`. The
-library is compiled when the package is installed (`hatch_build.py`), with a plain C interface,
+one: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`,
+`filters/fasttext_lines.py`, `pipelines/pieces.py`. The library is compiled when the package is installed (`hatch_build.py`), with a plain C interface,
 so it needs a compiler but no headers of Python. Calls keep Python's lock.
 """
 
@@ -38,6 +38,9 @@ _INTERFACE: dict[str, tuple[Any, list[Any]]] = {
     "pieces_read": (_INT, [_POINTER, _BYTES, _INT, _INT]),
     "pieces_ids": (_POINTER, [_POINTER]),
     "pieces_unknown": (_POINTER, [_POINTER, _INT, _POINTER]),
+    "fasttext_new": (_POINTER, [_POINTER, _INT, _INT, _POINTER, *[_INT] * 4, _BYTES, _INT]),
+    "fasttext_free": (None, [_POINTER]),
+    "fasttext_add_up": (_INT, [_POINTER, _BYTES, _INT, _POINTER]),
     "minhash_sha1_anywhere": (ctypes.c_uint64, [_BYTES, _INT]),
 }
 
