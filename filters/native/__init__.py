@@ -2,8 +2,9 @@
 
 What each computes is said in Python, where it is done without this library too, or by another
 one: `filters/lexicon.py`, `filters/ngrams.py`, `filters/minhash.py`,
-`filters/fasttext_lines.py`, `pipelines/pieces.py`. The library is compiled when the package is installed (`hatch_build.py`), with a plain C interface,
-so it needs a compiler but no headers of Python. Calls keep Python's lock.
+`filters/fasttext_lines.py`, `pipelines/pieces.py`. The library is compiled when the package is
+installed (`hatch_build.py`), with a plain C interface, so it needs a compiler but no headers of
+Python. Calls keep Python's lock.
 """
 
 import ctypes
