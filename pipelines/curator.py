@@ -272,7 +272,7 @@ _LOADED: dict[str, Curator] = {}
 
 def curator_for(recipe: Recipe) -> Curator:
     """Return this process's curator for a recipe; only the latest is kept in memory."""
-    key = recipe.digest
+    key = recipe.work_digest
     if key not in _LOADED:
         _LOADED.clear()
         _LOADED[key] = Curator(recipe)

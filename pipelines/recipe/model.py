@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from filters.catalog import TEXT
@@ -181,6 +181,11 @@ class Recipe:
             plain["blocks"] = sources
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def work_digest(self) -> str:
+        """The digest of all that is done to a page, wherever it comes from."""
+        return replace(self, input=()).digest
 
     def to_yaml(self) -> str:
         """Return the resolved recipe as YAML that loads as an equal recipe."""

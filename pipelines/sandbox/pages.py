@@ -221,12 +221,13 @@ def sandbox_for(recipe: Recipe) -> Sandbox:
             "limits: the sandbox watches over pages with what only Linux has.\n"
             "  Go on without it, on input that you trust: --set limits=false"
         )
-    key = (os.getpid(), recipe.digest)
+    digest = recipe.work_digest
+    key = (os.getpid(), digest)
     if key not in _OPEN:
         for (process, _), other in _OPEN.items():
             if process == os.getpid():
                 other.lives.retire()
         _OPEN.clear()
         keeps_state = any(isinstance(block, BlockStage) for block in recipe.blocks)
-        _OPEN[key] = Sandbox(load, recipe, recipe.digest, recipe.limits, keeps_state=keeps_state)
+        _OPEN[key] = Sandbox(load, recipe, digest, recipe.limits, keeps_state=keeps_state)
     return _OPEN[key]

@@ -27,6 +27,8 @@ class Step:
     crawl: Crawl = "given"
     against: str = "datatrove"
     """Who is on the first side."""
+    passes: int = 1
+    """How often everything is taken: a decision of microseconds costs more the first time."""
 
     @property
     def is_whole(self) -> bool:
@@ -36,7 +38,7 @@ class Step:
 
 STEPS = (
     Step("read", "WARC to characters", "crawl"),
-    Step("url", "URL gate", "pages"),
+    Step("url", "URL gate", "pages", passes=20),
     Step("extract", "trafilatura 2.3.1", "pages"),
     Step("trafilatura", "the same, both in process", "pages", against="trafilatura"),
     Step("sandbox", "WARC to judged texts", "crawl", against="in process"),

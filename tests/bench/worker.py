@@ -99,7 +99,7 @@ def _by_page(job: Job, step: Step) -> Measured:
     rows = read_lines(Path(job.folder), "pages.jsonl" if step.rows == "pages" else "texts.jsonl")
     if step.rows != "english":
         warm, timed = _parted(rows, "warm")
-        return _timed(job, loader, warm, timed)
+        return _timed(job, loader, warm, timed, step.passes)
     # No other text gets there. Every one is taken, by a worker that has read the other half.
     halves = _parted([row for row in rows if row["english"]], "half")
     one, other = (_timed(job, loader, *turn) for turn in (halves, halves[::-1]))
@@ -117,14 +117,18 @@ def _parted(rows: list[_Row], by: str) -> tuple[list[_Row], list[_Row]]:
     return [row for row in rows if row[by]], [row for row in rows if not row[by]]
 
 
-def _timed(job: Job, loader: Any, warm: list[_Row], timed: list[_Row]) -> Measured:
-    """Take some rows by a worker that is new but for others taken before."""
+def _timed(job: Job, loader: Any, warm: list[_Row], timed: list[_Row], passes: int = 1) -> Measured:
+    """Take some rows by a worker that is new but for others taken before; the mean of passes."""
     with loader(Path(job.scratch)) as work:
         for row in warm:
             work(row)
         meter = _Meter()
-        found = [(row["id"], work(row)) for row in timed]
-        measured = meter.read()
+        for _ in range(passes):
+            found = [(row["id"], work(row)) for row in timed]
+        read = meter.read()
+        measured = replace(
+            read, cpu_seconds=read.cpu_seconds / passes, wall_seconds=read.wall_seconds / passes
+        )
     return _with_results(measured, found)
 
 
