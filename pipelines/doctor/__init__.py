@@ -39,6 +39,7 @@ def examine(patient: Patient) -> Iterator[Check]:
     yield from _safely("memory", machine.check_memory)
     yield from _safely("python", software.check_python)
     yield from _safely("packages", software.check_packages)
+    yield from _safely("kernels", software.check_kernels)
     yield from _safely("module fasttext", software.check_fasttext)
     yield from _safely("cache", machine.check_cache)
     recipe = yield from _recipe(patient.recipe)

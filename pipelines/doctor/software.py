@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from filters.native import kernels
 from pipelines.assets import MODELS, kept_model, model_file
 from pipelines.blocklist import lists_are_kept
 from pipelines.doctor.check import Check, size
@@ -48,6 +49,14 @@ def _package(wanted: Requirement) -> Check | None:
     if wanted.specifier.contains(here, prereleases=True):
         return None
     return Check(name, "problem", f"{here}, not {wanted.specifier}", advice)
+
+
+def check_kernels() -> Check:
+    """Look whether the compiled kernels are there; without them the same takes longer."""
+    if kernels() is not None:
+        return Check("kernels", "ok", "compiled")
+    advice = "Install a C++ compiler, then cuvee once more (in its repository: make setup)."
+    return Check("kernels", "warning", "not compiled: the same is done in Python, slower", advice)
 
 
 def check_fasttext() -> Check:

@@ -48,6 +48,7 @@ def test_a_good_machine_is_ready(small_crawl: Path, tmp_path: Path):
     assert checks["Ray"]["fact"].endswith(" s")
     assert checks["input"]["fact"].startswith("2 files, ")
     assert "of" in checks["packages"]["fact"]
+    assert checks["kernels"]["fact"] == "compiled"
     assert checks["recipe"]["status"] == checks["tokenizer"]["status"] == "ok"
     assert not list(tmp_path.iterdir()), "it leaves nothing behind"
 
