@@ -23,7 +23,7 @@ from datatrove.utils.hashing import HashConfig
 from filters.minhash import MinHasher
 from pipelines.crawl import Page, find_inputs, read_pages
 from pipelines.crawl.archive.decode import decode_page
-from pipelines.curate import signature_schema
+from pipelines.dedup.bands import BandsWriter
 from pipelines.dedup.kinds import KeyMaker, KeysOfGroup, keys_of_group
 from pipelines.dedup.numbers import document_number
 from pipelines.dedup.pages import Group, Pages
@@ -32,7 +32,6 @@ from pipelines.execute import Task, perform
 from pipelines.extract import make_extractor
 from pipelines.stages.clustering import Clustering, Clusters, Way, cluster
 from pipelines.storage import Attempt
-from pipelines.tables import TableWriter
 from tests.pipelines.clusters import bare_run, labels_of
 
 Doc = tuple[int, int]
@@ -72,22 +71,21 @@ def pair(number: int) -> Doc:
 HASHER = MinHasher()
 
 
-def write_signatures(root: Path, files: Files) -> list[Path]:
+def write_bands(root: Path, files: Files) -> list[Path]:
     """Write what curation leaves for near-duplicates, by file."""
 
     def work(attempt: Attempt, argument: tuple[int, Sequence[tuple[str, str]]]) -> dict[str, int]:
         ordinal, rows = argument
-        final = f"stages/signatures/{ordinal}.parquet"
-        with TableWriter(attempt, final, signature_schema(HASHER)) as signatures:
+        with BandsWriter(attempt, f"stages/bands/{ordinal}.parquet", HASHER) as bands:
             for record, (_, text) in enumerate(rows):
                 signature = HASHER.signature(text)
                 if signature is not None:
-                    signatures.add({"record": record, "signature": signature})
+                    bands.add(record, signature)
         return {}
 
     for argument in enumerate(files):
         perform(root, Task("curate", str(argument[0]), "f", work, argument))
-    return [root / f"stages/signatures/{ordinal}.parquet" for ordinal in range(len(files))]
+    return [root / f"stages/bands/{ordinal}.parquet" for ordinal in range(len(files))]
 
 
 def find(
@@ -101,7 +99,7 @@ def find(
             Pages(str(ordinal), ordinal, "local", paths[ordinal], paths[ordinal], paths[ordinal])
             for ordinal in range(start, min(start + group, len(paths)))
         )
-        of = Group(f"{start:05d}", pages, {"signatures": f"{start} {group}"})
+        of = Group(f"{start:05d}", pages, {"bands": f"{start} {group}"})
         sources.append(Source(of.unit, KeysOfGroup(of, maker), maker.content(of)))
     options = Clustering(keys_of_group, way=way, memory=memory)
     facts = cluster(bare_run(root), "minhash", sources, options=options)
@@ -110,7 +108,7 @@ def find(
 
 
 def test_pages_without_a_signature_and_files_without_pages(tmp_path):
-    paths = write_signatures(tmp_path, [[], [("a", "three words only")], []])
+    paths = write_bands(tmp_path, [[], [("a", "three words only")], []])
     for files in (paths, []):
         found = find(tmp_path / str(len(files)), files)
         assert found.labels == {}
@@ -187,7 +185,7 @@ class Reference:
 
 @pytest.fixture(scope="module")
 def signed(planted, tmp_path_factory) -> list[Path]:
-    return write_signatures(tmp_path_factory.mktemp("signed"), planted)
+    return write_bands(tmp_path_factory.mktemp("signed"), planted)
 
 
 def test_clusters_and_removals_equal_datatroves(planted, signed, tmp_path):
