@@ -1,6 +1,6 @@
 """Band keys as curation leaves them: of every page that near-duplicates are looked for among.
 
-A sixteenth of what the signatures are, and all that clustering needs. Keys of a dump are not
+An eighth of what the signatures are, and all that clustering needs. Keys of a dump are not
 marked as such here: whether dumps are kept apart is a later choice (`pipelines.dedup.kinds`).
 """
 

@@ -72,9 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _write(options.json, found)
     _check_equal(found)
     wide = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-    for part in (*report(found.ours, found.start, found.rounds, found.keys, found.theirs, found.added), *paper(
-        found.ours, found.rounds
-    )):  # fmt: skip
+    measured = (found.ours, found.start, found.rounds, found.keys, found.theirs, found.added)
+    for part in (*report(*measured), *paper(found.ours, found.rounds)):
         wide.print(part)
 
 
