@@ -4,7 +4,7 @@ import random
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -26,12 +26,13 @@ from pipelines.crawl.archive.decode import decode_page
 from pipelines.dedup.bands import BandsWriter
 from pipelines.dedup.kinds import KeyMaker, KeysOfGroup, keys_of_group
 from pipelines.dedup.numbers import document_number
-from pipelines.dedup.pages import Group, Pages
+from pipelines.dedup.pages import EDITS, Group, Pages
 from pipelines.dedup.parts import Source
 from pipelines.execute import Task, perform
 from pipelines.extract import make_extractor
 from pipelines.stages.clustering import Clustering, Clusters, Way, cluster
 from pipelines.storage import Attempt
+from pipelines.tables import TableWriter
 from tests.pipelines.clusters import bare_run, labels_of
 
 Doc = tuple[int, int]
@@ -86,6 +87,30 @@ def write_bands(root: Path, files: Files) -> list[Path]:
     for argument in enumerate(files):
         perform(root, Task("curate", str(argument[0]), "f", work, argument))
     return [root / f"stages/bands/{ordinal}.parquet" for ordinal in range(len(files))]
+
+
+def test_keys_are_those_of_each_signature_however_many_are_hashed_together(tmp_path):
+    """An edited text's keys take the place of those that its page had, or that it had not."""
+    signatures = np.random.default_rng(1).integers(0, 2**61, (600, 112), dtype=np.uint64)
+    with_keys = [record for record in range(600) if record % 7]
+
+    def work(attempt: Attempt, _: None) -> dict[str, int]:
+        with BandsWriter(attempt, "bands.parquet", HASHER) as bands:
+            for record in with_keys:
+                bands.add(record, signatures[record])
+        with TableWriter(attempt, "edits.parquet", EDITS) as edits:
+            for record, keys in ((0, HASHER.band_keys(signatures[0])), (599, None)):
+                edits.add({"record": record, "text": "", "spans": 1, "chars": 1, "keys": keys})
+        return {}
+
+    perform(tmp_path, Task("curate", "0", "f", work, None))
+    pages = Pages("0", 3, "d", tmp_path, tmp_path, tmp_path / "bands.parquet")
+    edits = tmp_path / "edits.parquet"
+    edited = [0, *(record for record in with_keys if record != 599)]
+    for one, records in ((pages, with_keys), (replace(pages, edits=edits), edited)):
+        docs, keys = one.band_keys()
+        assert docs.tolist() == [document_number(3, record) for record in records]
+        assert (keys == [HASHER.band_keys(signatures[record]) for record in records]).all()
 
 
 def find(
