@@ -51,7 +51,7 @@ parity: $(READY) ## compare every decision with datatrove's own blocks
 bench: $(READY) ## measure against datatrove, page by page (BENCH="--help" for options)
 	$(BIN)/python -m tests.bench $(BENCH)
 
-bench-dedup: $(READY) ## cluster up to 30 million documents, beside datatrove (27 GB of disk)
+bench-dedup: $(READY) ## cluster up to 30 million documents, beside datatrove (8 GB of disk)
 	$(BIN)/python -m tests.bench.scale $(BENCH)
 
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg

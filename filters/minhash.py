@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -22,6 +22,9 @@ from filters.native import kernels
 from filters.segment import segmenter
 
 Hashes: TypeAlias = NDArray[np.uint64]
+
+KEYS_VERSION = 2
+"""Grows when `MinHasher.band_keys` makes other keys of the same signature."""
 
 _PRIME = (1 << 61) - 1
 _SHINGLES_AT_ONCE = 256
@@ -55,6 +58,16 @@ class MinHasher:
     rows: int = 8
     seed: int = 1
     words: str = "en"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What differs where keys do, by name; versions of packages aside."""
+        return {"version": KEYS_VERSION, **asdict(self)}
+
+    def keys(self, text: str) -> Hashes | None:
+        """Return a text's key per band, shape (bands,); None without n-grams."""
+        signature = self.signature(text)
+        return None if signature is None else self.band_keys(signature)
 
     def signature(self, text: str) -> Hashes | None:
         """Return the least hash per permutation, shape (bands * rows,); None without n-grams."""

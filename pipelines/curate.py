@@ -1,7 +1,7 @@
 """Curate one crawl file: gate, extract, gate, measure, decide, edit.
 
 Writes the file's rows of the ledger, its documents, the pages that passed and
-their near-duplicate signatures. Each page of the file gets exactly one row.
+the keys by which near-duplicates are found. Each page of the file gets exactly one row.
 """
 
 from collections import Counter
@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.minhash import MinHasher
 from pipelines.crawl import CrawlFile, Item, Traffic, read_pages
 from pipelines.curator import Curated, Curator, curator_for
+from pipelines.dedup.bands import BandsWriter
 from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
 from pipelines.recipe.model import Recipe
 from pipelines.recurate import can_recurate, recurate
@@ -38,16 +38,6 @@ class CurateJob:
     """Digest of all that determines the extracted text and the decisions of gates."""
 
 
-def signature_schema(hasher: MinHasher) -> pa.Schema:
-    """Return the schema of near-duplicate signatures: record and bands × rows 64-bit hashes."""
-    return pa.schema(
-        [
-            pa.field("record", pa.int64(), nullable=False),
-            pa.field("signature", pa.list_(pa.uint64(), hasher.bands * hasher.rows)),
-        ]
-    )
-
-
 class _Outputs:
     """The tables of one curated file, and its counters."""
 
@@ -66,10 +56,10 @@ class _Outputs:
         self._documents = table("stages/curate/documents" if kept_only else "documents", DOCUMENTS)
         self._candidates = table("stages/curate/candidates", CANDIDATES)
         self._judged = None if job.tokenizer else table("stages/curate/judged", JUDGED)
-        hasher = curator.minhasher
-        self._signatures = (
-            table("stages/curate/signatures", signature_schema(hasher)) if hasher else None
-        )
+        self._bands = None
+        if (hasher := curator.minhasher) is not None:
+            final = f"stages/curate/bands/{job.file.unit}.parquet"
+            self._bands = stack.enter_context(BandsWriter(attempt, final, hasher))
         self.counts: Counter[str] = Counter(pages=0, kept=0, failed=0)
         self.failures: Counter[str] = Counter()
         self.reasons: set[tuple[str, str]] = set()
@@ -86,9 +76,8 @@ class _Outputs:
             self._documents.add({**row, "text": curated.text})
         if judgement is not None and row["status"] == "kept":
             self._candidates.add({**row, "text": judgement.text})
-            if curated.signature is not None and self._signatures is not None:
-                signed = {"record": row["record"], "signature": curated.signature}
-                self._signatures.add(signed)
+            if curated.signature is not None and self._bands is not None:
+                self._bands.add(row["record"], curated.signature)
         elif judgement is not None:
             self._curator.clock.lap("write")
             self._count(row, judgement.text)

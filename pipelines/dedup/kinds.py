@@ -5,7 +5,7 @@ keys of another run are compared only with keys that were made in the same way.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -20,10 +20,10 @@ from pipelines.tables import read_table
 
 SAME_RECORD = "same_record"
 """Pages whose record id came before: the one kind that every run has."""
-_VERSIONS = {SAME_RECORD: 1, "exact": 1, "url": 1, "minhash": 2}
-"""A kind's number grows when its keys change."""
+_VERSIONS = {SAME_RECORD: 1, "exact": 1, "url": 1}
+"""A kind's number grows when its keys change; that of near-duplicates is its hasher's."""
 _PACKAGES = {"minhash": ("datatrove", "spacy")}
-_READ = {"url": ("candidates", "ledger"), "minhash": ("signatures",)}
+_READ = {"url": ("candidates", "ledger"), "minhash": ("bands",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class KeyMaker:
 
     kind: str
     hasher: MinHasher | None = None
-    """Only for minhash: what made the signatures."""
+    """Only for minhash: what curation made the keys with."""
     per_dump: bool = False
     """Whether the dump is part of the key, so that only pages of one dump share any."""
 
@@ -40,8 +40,8 @@ class KeyMaker:
     def identity(self) -> dict[str, Any]:
         """What differs where keys do, by name."""
         packages = {name: version(name) for name in _PACKAGES.get(self.kind, ())}
-        hasher = asdict(self.hasher) if self.hasher else {}
-        return {"version": _VERSIONS[self.kind], **packages, **hasher, "per_dump": self.per_dump}
+        made = self.hasher.identity if self.hasher else {"version": _VERSIONS[self.kind]}
+        return {**packages, **made, "per_dump": self.per_dump}
 
     def content(self, group: Group) -> list[str]:
         """Return plain data that differs where the keys of a group would."""
@@ -101,14 +101,9 @@ def _address_keys(_: KeyMaker, pages: Pages) -> tuple[Keys, Numbers]:
     return _columns(rows)
 
 
-def _band_keys(maker: KeyMaker, pages: Pages) -> tuple[Keys, Numbers]:
-    hasher = maker.hasher
-    assert hasher is not None  # noqa: S101  the kind has one
-    keys, docs = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
-    for some, signatures in pages.signed():
-        keys.append(hasher.band_keys(signatures).ravel())
-        docs.append(np.repeat(some, hasher.bands))
-    return np.concatenate(keys), np.concatenate(docs)
+def _band_keys(_: KeyMaker, pages: Pages) -> tuple[Keys, Numbers]:
+    docs, keys = pages.band_keys()
+    return keys.ravel(), np.repeat(docs, keys.shape[1])
 
 
 def _hashed(texts: list[str]) -> Keys:

@@ -84,7 +84,7 @@ class LineEditsJob:
     options: PassageOptions
     repeats: tuple[Path, ...]
     hasher: MinHasher | None
-    """Signs edited texts, where near-duplicates are looked for later."""
+    """Makes band keys of edited texts, where near-duplicates are looked for later."""
 
 
 def write_line_runs(attempt: Attempt, job: LineRunsJob) -> dict[str, Any]:
@@ -213,5 +213,5 @@ def _row(pages: Pages, doc: int, shortened: Shortened, hasher: MinHasher | None)
         "text": shortened.text,
         "spans": shortened.spans,
         "chars": shortened.chars,
-        "signature": hasher.signature(shortened.text) if hasher else None,
+        "keys": hasher.keys(shortened.text) if hasher else None,
     }

@@ -20,13 +20,10 @@ EDITS = pa.schema(
         pa.field("text", pa.string(), nullable=False),
         pa.field("spans", pa.int64(), nullable=False),
         pa.field("chars", pa.int64(), nullable=False),
-        pa.field("signature", pa.list_(pa.uint64())),
+        pa.field("keys", pa.list_(pa.uint64())),
     ]
 )
-"""Pages of a file whose text lost what others have, with the signature of what is left of it."""
-
-
-_SIGNATURES_AT_ONCE = 16_384
+"""Pages of a file whose text lost what others have, with the band keys of what is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +35,8 @@ class Pages:
     dump: str
     ledger: Path
     candidates: Path
-    signatures: Path | None
+    bands: Path | None
+    """Keys of near-duplicates (`pipelines.dedup.bands`); None where none are looked for."""
     edits: Path | None = None
     """Texts that changed since; None before lines were looked at."""
 
@@ -67,36 +65,19 @@ class Pages:
         table = read_table(self.edits, ["record", "text"])
         return dict(zip(table["record"].to_pylist(), table["text"].to_pylist(), strict=True))
 
-    def signed(self) -> Iterator[tuple[Numbers, Keys]]:
-        """Yield the pages that have a signature of their text as edited so far, with them.
+    def band_keys(self) -> tuple[Numbers, Keys]:
+        """Return the pages whose text, as edited so far, has band keys, ascending, with them.
 
-        Some pages at a time, ascending; shapes (n,) and (n, hashes).
+        Shapes (n,) and (n, bands). ValueError for a file that was curated without.
         """
-        if self.signatures is None:
-            raise ValueError("curated without signatures")
-        for table in self._signatures(pq.ParquetFile(self.signatures)):
-            if table.num_rows:
-                flat = table["signature"].combine_chunks().flatten().to_numpy()
-                yield self.number(table["record"]), flat.reshape(table.num_rows, -1)
-
-    def _signatures(self, file: pq.ParquetFile) -> Iterator[pa.Table]:
-        batches = (
-            pa.Table.from_batches([batch]) for batch in file.iter_batches(_SIGNATURES_AT_ONCE)
-        )
-        if self.edits is None:
-            yield from batches
-            return
-        edited = read_table(self.edits, ["record", "signature"])
-        fresh = edited.filter(pc.is_valid(edited["signature"])).cast(file.schema_arrow)
-        for batch in batches:
-            stale = pc.is_in(batch["record"], value_set=edited["record"])
-            left = batch.filter(pc.invert(stale))
-            # Each edited page comes with the first batch that does not end before it.
-            last = left["record"][-1].as_py() if left.num_rows else -1
-            before = pc.less_equal(fresh["record"], last)
-            yield pa.concat_tables([left, fresh.filter(before)]).sort_by("record")
-            fresh = fresh.filter(pc.invert(before))
-        yield fresh.sort_by("record")
+        if self.bands is None:
+            raise ValueError("curated without band keys")
+        table = read_table(self.bands)
+        width = table.schema.field("keys").type.list_size
+        if self.edits is not None:
+            table = _with_edited(table, read_table(self.edits, ["record", "keys"]))
+        keys = table["keys"].combine_chunks().flatten().to_numpy()
+        return self.number(table["record"]), keys.reshape(table.num_rows, width)
 
     def ledger_column(self, name: str, docs: Numbers) -> list[Any]:
         """Return the ledger's values of some pages of this file, in the order of `docs`."""
@@ -114,7 +95,7 @@ class Group:
     unit: str
     pages: tuple[Pages, ...]
     contents: Mapping[str, str]
-    """Digests of the files that curation left, by their kind: candidates, signatures, ledger."""
+    """Digests of the files that curation left, by their kind: candidates, bands, ledger."""
     found: tuple[str, ...] = ()
     """Digests of all that was found of the group so far."""
     verdicts: tuple[tuple[str, Path], ...] = ()
@@ -141,3 +122,10 @@ def among(docs: Numbers, some: Numbers) -> Flags:
     at = np.searchsorted(some, docs)
     at[at == len(some)] = 0
     return some[at] == docs if len(some) else np.zeros(len(docs), dtype=bool)
+
+
+def _with_edited(table: pa.Table, edited: pa.Table) -> pa.Table:
+    """Return band keys with those of edited texts in their place, ascending."""
+    is_stale = pc.is_in(table["record"], value_set=edited["record"])
+    fresh = edited.filter(pc.is_valid(edited["keys"])).cast(table.schema)
+    return pa.concat_tables([table.filter(pc.invert(is_stale)), fresh]).sort_by("record")

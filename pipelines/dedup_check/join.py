@@ -1,4 +1,4 @@
-"""Texts through the deduplication of a run, from signature to cluster."""
+"""Texts through the deduplication of a run, from keys to clusters."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import pyarrow as pa
 from filters.jaccard import Numbers
 from filters.minhash import MinHasher
 from pipelines.crawl import CrawlFile
-from pipelines.curate import signature_schema
+from pipelines.dedup.bands import BandsWriter
 from pipelines.dedup.numbers import document_number
 from pipelines.dedup.verdicts import read_members
 from pipelines.dedup_check.documents import Settings
@@ -119,20 +119,17 @@ def _curate(attempt: Attempt, file: _File) -> dict[str, Any]:
     """Write what deduplication reads of a curated file whose pages are these texts."""
     numbers = range(len(file.texts))
     ids = [f"{file.unit}#{number}" for number in numbers]
-    signatures = [file.hasher.signature(text) for text in file.texts]
-    rows = {"record": numbers, "id": ids, "text": file.texts, "signature": signatures}
-    tables = {
-        "candidates": CANDIDATES,
-        "ledger": _LEDGER,
-        "signatures": signature_schema(file.hasher),
-    }
-    for name, schema in tables.items():
+    rows = {"record": numbers, "id": ids, "text": file.texts}
+    for name, schema in {"candidates": CANDIDATES, "ledger": _LEDGER}.items():
         final = f"stages/curate/{name}/{file.unit}.parquet"
         with TableWriter(attempt, final, schema) as writer:
             for number in numbers:
-                row = {column: rows[column][number] for column in schema.names}
-                if row.get("signature", ()) is not None:
-                    writer.add(row)
+                writer.add({column: rows[column][number] for column in schema.names})
+    with BandsWriter(attempt, f"stages/curate/bands/{file.unit}.parquet", file.hasher) as bands:
+        for number, text in enumerate(file.texts):
+            signature = file.hasher.signature(text)
+            if signature is not None:
+                bands.add(number, signature)
     return {"kept": len(file.texts)}
 
 

@@ -102,7 +102,7 @@ def join(
     budget = Budget(memory)
     starts = tuple(group.first for group in groups if group.first is not None)
     forests = _merge(run, kind, pairs, way, budget)
-    if way == "memory" or (way == "auto" and _documents(forests) <= budget.nodes):
+    if _fits(forests, way, budget):
         members = _join_in_memory(run, kind, forests, starts, budget)
     else:
         members = members_by_rounds(run, kind, forests, starts, budget, _documents(forests))
@@ -175,15 +175,26 @@ def _documents(parts: Sequence[Part]) -> int:
     return 2 * sum(part.rows for part in parts)
 
 
+def _fits(parts: Sequence[Part], way: Way, budget: Budget) -> bool:
+    """Return whether one union-find is to join what these files name."""
+    return way == "memory" or (way == "auto" and _documents(parts) <= budget.nodes)
+
+
 def _merge(
     run: RunContext, kind: str, parts: Sequence[Part], way: Way, budget: Budget
 ) -> list[Part]:
-    """Merge edge files into forests, level by level, as far as memory reaches."""
+    """Merge edge files into forests, level by level: until one union-find can do the rest.
+
+    Many files are merged once all the same, as that is shared out among tasks, and most pairs
+    are in several files. A further level would only do what the union-find does once more.
+    """
     forests = list(parts)
+    most = None if way == "memory" else budget.nodes
     level = 0
-    while len(batches := _batches(forests, None if way == "memory" else budget.nodes)) < len(
-        forests
-    ):
+    while not (_fits(forests, way, budget) and (level or len(forests) <= _FAN_IN)):
+        batches = _batches(forests, most)
+        if len(batches) == len(forests):
+            break
         level += 1
         stage = f"forests_{kind}_{level}"
         tasks = []

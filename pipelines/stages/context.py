@@ -17,7 +17,7 @@ STAGE_VERSIONS = {
     "count": 1, "curate": 1, "runs": 2, "edges": 2, "forests": 1, "components": 2, "spread": 1,
     "largestar": 1, "smallstar": 1, "members": 1, "labels": 1, "tokenizer": 1,
     "values": 1, "survivors": 1, "verdicts": 1, "passages": 1,
-    "repeats": 1, "edits": 1,
+    "repeats": 1, "edits": 2,
     "shingles": 1, "verify": 1,
     "settle": 1, "plan": 1, "dataset": 1, "tokens": 1,
 }  # fmt: skip

@@ -26,7 +26,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
     curator = curator_for(run.recipe)
     judging = [
         stages_before_dedup(run.recipe),
-        str(curator.minhasher),
+        hasher.identity if (hasher := curator.minhasher) else None,
         [str(item.metadata) for item in curator.schema],
         curator.segmenter.fingerprint,
     ]

@@ -23,7 +23,7 @@ from pipelines.stages.verifying import Verifier
 from pipelines.storage import Commit, digest
 
 _GROUP = 50  # curated files whose keys go into one run
-_TABLES = ("candidates", "signatures", "ledger")
+_TABLES = ("candidates", "bands", "ledger")
 
 
 def deduplicate(run: RunContext) -> tuple[Group, ...]:
@@ -60,15 +60,15 @@ def _kinds(run: RunContext) -> Iterator[tuple[str, KindOptions]]:
 def _groups(run: RunContext) -> tuple[Group, ...]:
     curated = run.commits["curate"]
     done = [(file, curated[file.unit]) for file in run.files if file.unit in curated]
-    signed = curator_for(run.recipe).minhasher is not None
+    has_bands = curator_for(run.recipe).minhasher is not None
     return tuple(
-        _group(run, f"{number:05d}", done[start : start + _GROUP], signed=signed)
+        _group(run, f"{number:05d}", done[start : start + _GROUP], has_bands=has_bands)
         for number, start in enumerate(range(0, len(done), _GROUP))
     )
 
 
 def _group(
-    run: RunContext, unit: str, done: Sequence[tuple[CrawlFile, Commit]], *, signed: bool
+    run: RunContext, unit: str, done: Sequence[tuple[CrawlFile, Commit]], *, has_bands: bool
 ) -> Group:
     contents = {
         table: digest(
@@ -76,22 +76,22 @@ def _group(
         )
         for table in _TABLES
     }
-    return Group(unit, tuple(_pages(run, *one, signed=signed) for one in done), contents)
+    return Group(unit, tuple(_pages(run, *one, has_bands=has_bands) for one in done), contents)
 
 
 def _folder(table: str) -> str:
     return f"stages/curate/{table}/"
 
 
-def _pages(run: RunContext, file: CrawlFile, commit: Commit, *, signed: bool) -> Pages:
-    candidates, signatures, ledger = (f"stages/curate/{table}" for table in _TABLES)
+def _pages(run: RunContext, file: CrawlFile, commit: Commit, *, has_bands: bool) -> Pages:
+    candidates, bands, ledger = (f"stages/curate/{table}" for table in _TABLES)
     return Pages(
         unit=file.unit,
         ordinal=file.ordinal,
         dump=file.dump,
         ledger=run.path(commit, ledger),
         candidates=run.path(commit, candidates),
-        signatures=run.path(commit, signatures) if signed else None,
+        bands=run.path(commit, bands) if has_bands else None,
     )
 
 

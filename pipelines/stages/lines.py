@@ -91,7 +91,7 @@ def _write_edits(
     for group in groups:
         commit = run.commits["passages_lines"][group.unit]
         job = LineEditsJob(group, wanted, (*paths, run.path(commit, _REPEATS)), hasher)
-        facts = [between, commit.content_of(_REPEATS), wanted.identity, str(hasher)]
+        facts = [between, commit.content_of(_REPEATS), wanted.identity, hasher and hasher.identity]
         fingerprint = run.fingerprint("edits_lines", group.content("candidates"), *facts)
         tasks.append(Task("edits_lines", group.unit, fingerprint, write_line_edits, job))
     return run.do("edits_lines", tasks)

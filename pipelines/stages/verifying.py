@@ -69,8 +69,7 @@ class Verifier:
         assert hasher is not None  # noqa: S101  only near-duplicates are verified
         labels = candidates.labels[group.unit]
         job = ShinglesJob(f"stages/{stage}", group, labels.path, self.maker, hasher, bits)
-        # The texts, and the signatures that the keys are made of.
-        read = group.content("candidates", "signatures")
+        read = group.content("candidates", "bands")
         fingerprint = run.fingerprint(stage, read, labels.content, self.maker.identity, bits)
         return Task(stage, group.unit, fingerprint, write_shingles, job)
 

@@ -31,6 +31,7 @@ def test_both_sides_and_star_rounds_give_every_document_the_same_cluster(tmp_pat
     assert "one dump, 2e8" in shown
     found = json.loads(written.read_text())
     ours, theirs = (found[side]["12000"] for side in ("ours", "theirs"))
+    assert found["keys"]["12000"] > 0
     assert ours["labels"] == theirs["labels"] == found["rounds"]["12000"]["labels"]
     assert ours["clusters"] == theirs["clusters"] > 500
     assert ours["members"] == theirs["members"]

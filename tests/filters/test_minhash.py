@@ -59,6 +59,7 @@ def test_values_around_the_prime():
 @pytest.mark.parametrize("text", ["", "one two three four", "... !!! ???"])
 def test_too_few_words_have_no_signature(text):
     assert MinHasher().signature(text) is None
+    assert MinHasher().keys(text) is None
 
 
 def test_shapes_and_other_parameters():
@@ -67,6 +68,7 @@ def test_shapes_and_other_parameters():
     assert signature.shape == (12,)
     assert signature.dtype == np.uint64
     assert hasher.band_keys(signature).shape == (3,)
+    assert hasher.keys(TEXT).tolist() == hasher.band_keys(signature).tolist()
     assert (
         MinHasher(ngram=2, bands=3, rows=4, seed=8).signature(TEXT).tolist() != signature.tolist()
     )

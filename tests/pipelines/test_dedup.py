@@ -4,7 +4,7 @@ import random
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,10 +23,10 @@ from datatrove.utils.hashing import HashConfig
 from filters.minhash import MinHasher
 from pipelines.crawl import Page, find_inputs, read_pages
 from pipelines.crawl.archive.decode import decode_page
-from pipelines.curate import signature_schema
+from pipelines.dedup.bands import BandsWriter
 from pipelines.dedup.kinds import KeyMaker, KeysOfGroup, keys_of_group
 from pipelines.dedup.numbers import document_number
-from pipelines.dedup.pages import Group, Pages
+from pipelines.dedup.pages import EDITS, Group, Pages
 from pipelines.dedup.parts import Source
 from pipelines.execute import Task, perform
 from pipelines.extract import make_extractor
@@ -72,22 +72,45 @@ def pair(number: int) -> Doc:
 HASHER = MinHasher()
 
 
-def write_signatures(root: Path, files: Files) -> list[Path]:
+def write_bands(root: Path, files: Files) -> list[Path]:
     """Write what curation leaves for near-duplicates, by file."""
 
     def work(attempt: Attempt, argument: tuple[int, Sequence[tuple[str, str]]]) -> dict[str, int]:
         ordinal, rows = argument
-        final = f"stages/signatures/{ordinal}.parquet"
-        with TableWriter(attempt, final, signature_schema(HASHER)) as signatures:
+        with BandsWriter(attempt, f"stages/bands/{ordinal}.parquet", HASHER) as bands:
             for record, (_, text) in enumerate(rows):
                 signature = HASHER.signature(text)
                 if signature is not None:
-                    signatures.add({"record": record, "signature": signature})
+                    bands.add(record, signature)
         return {}
 
     for argument in enumerate(files):
         perform(root, Task("curate", str(argument[0]), "f", work, argument))
-    return [root / f"stages/signatures/{ordinal}.parquet" for ordinal in range(len(files))]
+    return [root / f"stages/bands/{ordinal}.parquet" for ordinal in range(len(files))]
+
+
+def test_keys_are_those_of_each_signature_however_many_are_hashed_together(tmp_path):
+    """An edited text's keys take the place of those that its page had, or that it had not."""
+    signatures = np.random.default_rng(1).integers(0, 2**61, (600, 112), dtype=np.uint64)
+    with_keys = [record for record in range(600) if record % 7]
+
+    def work(attempt: Attempt, _: None) -> dict[str, int]:
+        with BandsWriter(attempt, "bands.parquet", HASHER) as bands:
+            for record in with_keys:
+                bands.add(record, signatures[record])
+        with TableWriter(attempt, "edits.parquet", EDITS) as edits:
+            for record, keys in ((0, HASHER.band_keys(signatures[0])), (599, None)):
+                edits.add({"record": record, "text": "", "spans": 1, "chars": 1, "keys": keys})
+        return {}
+
+    perform(tmp_path, Task("curate", "0", "f", work, None))
+    pages = Pages("0", 3, "d", tmp_path, tmp_path, tmp_path / "bands.parquet")
+    edits = tmp_path / "edits.parquet"
+    edited = [0, *(record for record in with_keys if record != 599)]
+    for one, records in ((pages, with_keys), (replace(pages, edits=edits), edited)):
+        docs, keys = one.band_keys()
+        assert docs.tolist() == [document_number(3, record) for record in records]
+        assert (keys == [HASHER.band_keys(signatures[record]) for record in records]).all()
 
 
 def find(
@@ -101,7 +124,7 @@ def find(
             Pages(str(ordinal), ordinal, "local", paths[ordinal], paths[ordinal], paths[ordinal])
             for ordinal in range(start, min(start + group, len(paths)))
         )
-        of = Group(f"{start:05d}", pages, {"signatures": f"{start} {group}"})
+        of = Group(f"{start:05d}", pages, {"bands": f"{start} {group}"})
         sources.append(Source(of.unit, KeysOfGroup(of, maker), maker.content(of)))
     options = Clustering(keys_of_group, way=way, memory=memory)
     facts = cluster(bare_run(root), "minhash", sources, options=options)
@@ -110,7 +133,7 @@ def find(
 
 
 def test_pages_without_a_signature_and_files_without_pages(tmp_path):
-    paths = write_signatures(tmp_path, [[], [("a", "three words only")], []])
+    paths = write_bands(tmp_path, [[], [("a", "three words only")], []])
     for files in (paths, []):
         found = find(tmp_path / str(len(files)), files)
         assert found.labels == {}
@@ -187,7 +210,7 @@ class Reference:
 
 @pytest.fixture(scope="module")
 def signed(planted, tmp_path_factory) -> list[Path]:
-    return write_signatures(tmp_path_factory.mktemp("signed"), planted)
+    return write_bands(tmp_path_factory.mktemp("signed"), planted)
 
 
 def test_clusters_and_removals_equal_datatroves(planted, signed, tmp_path):

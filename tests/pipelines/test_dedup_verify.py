@@ -13,7 +13,7 @@ import pytest
 
 from filters.errors import RecipeError
 from filters.minhash import MinHasher
-from pipelines.curate import signature_schema
+from pipelines.dedup.bands import bands_schema
 from pipelines.dedup.exchange import LABELS
 from pipelines.dedup.kinds import KeyMaker
 from pipelines.dedup.numbers import document_number
@@ -150,26 +150,31 @@ def random_corpus(seed: int, bands: int) -> Corpus:
     return Corpus(known, values)
 
 
+def keys_of(values: Sequence[int]) -> list[int]:
+    """Return a key per band: equal where the values are, and of no other band."""
+    return [value * len(values) + band for band, value in enumerate(values)]
+
+
 def write_corpus(root: Path, corpus: Corpus, hasher: MinHasher) -> Group:
-    """Write what curation would have left, with the corpus' values for signatures."""
+    """Write what curation would have left, with the corpus' values for keys."""
 
     def work(attempt: Attempt, docs: Sequence[int]) -> dict[str, Any]:
-        schemas = {"candidates": CANDIDATES, "signatures": signature_schema(hasher)}
+        schemas = {"candidates": CANDIDATES, "bands": bands_schema(hasher)}
         for name, schema in schemas.items():
             with TableWriter(attempt, f"{name}/{docs[0]}.parquet", schema) as writer:
                 for doc in docs:
                     text = " ".join(map(word, sorted(corpus.words[doc])))
                     about = {"record": doc % 2**32, "id": f"{doc}", "text": text}
-                    writer.add({**about, "signature": corpus.bands[doc]})
+                    writer.add({**about, "keys": keys_of(corpus.bands[doc])})
         return {}
 
     pages = []
     for ordinal in sorted({doc >> 32 for doc in corpus.words}):
         docs = [doc for doc in sorted(corpus.words) if doc >> 32 == ordinal]
         perform(root, Task("curate", f"{ordinal}", "", work, docs))
-        files = (root / f"{name}/{docs[0]}.parquet" for name in ("candidates", "signatures"))
-        candidates, signatures = files
-        pages.append(Pages(f"{ordinal}", ordinal, "d", candidates, candidates, signatures))
+        files = (root / f"{name}/{docs[0]}.parquet" for name in ("candidates", "bands"))
+        candidates, bands = files
+        pages.append(Pages(f"{ordinal}", ordinal, "d", candidates, candidates, bands))
     return Group("0", tuple(pages), {})
 
 

@@ -5,6 +5,7 @@ where its text or its gates are affected: for the other changes it is replaced b
 garbage of the same name, size and time.
 """
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -248,6 +249,28 @@ def test_other_code_has_a_finished_run_looked_at_again(base, small_crawl, tmp_pa
     again = Listener()
     do_run(RECIPE, small_crawl, root, again)
     assert again.told == []
+
+
+def test_band_keys_of_another_making_are_made_anew_without_the_crawl(
+    base, garbage, tmp_path, monkeypatch
+):
+    """Also where what lies there is signatures, as runs once had them."""
+    root = base.copy(tmp_path / "run")
+    (root / "stages/curate/bands").rename(root / "stages/curate/signatures")
+    for path in (root / "commits/curate").iterdir():
+        record = path.read_text().replace("stages/curate/bands/", "stages/curate/signatures/")
+        path.write_text(json.dumps(json.loads(record) | {"fingerprint": "of other code"}))
+    for number, version in enumerate(("older", "newer")):
+        monkeypatch.setattr("pipelines.pipeline.code_version", lambda v=version: {"version": v})
+        monkeypatch.setattr("filters.minhash.KEYS_VERSION", 100 + number)
+        looks = Listener()
+        do_run(RECIPE, garbage, root, looks)
+        assert {"curate: 2 units, 0 done", "runs_minhash: 1 units, 0 done"} <= {*looks.told}
+        curated = CommitLog(root).commits("curate").values()
+        assert {commit.facts["read"] for commit in curated} == {"documents"}
+        assert not list(root.glob("stages/curate/signatures/*"))
+        assert len(list(root.glob("stages/curate/bands/*"))) == 2
+        assert differing(published(root), published(base.root)) == []
 
 
 def test_a_file_that_is_added_changes_what_was_unique(base, small_crawl, tmp_path):

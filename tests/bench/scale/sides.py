@@ -1,8 +1,9 @@
 """One measurement in a process of its own: `python -m tests.bench.scale.sides JOB.json`.
 
-Timed is what lies between signature files and labels: here keys, runs, edges, forests,
-components and labels; there the bucket stage for each bucket and the cluster stage, without
-cluster ids. Making and writing signatures is not timed on either side, nor is starting up.
+Timed is what lies between curation's files and labels: here runs, edges, forests, components
+and labels; there the bucket stage for each bucket and the cluster stage, without cluster ids.
+Their files are of signatures, ours of band keys: what it takes to make those of signatures is
+timed where they are written. Making up signatures, writing files and starting are not timed.
 """
 
 import json
@@ -41,7 +42,7 @@ class Job:
 
     side: Literal["cuvee", "datatrove", "make cuvee", "make datatrove"]
     folder: str
-    """Where the signature files are, or shall be."""
+    """Where the files of band keys or signatures are, or shall be."""
     scratch: str
     documents: int
     way: Literal["auto", "memory", "rounds"] = "auto"
@@ -91,7 +92,7 @@ class _Silent:
 
 
 def sources(folder: Path) -> list[Source]:
-    """Return groups of signature files, as deduplication gets them from curation."""
+    """Return groups of files of band keys, as deduplication gets them from curation."""
     maker = KeyMaker("minhash", HASHER)
     paths = sorted(folder.glob("*.parquet"))
     groups = []
@@ -100,7 +101,7 @@ def sources(folder: Path) -> list[Source]:
             Pages(path.stem, int(path.stem), "local", path, path, path)
             for path in paths[start : start + _GROUP_FILES]
         )
-        group = Group(f"{number:05d}", pages, {"signatures": f"{folder} {number}"})
+        group = Group(f"{number:05d}", pages, {"bands": f"{folder} {number}"})
         groups.append(Source(group.unit, KeysOfGroup(group, maker), maker.content(group)))
     return groups
 
@@ -238,7 +239,8 @@ def main() -> None:
     path = Path(sys.argv[1])
     job = Job(**json.loads(path.read_text()))
     if job.side == "make cuvee":
-        write_ours(Path(job.folder), job.documents)
+        seconds = write_ours(Path(job.folder), job.documents)
+        path.with_suffix(".out").write_text(json.dumps(seconds))
     elif job.side == "make datatrove":
         write_theirs(Path(job.folder), job.documents)
     else:
