@@ -32,7 +32,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pages", type=int, help="only so many pages")
     in_others = "share of pages in other languages, for cascade; 2/3 by default"
     parser.add_argument("--foreign", type=float, default=2 / 3, metavar="SHARE", help=in_others)
-    longer = "every page so often, altered, for workers and growth; 10 by default"
+    longer = "every page so often, altered, for workers, growth and added; 10 by default"
     parser.add_argument("--long", type=int, default=10, metavar="K", help=longer)
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this step; again")
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="PATH=VALUE",
@@ -80,9 +80,9 @@ def _prepare(
         crawls["foreign"] = prepare(
             given, folder / "foreign", repeat=repeat, limit=limit, foreign=options.foreign
         )
-    if {"workers", "growth"} & chosen:
+    if {"workers", "growth", "added"} & chosen:
         crawls["long"] = prepare(given, folder / "long", repeat=repeat * options.long, limit=limit)
-    if {"whole", "cascade", "resiliparse", "workers", "growth"} & chosen:
+    if {"whole", "cascade", "resiliparse", "workers", "growth", "added"} & chosen:
         texts = (row["text"] for row in read_lines(folder / "given", "texts.jsonl"))
         tokenizer = train_tokenizer(texts, _TOKENS)
         for crawl in crawls.values():

@@ -33,7 +33,7 @@ class Step:
     @property
     def is_whole(self) -> bool:
         """Whether it is the whole recipe."""
-        return self.rows == "crawl" and self.name not in ("read", "sandbox")
+        return self.rows == "crawl" and self.name not in ("read", "sandbox", "added")
 
 
 STEPS = (
@@ -55,6 +55,7 @@ STEPS = (
         "crawl",
         ("extract={resiliparse: {main_content: true}}",),
     ),
+    Step("added", "a last tenth against the others", "crawl", crawl="long", against="all of it"),
     Step("start_url", "start to the URL gate's first decision", "first"),
     Step("start_all", "start to the signature of a first page", "first"),
 )

@@ -138,10 +138,11 @@ class CuveeRecipe:
         pipeline.run(recipe, output, options, RunProgress(Console(quiet=True)))
 
 
-def cuvee_documents(output: Path) -> dict[str, str]:
-    """Return the published texts by page id."""
+def cuvee_documents(output: Path, files: Sequence[Path] | None = None) -> dict[str, str]:
+    """Return the published texts by page id, of all files or of some."""
     import pyarrow.dataset as ds
 
     folder = output / "dataset/data"
-    table = ds.dataset(folder, format="parquet").to_table(columns=["id", "text"])
+    among = None if files is None else ds.field("file_path").isin([file.name for file in files])
+    table = ds.dataset(folder, format="parquet").to_table(columns=["id", "text"], filter=among)
     return dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True))

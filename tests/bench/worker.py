@@ -87,6 +87,8 @@ def measure(job: Job) -> Measured:
         return _read(job)
     if step.name == "sandbox":
         return _sandbox(job)
+    if step.name == "added":
+        return _added(job)
     if step.is_whole:
         return _whole(job) if job.workers is None else _on_ray(job, job.workers)
     return _by_page(job, step)
@@ -182,6 +184,30 @@ def _whole(job: Job) -> Measured:
     measured = meter.read()
     documents = whole.cuvee_documents if ours else whole.datatrove_documents
     return _with_results(measured, documents(scratch / "timed").items())
+
+
+def _added(job: Job) -> Measured:
+    """Take a whole crawl, or its last tenth against an earlier run of the others."""
+    from tests.bench import whole
+
+    folder, scratch = Path(job.folder), Path(job.scratch)
+    files = sorted((folder / "crawl").iterdir())
+    parts = {"earlier": files[: -len(files) // 10], "last": files[-len(files) // 10 :]}
+    for name, some in parts.items():
+        (scratch / name).mkdir()
+        for file in some:
+            (scratch / name / file.name).hardlink_to(file)
+    tokenizer, output = folder / "tokenizer.json", scratch / "timed"
+    recipe = whole.CuveeRecipe(tokenizer, job.sets)
+    recipe.run(folder / "warm", scratch / "warm")
+    if job.side == "cuvee":
+        recipe.run(scratch / "earlier", scratch / "before")
+        against = f"minhash.against=[{json.dumps(str(scratch / 'before'))}]"
+        recipe = whole.CuveeRecipe(tokenizer, (*job.sets, against))
+    meter = _Meter()
+    recipe.run(scratch / "last" if job.side == "cuvee" else folder / "crawl", output)
+    measured = meter.read()
+    return _with_results(measured, whole.cuvee_documents(output, parts["last"]).items())
 
 
 def _on_ray(job: Job, workers: int) -> Measured:
