@@ -6,6 +6,8 @@ is left of the page after a step bounds what can come out, and ends most pages e
 """
 
 import logging
+from collections import defaultdict
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -14,7 +16,7 @@ from lxml.html import HtmlElement
 from trafilatura.external import _prefer_readability, justext_rescue, sanitize_tree
 from trafilatura.htmlprocessing import prune_unwanted_nodes
 from trafilatura.main_extractor import extract_content
-from trafilatura.readability_lxml import Document
+from trafilatura.readability_lxml import Document, text_length
 from trafilatura.settings import Extractor
 from trafilatura.utils import fromstring_bytes, trim
 from trafilatura.xpaths import OVERALL_DISCARD_XPATH
@@ -100,12 +102,40 @@ def _readability(
     return (summary, found) if wanted else None
 
 
+class _Document(Document):
+    """readability, which measures each link once while it scores, not for every element around it.
+
+    Nothing changes the tree while elements are scored.
+    """
+
+    _link_chars: Mapping[Any, int] | None = None
+
+    def score_paragraphs(self) -> Any:
+        """Return the candidates with their scores."""
+        chars: defaultdict[Any, int] = defaultdict(int)
+        for link in self.doc.getroottree().iter("a"):
+            length = text_length(link)
+            for around in link.iterancestors():
+                chars[around] += length
+        self._link_chars = chars
+        try:
+            return super().score_paragraphs()
+        finally:
+            self._link_chars = None
+
+    def get_link_density(self, elem: Any) -> float:
+        """Return the characters of an element's links, divided by all of its own."""
+        if self._link_chars is None:
+            return float(super().get_link_density(elem))
+        return self._link_chars.get(elem, 0) / (text_length(elem) or 1)
+
+
 def _summary(tree: Any, worth: int) -> Any:
     """Return readability's article, or None for one whose text is no longer than `worth`.
 
     The steps are those of trafilatura.readability_lxml.Document.summary.
     """
-    document = Document(tree, min_text_length=25)
+    document = _Document(tree, min_text_length=25)
     for element in list(tree.iter("script", "style", "fencedframe")):
         element.drop_tree()
     if not _may_exceed(tree, worth):
