@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity bench bench-dedup picture reference lock clean
+.PHONY: help setup demo test check fmt lint types parity bench bench-dedup broken picture reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench: $(READY) ## measure against datatrove, page by page (BENCH="--help" for o
 
 bench-dedup: $(READY) ## cluster up to 30 million documents, beside datatrove (27 GB of disk)
 	$(BIN)/python -m tests.bench.scale $(BENCH)
+
+broken: $(READY) ## read every broken crawl file and count what became of what was in them
+	$(BIN)/python -m tests.broken
 
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
 	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg

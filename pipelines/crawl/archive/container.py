@@ -24,6 +24,8 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MAX_DICTIONARY = 1 << 24
+_LINE_BEGINS = re.compile(rb"(?:^|[\r\n\0])[\r\n\0]*")
+_RECORD_HEAD = 1 << 12
 
 _Opens: TypeAlias = Callable[[bytes], bool]
 
@@ -161,18 +163,36 @@ def read_pieces(
 
     A file that is packed in no known way comes out as it is, from byte `start` on.
     `record` is how a record begins, or what tells that from its first bytes: behind a
-    damaged member, reading goes on at the next one that begins so.
+    damaged member, also the first one, reading goes on at the next one that begins so.
     """
     raw = _Raw(file)
     opens = record if callable(record) else partial(_starts_with, record)
+    packing = _packing(raw) or _packing_behind_damage(raw, opens)
+    if packing is not None:
+        return _read_packed(raw, packing, opens)
+    raw.seek(start)
+    return _read_plain(raw)
+
+
+def _packing(raw: _Raw) -> _Packing | None:
+    """Return how a file is packed by its first bytes; None if it is not."""
     head = bytes(raw.peek(4))
     if head.startswith(_GZIP.magic[:2]):
-        return _read_packed(raw, _GZIP, opens)
-    if head == _ZSTD_MAGIC or _SKIPPABLE.match(head):
-        return _read_packed(raw, _zstd_packing(raw), opens)
-    if start:
-        raw.seek(start)
-    return _read_plain(raw)
+        return _GZIP
+    return _zstd_packing(raw) if head == _ZSTD_MAGIC or _SKIPPABLE.match(head) else None
+
+
+def _packing_behind_damage(raw: _Raw, opens: _Opens) -> _Packing | None:
+    """Return the packing of a file whose first bytes are damaged; None where it seems plain."""
+    head = bytes(raw.peek(_CHUNK))
+    lines = (begun.end() for begun in _LINE_BEGINS.finditer(head))
+    plain = next((at for at in lines if opens(head[at : at + _RECORD_HEAD])), len(head))
+    for packing in (_GZIP, _zstd_packing(raw)):
+        for found in re.finditer(re.escape(packing.magic), head[:plain]):
+            first = _first_bytes(raw.peek(_CHUNK)[found.start() :], packing)
+            if first and opens(first):
+                return packing
+    return None
 
 
 def _read_plain(raw: _Raw) -> Iterator[Piece]:

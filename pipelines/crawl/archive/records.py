@@ -29,7 +29,7 @@ _SEARCHED = 1 << 14
 """Bytes that are searched at once: damage may come every few bytes."""
 _NEWLINES = re.compile(rb"[\r\n]+")
 _VERSION = re.compile(rb"WARC/\d", re.IGNORECASE)
-_BOUNDARY = re.compile(rb"\nWARC/\d+\.\d+[ \t]*\r?\n[A-Za-z]")
+_BOUNDARY = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,13 @@ def _begins_warc(data: bytes | bytearray, at: int) -> bool:
 
 
 def _find_warc(data: bytearray, after: int, before: int) -> int | None:
-    hit = _BOUNDARY.search(data, max(after - 1, 0), before + _WARC_FIND_REACH)
-    return hit.start() + 1 if hit and hit.start() + 1 < before else None
+    """Find a version line behind a newline, or behind zeros that a disk or tape has left."""
+    for hit in _BOUNDARY.finditer(data, max(after, 1), before + _WARC_FIND_REACH):
+        if hit.start() >= before:
+            break
+        if data[hit.start() - 1] in b"\n\0":
+            return hit.start()
+    return None
 
 
 def _parse_headers(header: bytes) -> dict[str, str]:
