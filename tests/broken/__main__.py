@@ -60,7 +60,7 @@ def _totals(readers: Iterator[Callable[[], Account]]) -> tuple[Account, int]:
     """Return the sums over all files, and the most memory that one of them took."""
     total, most = Account(), 0
     for read in readers:
-        with contextlib.redirect_stdout(io.StringIO()):  # the second reader prints its opinions
+        with contextlib.redirect_stderr(io.StringIO()):  # where the second reader says a lot
             account, grown = measured(read)
         total.add(account)
         most = max(most, grown)
