@@ -15,6 +15,7 @@ from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.ledger import DATASET
 from pipelines.recipe.model import Recipe
 from pipelines.storage import write_whole
+from pipelines.terminal import harmless
 
 _SIZES = (
     (1_000, "n<1K"),
@@ -130,7 +131,7 @@ def _size(rows: int) -> str:
 
 def _body(recipe: Recipe, manifest: Mapping[str, Any]) -> str:
     redactions = [f"- `{name}`: {count:,} replaced" for name, count in manifest["edits"].items()]
-    failed = [f"- `{name}`: {why}" for name, why in manifest["failed_units"].items()]
+    failed = [f"- {_code(name)}: {_code(why)}" for name, why in manifest["failed_units"].items()]
     return _BODY.format(
         name=recipe.recipe,
         recipe=recipe.recipe,
@@ -178,5 +179,10 @@ def _rule(row: Mapping[str, Any]) -> str:
     """Return a row's rule; the reason of a block of datatrove may be any text."""
     if not row.get("block"):
         return str(row["rule"])
-    code = str(row["rule"]).replace("|", "\\|").replace("`", "'")
-    return f"{row['block']}: `{code}`"
+    code = _code(str(row["rule"])).replace("|", "\\|")
+    return f"{row['block']}: {code}"
+
+
+def _code(text: str) -> str:
+    """Return text from elsewhere so that it is shown as it is and starts nothing of its own."""
+    return "`" + " ".join(harmless(text).replace("`", "'").split()) + "`"

@@ -7,6 +7,7 @@ driver's decision. The only module that knows Ray.
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from filters.errors import UsageError, WorkError
+from pipelines.sandbox.confine import resident_now
 from pipelines.storage import Attempt, Commit, CommitLog, plain_errors
 from pipelines.timing import peak_memory
 
@@ -24,6 +26,8 @@ Work = Callable[[Attempt, Any], dict[str, Any]]
 
 _WINDOW = 3  # units in flight per slot: enough to keep slots busy, few enough to stay small
 _KNOCK_SECONDS = 10
+_GROWN = 4 << 30
+"""Bytes in memory above which a worker is replaced, where a recipe says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,7 @@ class RayEngine:
         """See `Engine`."""
         import ray
 
-        remote: Any = ray.remote(num_cpus=1, max_retries=0)(_perform_remotely)
+        remote: Any = ray.remote(num_cpus=1, max_retries=0)(_performing(self._memory))
         if self._memory:
             remote = remote.options(memory=self._memory)
         flying = {
@@ -146,17 +150,29 @@ class RayEngine:
         while flying:
             ready, _ = ray.wait(list(flying), num_returns=1, fetch_local=False)
             task = flying.pop(ready[0])
-            yield task, _collect(ready[0])
+            yield task, _collect(ready[0], root, task)
             for following in islice(tasks, 1):
                 flying[remote.remote(str(root), following)] = following
 
 
-def _perform_remotely(root: str, task: Task) -> Commit:
-    logging.getLogger().setLevel(logging.ERROR)
-    return perform(Path(root), task)
+def _performing(memory: int | None) -> Callable[[str, Task], Commit]:
+    """Return what a worker does. One that holds more than `memory` afterwards makes way.
+
+    It ends with its work committed, and Ray has another one for the units that follow.
+    """
+
+    def perform_remotely(root: str, task: Task) -> Commit:
+        logging.getLogger().setLevel(logging.ERROR)
+        commit = perform(Path(root), task)
+        if resident_now("self") > (memory or _GROWN):
+            sys.exit(0)
+        return commit
+
+    return perform_remotely
 
 
-def _collect(reference: Any) -> Commit | Failure:
+def _collect(reference: Any, root: Path, task: Task) -> Commit | Failure:
+    """Return how a unit ended; what was committed is done, also where its worker has ended."""
     import ray
     from ray.exceptions import RayTaskError
 
@@ -165,6 +181,10 @@ def _collect(reference: Any) -> Commit | Failure:
     except RayTaskError as error:
         return Failure(error.cause or error, lost=False)
     except ray.exceptions.RayError as error:
+        log = CommitLog(root)
+        present = log.get(task.stage, task.unit)
+        if present and _holds(log, present, task):
+            return present
         return Failure(error, lost=True)
     return commit
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from filters.catalog import EDITS
 from filters.datatrove_block import Block, BlockStage
+from filters.errors import CuveeError
 from filters.judge import Column, Decision
 from filters.segment import segmenter
 from filters.text import Text
@@ -125,8 +126,16 @@ class FinalEdits:
     def apply(self, raw: str) -> tuple[str, dict[str, int], Decision | None]:
         """Return the published text and what the edits counted, by column name.
 
-        The decision says that a formatter could not do this text; then nothing is published.
+        The decision says that a step could not do this text; then nothing is published.
         """
+        try:
+            return self._apply(raw)
+        except CuveeError:
+            raise
+        except Exception as error:  # noqa: BLE001  it costs the page, not the file
+            return raw, {}, _raised(error)
+
+    def _apply(self, raw: str) -> tuple[str, dict[str, int], Decision | None]:
         counts: dict[str, int] = {}
         for step in self._steps:
             if isinstance(step, Block):
@@ -211,13 +220,21 @@ class _Settler:
             text, counts, failed = self.edits.apply(text)
             row.update(counts)
             if failed is not None:
-                kind = failed.rule  # as for a duplicate: it is not published
-                self.failures[f"{failed.stage}: {failed.rule}"] += 1
-                row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
-        row["token_count"] = self._tokens(text)
+                kind = self._fail(row, failed)  # as for a duplicate: it is not published
+        try:
+            row["token_count"] = self._tokens(text)
+        except Exception as error:  # noqa: BLE001  it costs the page, not the file
+            if kind is None:
+                kind = self._fail(row, _raised(error))
         if kind is None:
             size = row["cluster_size"] if self._shown == MinHashOptions.kind else 1
             self.published.append({**row, "text": text, "minhash_cluster_size": size})
+
+    def _fail(self, row: dict[str, Any], failed: Decision) -> str:
+        """Book a page that passed everything and cannot be published; return why."""
+        self.failures[f"{failed.stage}: {failed.rule}"] += 1
+        row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
+        return failed.rule
 
     @cached_property
     def _originals(self) -> dict[int, str]:
@@ -225,6 +242,10 @@ class _Settler:
 
     def _tokens(self, text: str) -> int:
         return count_tokens(self._job.tokenizer, text)
+
+
+def _raised(error: Exception) -> Decision:
+    return Decision("failed", "quality", f"error:{type(error).__name__}")
 
 
 def _texts(path: Path) -> dict[int, str]:

@@ -84,6 +84,24 @@ def test_no_module_grows_too_long_and_none_reads_pickles(path: Path):
     assert "yaml.load(" not in source
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_nothing_is_unpacked_to_a_name_or_run_from_a_file(path: Path):
+    """An archive's member is read by a name of our own; YAML and arrays make no objects."""
+    forbidden = {
+        "extractall", "unpack_archive", "unsafe_load", "full_load", "UnsafeLoader", "FullLoader",
+        "read_pickle", "eval", "exec",
+    }  # fmt: skip
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = node.func
+            found = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+            assert found not in forbidden, (found, node.lineno)
+            assert "allow_pickle" not in {keyword.arg for keyword in node.keywords}
+        elif isinstance(node, ast.ClassDef):
+            bases = {base.attr for base in node.bases if isinstance(base, ast.Attribute)}
+            assert not bases & forbidden
+
+
 def test_the_lock_holds_hashes_and_no_addresses():
     lock = (ROOT / "requirements.lock").read_text()
     assert "://" not in lock

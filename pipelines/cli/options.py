@@ -37,6 +37,12 @@ def recipe_with_input(
     return recipe
 
 
+def sets_with_memory(sets: Sequence[str] | None, memory: str | None) -> list[str]:
+    """Return overrides of a recipe, with that of `memory_per_worker` if it was given."""
+    given = [] if memory is None else [f"memory_per_worker={memory}"]
+    return [*(sets or ()), *given]
+
+
 RecipeName = Annotated[
     str,
     typer.Argument(
@@ -69,6 +75,10 @@ Sets = Annotated[
     ),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Units at a time; all cores by default.")]
+MemoryPerWorker = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory of a worker, such as 2GiB; instead of the recipe's."),
+]
 EngineName = Annotated[
     Literal["ray", "inline"],
     typer.Option(help="Ray tasks, or one unit after another in this process."),

@@ -14,12 +14,14 @@ from pipelines.cli.options import (
     InputBase,
     Inputs,
     Match,
+    MemoryPerWorker,
     RecipeName,
     RunFolder,
     Sets,
     Workers,
     examples,
     recipe_with_input,
+    sets_with_memory,
 )
 
 commands = typer.Typer()
@@ -37,6 +39,7 @@ def run(
     inputs: Inputs = None,
     sets: Sets = None,
     workers: Workers = None,
+    memory_per_worker: MemoryPerWorker = None,
     engine: EngineName = "ray",
     address: Address = None,
     input_base: InputBase = None,
@@ -49,7 +52,7 @@ def run(
     """Run a recipe from crawl to dataset; the same command again resumes."""
     from pipelines.pipeline import RunOptions
 
-    loaded = recipe_with_input(recipe, sets, inputs)
+    loaded = recipe_with_input(recipe, sets_with_memory(sets, memory_per_worker), inputs)
     options = RunOptions(workers, engine, address, limit, input_base, match)
     _run(loaded, output, options, as_json=as_json)
 
@@ -59,6 +62,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
     sets: Sets = None,
     workers: Workers = None,
+    memory_per_worker: MemoryPerWorker = None,
     engine: EngineName = "ray",
     address: Address = None,
     as_json: AsJson = False,
@@ -70,7 +74,7 @@ def demo(
 
     console = err if as_json else out
     crawl = fetch_sample_crawl(default_folder(), lambda line: console.print(line, markup=False))
-    loaded = load_recipe("demo", sets or (), [str(crawl.folder)])
+    loaded = load_recipe("demo", sets_with_memory(sets, memory_per_worker), [str(crawl.folder)])
     options = RunOptions(workers=workers, engine=engine, address=address)
     _run(loaded, output, options, as_json=as_json)
 

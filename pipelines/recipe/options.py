@@ -33,7 +33,7 @@ RECIPE_KEYS = {
     "max_failed_units": "Number of crawl files that may fail before the run fails.",
     "limits": "What one page may use up before it becomes a failed one: options, or false for no "
     "sandbox. A page over them is tried once more, alone, with double.",
-    "memory_per_worker": "Memory that one worker may use, such as 2GiB; by default the engine's.",
+    "memory_per_worker": "Memory of a worker, such as 2GiB; one that holds more is replaced.",
 }
 
 COLUMNS = {

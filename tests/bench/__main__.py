@@ -13,13 +13,15 @@ from rich.console import Console
 from pipelines.assets import cache_folder
 from pipelines.sample import fetch_sample_crawl
 from pipelines.tokenizer import train_tokenizer
-from tests.bench.compare import as_json, compare, growth, scaling
+from tests.bench.compare import as_json, compare, growth, memory, scaling
 from tests.bench.crawl import Prepared, prepare, read_lines, write_texts
+from tests.bench.memory import memory_table
 from tests.bench.step import STEPS, Crawl
 from tests.bench.table import report
 
 _TOKENS = 8192
-_NAMES = [*(step.name for step in STEPS), "workers", "growth"]
+_LONG = {"workers", "growth", "memory", "added"}
+_NAMES = [*(step.name for step in STEPS), *sorted(_LONG)]
 _ON_PAGES = {"read", "url", "extract", "trafilatura", "sandbox"}
 """Steps that need no text."""
 
@@ -32,7 +34,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pages", type=int, help="only so many pages")
     in_others = "share of pages in other languages, for cascade; 2/3 by default"
     parser.add_argument("--foreign", type=float, default=2 / 3, metavar="SHARE", help=in_others)
-    longer = "every page so often, altered, for workers, growth and added; 10 by default"
+    longer = "every page so often, altered, for workers, growth, memory, added; 10 by default"
     parser.add_argument("--long", type=int, default=10, metavar="K", help=longer)
     parser.add_argument("--only", action="append", choices=_NAMES, help="only this step; again")
     parser.add_argument("--set", action="append", default=[], dest="sets", metavar="PATH=VALUE",
@@ -58,12 +60,15 @@ def main(arguments: list[str] | None = None) -> None:
         compared = compare(folder, steps, options.rounds, say, sets)
         scaled = scaling(folder, options.rounds, say, sets) if "workers" in chosen else {}
         grown = growth(folder, options.rounds, say, sets) if "growth" in chosen else {}
+        looked = memory(folder, say, sets) if "memory" in chosen else None
     wide = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     for part in report(crawls, compared, scaled, grown):
         wide.print(part)
+    if looked:
+        wide.print(memory_table(looked.memory, crawls["long"].pages))
     if options.json:
         facts = {"crawls": {kind: _facts(crawl) for kind, crawl in crawls.items()},
-                 "cores": os.cpu_count()}  # fmt: skip
+                 "cores": os.cpu_count(), "memory": looked.memory if looked else []}  # fmt: skip
         options.json.write_text(json.dumps(as_json(compared, facts, scaled, grown), indent=1))
 
 
@@ -80,9 +85,9 @@ def _prepare(
         crawls["foreign"] = prepare(
             given, folder / "foreign", repeat=repeat, limit=limit, foreign=options.foreign
         )
-    if {"workers", "growth", "added"} & chosen:
+    if chosen & _LONG:
         crawls["long"] = prepare(given, folder / "long", repeat=repeat * options.long, limit=limit)
-    if {"whole", "cascade", "resiliparse", "workers", "growth", "added"} & chosen:
+    if chosen & {"whole", "cascade", "resiliparse", *_LONG}:
         texts = (row["text"] for row in read_lines(folder / "given", "texts.jsonl"))
         tokenizer = train_tokenizer(texts, _TOKENS)
         for crawl in crawls.values():

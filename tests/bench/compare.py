@@ -107,6 +107,13 @@ def growth(
     return found
 
 
+def memory(folder: Path, say: Callable[[str], None], sets: tuple[str, ...] = ()) -> Measured:
+    """Run the whole recipe over the long crawl on Ray, once, and look at memory over time."""
+    workers = max(SCALING)
+    say(f"whole, {workers} worker(s), for memory over time")
+    return _measure(folder / "long", "cuvee", _WHOLE, workers, sets)
+
+
 def _measure(
     folder: Path,
     side: Side,

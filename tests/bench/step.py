@@ -1,8 +1,10 @@
 """The steps that are measured, and what a measurement gives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from tests.bench.memory import Sample
 
 Side = Literal["datatrove", "cuvee"]
 SIDES: tuple[Side, Side] = ("datatrove", "cuvee")
@@ -72,3 +74,5 @@ class Measured:
     """Memory of the largest process, at its largest."""
     results: dict[str, str]
     """Digest of the result, by page."""
+    memory: list[Sample] = field(default_factory=list)
+    """Memory over time, where it was looked at."""

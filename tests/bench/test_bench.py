@@ -1,11 +1,16 @@
 """The benchmark measures both sides and compares what they give; nothing here asserts a time."""
 
 import json
+import time
+from io import StringIO
 from pathlib import Path
+
+from rich.console import Console
 
 from tests.bench.__main__ import main
 from tests.bench.alter import altered
 from tests.bench.crawl import prepare, read_lines, warc_record
+from tests.bench.memory import Sampler, memory_table
 
 HTML = "<html><body><p>Some words that follow other words, written down here.</p></body></html>"
 
@@ -73,3 +78,23 @@ def test_a_copy_keeps_markup_and_is_the_same_on_every_run():
     assert copy.startswith("<script>some code here</script><html><body><p>Some ")
     assert copy.endswith("</p></body></html>&copy; caf&eacute;")
     assert len(copy) == len(page)
+
+
+def test_memory_over_time_is_drawn_with_its_quarters():
+    samples = [(number / 2, 10**8, (1 + number) * 10**7, 10**7) for number in range(80)]
+    console = Console(file=StringIO(), width=160)
+    console.print(memory_table(samples, 7))
+    title, _, driver, workers, _ = console.file.getvalue().splitlines()
+    assert "7 pages, 40 s" in title
+    assert driver.split() == ["driver", "█" * 60, *["100"] * 5]
+    drawn, *numbers = workers.removeprefix("all workers").split()
+    assert drawn == "".join(sorted(drawn))
+    assert list(map(int, numbers)) == [105, 305, 505, 705, 800]
+
+
+def test_memory_of_this_process_is_looked_at():
+    sampler = Sampler()
+    held = bytearray(b"x" * (80 << 20))
+    while len(sampler.samples) < 2:
+        time.sleep(0.05)
+    assert max(driver for _, driver, _, _ in sampler.stop()) > len(held)

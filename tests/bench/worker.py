@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tests.bench.memory import Sampler, family
 from tests.bench.step import STEPS, Measured, Side, Step
 
 _Row = dict[str, Any]
@@ -46,7 +47,7 @@ class _Meter:
         """Return what was spent since the beginning."""
         wall, cpu = time.perf_counter() - self._wall, _cpu_seconds() - self._cpu
         reaped = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
-        peak = max(reaped, *(_peak_bytes(process) for process in _family(os.getpid())))
+        peak = max(reaped, *(_peak_bytes(process) for process in family(os.getpid())))
         return Measured(len(results or ()), cpu, wall, peak, results or {})
 
 
@@ -55,20 +56,10 @@ def _cpu_seconds() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     found = sum(one.ru_utime + one.ru_stime for one in used)
     ticks = os.sysconf("SC_CLK_TCK")
-    for process in _family(os.getpid())[1:]:
+    for process in family(os.getpid())[1:]:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         found += sum(map(int, fields[11:15])) / ticks  # with what its own ended children spent
     return found
-
-
-def _family(process: int) -> list[int]:
-    """Return a process and its living descendants."""
-    children = [
-        int(child)
-        for task in Path(f"/proc/{process}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    return [process, *(member for child in children for member in _family(child))]
 
 
 def _peak_bytes(process: int) -> int:
@@ -219,8 +210,9 @@ def _on_ray(job: Job, workers: int) -> Measured:
     with open_engine("ray", workers=workers, address=None) as engine:
         recipe.run(folder / "warm", scratch / "warm", engine)
         meter = _Meter()
+        sampler = Sampler()
         recipe.run(folder / "crawl", scratch / "timed", engine)
-        measured = meter.read()
+        measured = replace(meter.read(), memory=sampler.stop())
     return _with_results(measured, whole.cuvee_documents(scratch / "timed").items())
 
 

@@ -51,6 +51,13 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return Ran(folder, root, command, done.stdout + done.stderr)
 
 
+def test_the_memory_of_a_worker_is_an_option(tmp_path: Path):
+    given = ("run", "demo", "--input", tmp_path, "--output", tmp_path / "run")
+    assert "memory_per_worker must be at least 256MiB, not 2." in refused(
+        *given, "--memory-per-worker", "2"
+    )
+
+
 def refused(*arguments: str | Path) -> str:
     done = cuvee(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr

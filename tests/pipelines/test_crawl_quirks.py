@@ -27,11 +27,11 @@ def test_every_quirk_is_read_and_accounted_for(quirks):
         for page in read.pages:
             decode_page(page)
     assert found == {
-        "pages": 369,
-        "damages": 87,
-        "request": 383,
+        "pages": 373,
+        "damages": 90,
+        "request": 387,
         "response_not_html": 248,
-        "warcinfo": 109,
+        "warcinfo": 114,
         "metadata": 96,
         "resource": 82,
         "revisit": 31,

@@ -9,11 +9,12 @@ import pytest
 
 from filters.errors import UsageError, WorkError
 from pipelines.driver import Driver
-from pipelines.execute import Engine, InlineEngine, Task, open_engine
+from pipelines.execute import Engine, InlineEngine, RayEngine, Task, open_engine
 from pipelines.storage import Commit, CommitLog
 from tests.pipelines import units
 from tests.pipelines.units import Listener, calls_of, task, tasks
 
+MIB = 1 << 20
 NAMES = ("a", "b", "c", "d", "e")
 
 
@@ -183,6 +184,21 @@ def test_ray_works_in_processes_of_its_own(tmp_path, ray_engine):
     assert ray_engine.slots == 2
     done = drive(tmp_path, ray_engine, [task(name, units.write_slowly) for name in NAMES])
     assert os.getpid() not in {commit.facts["pid"] for commit in done.values()}
+
+
+def test_a_worker_that_has_grown_makes_way_after_its_unit(tmp_path, ray_engine):
+    few, listener = RayEngine(2, 256 * MIB), Listener()
+    grow = [task(name, units.grow) for name in NAMES]
+    done = Driver(tmp_path, few, listener).run("stage", grow)
+    assert len({commit.facts["pid"] for commit in done.values()}) == len(NAMES)
+    assert [calls_of(tmp_path, name) for name in NAMES] == [1] * 5
+    assert sorted(listener.told[1:-1]) == list(NAMES)
+    assert CommitLog(tmp_path).progress()["stage"]["failed"] == {}
+    assert no_attempt_is_left(tmp_path)
+    small = drive(
+        tmp_path / "other", ray_engine, [task(name, units.write_slowly) for name in NAMES]
+    )
+    assert len({commit.facts["pid"] for commit in small.values()}) < len(NAMES)
 
 
 def test_a_unit_whose_worker_dies_once_is_tried_again(tmp_path, ray_engine):

@@ -1,16 +1,23 @@
 """Pages that hang, crash or take all memory cost only themselves in a run."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
+from pipelines import settle
 from pipelines.manifest import read_manifest
-from pipelines.pipeline import RunOptions, run
+from pipelines.pipeline import Outcome, RunOptions, run
 from pipelines.recipe import load_recipe
 from pipelines.storage import CommitLog
+from pipelines.summary import run_summary
 from tests.pipelines.small_run import RECIPE, differing, edited, made_pages, page, published
 from tests.pipelines.units import Listener
 from tests.pipelines.warc_bytes import http, record
@@ -165,3 +172,62 @@ def test_what_no_author_would_write_ends_within_its_limits(tmp_path: Path):
         **dict.fromkeys(odd, "empty"),
         "long": "page_bytes",
     }
+
+
+def test_a_loaded_machine_changes_no_decision(hostile: Path, tmp_path: Path):
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        loaded = run_of(planted_among(str), tmp_path / "loaded")
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert differing(published(hostile), published(loaded)) == []
+    assert facts(loaded)["at_limits"] == facts(hostile)["at_limits"]
+
+
+def test_the_summary_lists_pages_at_a_limit(hostile: Path):
+    manifest = read_manifest(hostile)
+    assert manifest is not None
+    console = Console(file=StringIO(), width=160, highlight=False)
+    for part in run_summary(Outcome(hostile, manifest, did_work=True)):
+        console.print(part)
+    lines = console.file.getvalue().splitlines()
+    first = lines.index("limits: 3 page(s) failed, 0 passed with double the limits:")
+    assert lines[first + 1 : first + 4] == [
+        f"  unit 000000, record {record}: {reason}, failed"
+        for record, reason in zip((3, 9, 10), ASKING.values(), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("what", ["edit", "count"])
+def test_a_text_that_cannot_be_finished_costs_only_itself(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plain = run_of(made_pages(), tmp_path / "plain", RECIPE)
+    last = max(row["record"] for row in ledger(plain) if row["status"] == "kept")
+    words = {row["record"]: row["text"] for row in documents(plain)}[last].splitlines()[0]
+
+    def fails(text: str) -> None:
+        if words in text:
+            raise ZeroDivisionError
+
+    pii, counts = settle.EDITS["pii"], settle.count_tokens
+    if what == "edit":
+        edit = replace(pii, apply=lambda text, options: fails(text.raw) or pii.apply(text, options))
+        monkeypatch.setattr(settle, "EDITS", {**settle.EDITS, "pii": edit})
+    else:
+        monkeypatch.setattr(
+            settle, "count_tokens", lambda path, texts: fails(texts[0]) or counts(path, texts)
+        )
+    root = run_of(made_pages(), tmp_path / "run", f"{RECIPE}max_failed_pages: 1.0\n")
+    rows = {row["record"]: row for row in ledger(root)}
+    assert (rows[last]["status"], rows[last]["rule"]) == ("failed", "error:ZeroDivisionError")
+    status = {record: row["status"] for record, row in rows.items() if record != last}
+    assert status == {r["record"]: r["status"] for r in ledger(plain) if r["record"] != last}
+    assert (read_manifest(root) or {})["rows"] == (read_manifest(plain) or {})["rows"] - 1
+
+
+def documents(root: Path) -> list[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = pq.read_table(root / "documents", partitioning=None).to_pylist()
+    return rows

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Sequence
@@ -40,6 +41,12 @@ def write(attempt: Attempt, name: str) -> dict[str, Any]:
 
 def write_slowly(attempt: Attempt, name: str) -> dict[str, Any]:
     time.sleep(0.05)
+    return write(attempt, name)
+
+
+def grow(attempt: Attempt, name: str) -> dict[str, Any]:
+    """Write, and hold on to memory for as long as the worker lives."""
+    sys.modules["held"] = bytearray(os.urandom(1 << 20) * 300)
     return write(attempt, name)
 
 

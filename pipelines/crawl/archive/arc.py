@@ -43,10 +43,12 @@ def _begins(data: bytes | bytearray, at: int) -> bool:
     return _place(line) is not None or (end < 0 and len(line) < _REACH)
 
 
-def _find(data: bytearray, after: int) -> int | None:
+def _find(data: bytearray, after: int, before: int) -> int | None:
     """Find a line that has all it takes: stricter than where a record is expected."""
-    for hit in _LINE.finditer(data, max(after - 1, 0)):
+    for hit in _LINE.finditer(data, max(after - 1, 0), before + _FIND_REACH):
         start = hit.start() + 1
+        if start >= before:
+            break
         end = data.find(b"\n", start, start + _FIND_REACH)
         length = data.rfind(b" ", start, max(end, start))
         # In this order, and each in time linear in the line: such lines may be made by millions.

@@ -17,19 +17,22 @@ from typing import BinaryIO, Protocol, TypeAlias
 import zstandard
 
 _CHUNK = 1 << 18
+_FEED = 1 << 15  # given to a member at once: what lies behind its end is copied
 _MAX_PIECE = 1 << 20
-_ZSTD_SLICE = 1 << 10  # a zstd block of 4 bytes may hold 128 KiB, so this bounds a piece to 32 MiB
+_ZSTD_SLICE = 1 << 10  # a zstd block of 4 bytes may hold 128 KiB, so this bounds what comes at once
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MAX_DICTIONARY = 1 << 24
+_LINE_BEGINS = re.compile(rb"(?:^|[\r\n\0])[\r\n\0]*")
+_RECORD_HEAD = 1 << 12
 
 _Opens: TypeAlias = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of decompressed bytes, at most 32 MiB.
+    """A stretch of decompressed bytes, at most 1 MiB.
 
     `offset` is a position in the file: of the bytes themselves, or of the
     member that they come from where the file is packed.
@@ -54,41 +57,46 @@ class _Member(Protocol):
     """One gzip member or zstd frame on its way out."""
 
     eof: bool
-    unused: bytes
+    unused: int
+    """Bytes of what was fed last that lie behind its end."""
 
-    def feed(self, raw: bytes) -> Iterator[bytes]: ...
+    def feed(self, raw: memoryview) -> Iterator[bytes]: ...
 
 
 class _GzipMember:
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self.eof = False
-        self.unused = b""
+        self.unused = 0
 
-    def feed(self, raw: bytes) -> Iterator[bytes]:
+    def feed(self, raw: memoryview) -> Iterator[bytes]:
+        left: memoryview | bytes = raw
         while True:
-            data = self._inflate.decompress(raw, _MAX_PIECE)
+            data = self._inflate.decompress(left, _MAX_PIECE)
             yield data
-            raw = self._inflate.unconsumed_tail
+            left = self._inflate.unconsumed_tail
             # A full piece may leave output behind even when all input is used up.
-            if self._inflate.eof or (not raw and len(data) < _MAX_PIECE):
+            if self._inflate.eof or (not left and len(data) < _MAX_PIECE):
                 break
         self.eof = self._inflate.eof
-        self.unused = self._inflate.unused_data
+        self.unused = len(self._inflate.unused_data)
 
 
 class _ZstdFrame:
     def __init__(self, dictionary: zstandard.ZstdCompressionDict | None) -> None:
         self._inflate = zstandard.ZstdDecompressor(dict_data=dictionary).decompressobj()
         self.eof = False
-        self.unused = b""
+        self.unused = 0
 
-    def feed(self, raw: bytes) -> Iterator[bytes]:
+    def feed(self, raw: memoryview) -> Iterator[bytes]:
         for start in range(0, len(raw), _ZSTD_SLICE):
-            yield self._inflate.decompress(raw[start : start + _ZSTD_SLICE])
+            given = raw[start : start + _ZSTD_SLICE]
+            data = self._inflate.decompress(given)
+            for at in range(0, len(data), _MAX_PIECE):
+                yield data[at : at + _MAX_PIECE]
             if self._inflate.eof:
                 self.eof = True
-                self.unused = self._inflate.unused_data + raw[start + _ZSTD_SLICE :]
+                self.unused = len(self._inflate.unused_data) + len(raw) - start - len(given)
                 break
 
 
@@ -109,30 +117,43 @@ class _Raw:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._kept = b""
-        self.at = 0
+        self._chunk = b""
+        self._start = 0
+        """Position in the file of the chunk."""
+        self._next = 0
+        """Index in the chunk of the next byte."""
         file.seek(0)
 
-    def read(self) -> bytes:
-        data = self._kept or self._file.read(_CHUNK)
-        self._kept = b""
-        self.at += len(data)
+    @property
+    def at(self) -> int:
+        return self._start + self._next
+
+    def read(self, most: int = _CHUNK) -> memoryview:
+        """Return some of the bytes that come next; none at the end."""
+        if self._next == len(self._chunk):
+            self._start, self._next = self.at, 0
+            self._chunk = self._file.read(_CHUNK)
+        data = memoryview(self._chunk)[self._next : self._next + most]
+        self._next += len(data)
         return data
 
-    def unread(self, data: bytes) -> None:
-        self._kept = data + self._kept
-        self.at -= len(data)
+    def unread(self, size: int) -> None:
+        """Go back by some of the bytes that were read last."""
+        self._next -= size
 
-    def peek(self, size: int) -> bytes:
+    def peek(self, size: int) -> memoryview:
         """Return up to `size` of the bytes that come next."""
-        while len(self._kept) < size and (data := self._file.read(_CHUNK)):
-            self._kept += data
-        return self._kept[:size]
+        while len(self._chunk) - self._next < size and (data := self._file.read(_CHUNK)):
+            self._start, self._chunk = self.at, self._chunk[self._next :] + data
+            self._next = 0
+        return memoryview(self._chunk)[self._next : self._next + size]
 
     def seek(self, offset: int) -> None:
+        if self._start <= offset <= self._start + len(self._chunk):
+            self._next = offset - self._start  # a file may take many short steps
+            return
         self._file.seek(offset)
-        self._kept = b""
-        self.at = offset
+        self._chunk, self._start, self._next = b"", offset, 0
 
 
 def read_pieces(
@@ -142,23 +163,41 @@ def read_pieces(
 
     A file that is packed in no known way comes out as it is, from byte `start` on.
     `record` is how a record begins, or what tells that from its first bytes: behind a
-    damaged member, reading goes on at the next one that begins so.
+    damaged member, also the first one, reading goes on at the next one that begins so.
     """
     raw = _Raw(file)
     opens = record if callable(record) else partial(_starts_with, record)
-    head = raw.peek(4)
-    if head.startswith(_GZIP.magic[:2]):
-        return _read_packed(raw, _GZIP, opens)
-    if head == _ZSTD_MAGIC or _SKIPPABLE.match(head):
-        return _read_packed(raw, _zstd_packing(raw), opens)
-    if start:
-        raw.seek(start)
+    packing = _packing(raw) or _packing_behind_damage(raw, opens)
+    if packing is not None:
+        return _read_packed(raw, packing, opens)
+    raw.seek(start)
     return _read_plain(raw)
+
+
+def _packing(raw: _Raw) -> _Packing | None:
+    """Return how a file is packed by its first bytes; None if it is not."""
+    head = bytes(raw.peek(4))
+    if head.startswith(_GZIP.magic[:2]):
+        return _GZIP
+    return _zstd_packing(raw) if head == _ZSTD_MAGIC or _SKIPPABLE.match(head) else None
+
+
+def _packing_behind_damage(raw: _Raw, opens: _Opens) -> _Packing | None:
+    """Return the packing of a file whose first bytes are damaged; None where it seems plain."""
+    head = bytes(raw.peek(_CHUNK))
+    lines = (begun.end() for begun in _LINE_BEGINS.finditer(head))
+    plain = next((at for at in lines if opens(head[at : at + _RECORD_HEAD])), len(head))
+    for packing in (_GZIP, _zstd_packing(raw)):
+        for found in re.finditer(re.escape(packing.magic), head[:plain]):
+            first = _first_bytes(raw.peek(_CHUNK)[found.start() :], packing)
+            if first and opens(first):
+                return packing
+    return None
 
 
 def _read_plain(raw: _Raw) -> Iterator[Piece]:
     while data := raw.read():
-        yield Piece(data, raw.at - len(data), packed=False, begins=False)
+        yield Piece(bytes(data), raw.at - len(data), packed=False, begins=False)
 
 
 def _read_packed(raw: _Raw, packing: _Packing, opens: _Opens) -> Iterator[Piece | Gap]:
@@ -174,11 +213,11 @@ def _read_packed(raw: _Raw, packing: _Packing, opens: _Opens) -> Iterator[Piece 
 def _read_member(raw: _Raw, packing: _Packing) -> Generator[Piece, None, str | None]:
     """Yield one member and return why it was not whole, or None when it was."""
     start, begins, member = raw.at, True, packing.open()
-    if not packing.magic.startswith(raw.peek(len(packing.magic))):
+    if not packing.magic.startswith(bytes(raw.peek(len(packing.magic)))):
         return "garbage"
     try:
         while not member.eof:
-            chunk = raw.read()
+            chunk = raw.read(_FEED)
             if not chunk:
                 return f"{packing.name}_truncated"
             for data in member.feed(chunk):
@@ -193,12 +232,11 @@ def _read_member(raw: _Raw, packing: _Packing) -> Generator[Piece, None, str | N
 
 def _skip_padding(raw: _Raw, packing: _Packing) -> bool:
     """Step over zero bytes (tape and disk blocks) and skippable frames; False at the end."""
-    while head := raw.peek(8):
+    while head := bytes(raw.peek(8)):
         if packing.magic == _ZSTD_MAGIC and _SKIPPABLE.match(head):
             raw.seek(raw.at + 8 + int.from_bytes(head[4:8], "little"))
         elif head[0] == 0:
-            data = raw.read()
-            raw.unread(data.lstrip(b"\0"))
+            raw.unread(len(bytes(raw.read(_FEED)).lstrip(b"\0")))
         else:
             return True
     return False
@@ -207,19 +245,18 @@ def _skip_padding(raw: _Raw, packing: _Packing) -> bool:
 def _seek_member(raw: _Raw, packing: _Packing, opens: _Opens, after: int) -> bool:
     """Go to the next member that opens a record, at `after` or later; False if there is none."""
     raw.seek(after)
-    window = b""
-    while chunk := raw.read():
-        window += chunk
-        last = not raw.peek(1)
-        sure = len(window) if last else len(window) - packing.probe
-        found = window.find(packing.magic)
-        while 0 <= found < sure:
-            first = _first_bytes(window[found : found + packing.probe], packing)
+    magic = re.compile(re.escape(packing.magic))
+    reach = _CHUNK + packing.probe
+    while window := raw.peek(reach):
+        sure = len(window) - packing.probe if len(window) == reach else len(window)
+        for found in magic.finditer(window):
+            if found.start() >= sure:
+                break
+            first = _first_bytes(window[found.start() :][: packing.probe], packing)
             if first and opens(first):
-                raw.seek(raw.at - len(window) + found)
+                raw.seek(raw.at + found.start())
                 return True
-            found = window.find(packing.magic, found + 1)
-        window = window[max(sure, 0) :]
+        raw.seek(raw.at + sure)
     return False
 
 
@@ -227,7 +264,7 @@ def _starts_with(record: bytes, first: bytes) -> bool:
     return first.startswith(record)
 
 
-def _first_bytes(start: bytes, packing: _Packing) -> bytes:
+def _first_bytes(start: memoryview, packing: _Packing) -> bytes:
     """Return what a member begins with; nothing if it is none."""
     try:
         return next((data for data in packing.open().feed(start) if data), b"")
@@ -237,20 +274,29 @@ def _first_bytes(start: bytes, packing: _Packing) -> bytes:
 
 def _zstd_packing(raw: _Raw) -> _Packing:
     """Return how to read the file's frames: with the dictionary that its first frame may hold."""
-    head = raw.peek(8)
+    head = bytes(raw.peek(8))
     dictionary = None
     if head.startswith(_DICTIONARY):
         size = int.from_bytes(head[4:8], "little")
         found = raw.peek(8 + min(size, _MAX_DICTIONARY))[8:]
-        dictionary = _load_dictionary(found)
+        dictionary = _load_dictionary(bytes(found))
     return _Packing("zstd", _ZSTD_MAGIC, lambda: _ZstdFrame(dictionary), 1 << 18)
 
 
 def _load_dictionary(data: bytes) -> zstandard.ZstdCompressionDict | None:
     try:
         if data.startswith(_ZSTD_MAGIC):
-            inflate = zstandard.ZstdDecompressor()
-            data = inflate.decompress(data, max_output_size=_MAX_DICTIONARY)
+            data = _unpacked(data)
         return zstandard.ZstdCompressionDict(data)
     except zstandard.ZstdError:
         return None  # the frames that need it will then say that they are corrupt
+
+
+def _unpacked(dictionary: bytes) -> bytes:
+    """Return a packed dictionary; what its header says of its size is not believed."""
+    found = bytearray()
+    for data in _ZstdFrame(None).feed(memoryview(dictionary)):
+        found += data
+        if len(found) > _MAX_DICTIONARY:
+            raise zstandard.ZstdError("a dictionary of more than 16 MiB")
+    return bytes(found)

@@ -13,8 +13,9 @@ class Framing:
     """Whether a record seems to begin at an index; sees as much as is at hand."""
     reach: int
     """Bytes from a record's start on that `begins` needs."""
-    find: Callable[[bytearray, int], int | None]
-    """Index, not before the given one, at which a record surely begins in a damaged stretch."""
+    find: Callable[[bytearray, int, int], int | None]
+    """Index, from the first given one to before the second, at which a record surely begins in a
+    damaged stretch."""
     find_reach: int
     """Bytes from a record's start on that `find` needs."""
     header_end: re.Pattern[bytes]

@@ -18,6 +18,8 @@ import zstandard
 from pipelines.crawl.archive.records import MAX_RECORD, parse_fields
 
 _MAX_CODINGS = 4
+_MAX_HEADER = 1 << 20
+"""Bytes of a header that are looked at; a longer one could hold millions of fields."""
 _SLICE = 1 << 12
 _MAX_PIECE = 1 << 20
 _STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
@@ -50,7 +52,7 @@ def parse_response(block: bytes) -> Response | None:
     if status is None:
         return None
     end = _HEADER_END.search(block)
-    header = block[: end.start()] if end else block
+    header = block[: min(end.start() if end else len(block), _MAX_HEADER)]
     body = block[end.end() :] if end else b""
     return Response(int(status[1]), parse_fields(header.partition(b"\n")[2]), body)
 
@@ -75,13 +77,14 @@ def decode_body(response: Response) -> Undone:
 
 
 def _unchunk(body: bytes) -> Undone:
-    parts: list[bytes] = []
-    at = 0
+    joined = bytearray()
+    at = parts = 0
     while (size := _CHUNK_SIZE.match(body, at)) is not None:
         length = int(size[1], 16)
         if not length:
-            return b"".join(parts), None
-        parts.append(body[size.end() : size.end() + length])
+            return bytes(joined), None
+        joined += body[size.end() : size.end() + length]
+        parts += 1
         at = size.end() + length
         if at > len(body):
             break
@@ -89,46 +92,49 @@ def _unchunk(body: bytes) -> Undone:
         at = line_end.end() if line_end else at
     if not parts:
         return body, "not chunked"
-    return b"".join(parts), "cut off"
+    return bytes(joined), "cut off"
 
 
 def _gunzip(body: bytes) -> Undone:
-    out, rest, whole = b"", body, True
-    while whole and rest.startswith(_GZIP):
-        data, whole, rest = _inflate(rest, zlib.MAX_WBITS | 16)
-        out += data
-        _check(len(out))
+    out, at, whole = bytearray(), 0, True
+    while whole and body.startswith(_GZIP, at):
+        whole, at = _inflate(body, zlib.MAX_WBITS | 16, out, at)
     if not out:
         return body, "not gzip"
-    return out, None if whole else "cut off"
+    return bytes(out), None if whole else "cut off"
 
 
 def _undeflate(body: bytes) -> Undone:
     """Undo what servers send as deflate: a zlib stream, or the bare one that RFC 9110 forbids."""
-    data, whole, _ = _inflate(body, zlib.MAX_WBITS)
-    if data:
-        return data, None if whole else "cut off"
-    data, whole, _ = _inflate(body, -zlib.MAX_WBITS)
-    # A bare stream has no checksum: only one that comes to its end is believed.
-    return (data, None) if whole else (body, "not deflate")
-
-
-def _inflate(body: bytes, window: int) -> tuple[bytes, bool, bytes]:
-    """Return what could be inflated, whether the stream came to its end, and what follows it."""
-    inflate = zlib.decompressobj(window)
     out = bytearray()
-    for start in range(0, len(body), _SLICE):
-        raw = body[start : start + _SLICE]
+    whole, _ = _inflate(body, zlib.MAX_WBITS, out)
+    if out:
+        return bytes(out), None if whole else "cut off"
+    whole, _ = _inflate(body, -zlib.MAX_WBITS, out)
+    # A bare stream has no checksum: only one that comes to its end is believed.
+    return (bytes(out), None) if whole else (body, "not deflate")
+
+
+def _inflate(body: bytes, window: int, out: bytearray, start: int = 0) -> tuple[bool, int]:
+    """Append what can be inflated; return whether the stream came to its end, and where."""
+    inflate = zlib.decompressobj(window)
+    whole = memoryview(body)
+    for at in range(start, len(body), _SLICE):
+        raw: memoryview | bytes = whole[at : at + _SLICE]
+        end = at + len(raw)
         try:
-            while raw and not inflate.eof:
-                out += inflate.decompress(raw, _MAX_PIECE)
-                raw = inflate.unconsumed_tail
+            # A full piece may leave output behind even when all input is used up.
+            full = True
+            while (raw or full) and not inflate.eof:
+                data = inflate.decompress(raw, _MAX_PIECE)
+                out += data
+                raw, full = inflate.unconsumed_tail, len(data) == _MAX_PIECE
                 _check(len(out))
         except zlib.error:
-            return bytes(out), False, b""
+            return False, len(body)
         if inflate.eof:
-            return bytes(out), True, inflate.unused_data + body[start + _SLICE :]
-    return bytes(out), False, b""
+            return True, end - len(inflate.unused_data)
+    return False, len(body)
 
 
 def _unbrotli(body: bytes) -> Undone:

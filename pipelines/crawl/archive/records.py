@@ -23,9 +23,13 @@ MAX_RECORD = 64 << 20
 """Bytes of a record's block that are held in memory; of a longer one only the start is kept."""
 
 _OVERSIZE_START = 1 << 18
+_WARC_FIND_REACH = 64
 _MAX_NEWLINES = 1 << 16
+_SEARCHED = 1 << 14
+"""Bytes that are searched at once: damage may come every few bytes."""
+_NEWLINES = re.compile(rb"[\r\n]+")
 _VERSION = re.compile(rb"WARC/\d", re.IGNORECASE)
-_BOUNDARY = re.compile(rb"\nWARC/\d+\.\d+[ \t]*\r?\n[A-Za-z]")
+_BOUNDARY = re.compile(rb"WARC/\d+\.\d+[ \t]*\r?\n[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +71,14 @@ def _begins_warc(data: bytes | bytearray, at: int) -> bool:
     return _VERSION.match(data, at) is not None
 
 
-def _find_warc(data: bytearray, after: int) -> int | None:
-    hit = _BOUNDARY.search(data, max(after - 1, 0))
-    return hit.start() + 1 if hit else None
+def _find_warc(data: bytearray, after: int, before: int) -> int | None:
+    """Find a version line behind a newline, or behind zeros that a disk or tape has left."""
+    for hit in _BOUNDARY.finditer(data, max(after, 1), before + _WARC_FIND_REACH):
+        if hit.start() >= before:
+            break
+        if data[hit.start() - 1] in b"\n\0":
+            return hit.start()
+    return None
 
 
 def _parse_headers(header: bytes) -> dict[str, str]:
@@ -81,7 +90,7 @@ _WARC = Framing(
     begins=_begins_warc,
     reach=6,
     find=_find_warc,
-    find_reach=64,
+    find_reach=_WARC_FIND_REACH,
     header_end=re.compile(rb"\r?\n\r?\n"),
     max_header=1 << 20,
     parse_header=_parse_headers,
@@ -131,7 +140,7 @@ class RecordReader:
         header_end = self._header_end(framing)
         if header_end is None:
             return self._damaged("truncated" if window.ended else "bad_header")
-        headers = framing.parse_header(bytes(window.data[:header_end]))
+        headers = framing.parse_header(window.copied(0, header_end))
         length = headers.get("content-length", "")
         if not (length.isascii() and length.isdigit()):
             return self._damaged("bad_header")
@@ -156,11 +165,8 @@ class RecordReader:
 
     def _skip_newlines(self) -> None:
         window = self._window
-        while window.fill(1):
-            size = len(window.data) - len(window.data.lstrip(b"\r\n"))
-            window.drop(size)
-            if window.data:
-                break
+        while window.fill(1) and (run := _NEWLINES.match(window.data)):
+            window.drop(run.end())
 
     def _header_end(self, framing: Framing) -> int | None:
         """Index behind the header and what ends it; None if that is not in reach."""
@@ -189,9 +195,8 @@ class RecordReader:
         if window.gap is not None and window.gap.offset == offset:
             # The member failed behind the record's last byte: its checksum is wrong.
             return self._damaged(window.gap.reason)
-        record = Record(
-            self._count, offset, headers, bytes(window.data[header_end:end]), oversize=False
-        )
+        block = window.copied(header_end, end)
+        record = Record(self._count, offset, headers, block, oversize=False)
         window.drop(end)
         return record
 
@@ -214,7 +219,7 @@ class RecordReader:
         problem = self._reach(start + _OVERSIZE_START)
         if problem is not None:
             return self._damaged(problem)
-        block = bytes(window.data[start : start + _OVERSIZE_START])
+        block = window.copied(start, start + _OVERSIZE_START)
         window.drop(start)
         left = length
         while len(window.data) < left:
@@ -229,9 +234,9 @@ class RecordReader:
     def _ends_well(self, framing: Framing, end: int) -> bool:
         """Whether behind the block come newlines, another record or the end of the stretch."""
         window = self._window
-        at = end
-        while window.fill(at + 1) and window.data[at] in b"\r\n" and at < end + _MAX_NEWLINES:
-            at += 1
+        at, most = end, end + _MAX_NEWLINES
+        while window.fill(at + 1) and (run := _NEWLINES.match(window.data, at, most)):
+            at = run.end()
         window.fill(at + framing.reach)
         if at == len(window.data) or framing.begins(window.data, at):
             return True
@@ -252,7 +257,9 @@ class RecordReader:
             surplus = max(len(window.data) - kept, 0)
             window.drop(surplus)
             after = max(after - surplus, 0)
-            if window.more() is None:
+            left = len(window.data)
+            window.fill(left + _SEARCHED)
+            if len(window.data) == left:
                 window.drop(len(window.data))
                 if window.gap is not None:
                     reason, self._gap_told = window.gap.reason, True
@@ -262,7 +269,12 @@ class RecordReader:
     def _boundary(self, after: int) -> int | None:
         """Index of the next byte, at `after` or later, that a record seems to start at."""
         window = self._window
-        starts = (framing.find(window.data, after) for framing in self._framings)
-        found = [start for start in starts if start is not None]
-        found += window.members(after, self._opens_record)
-        return min(found, default=None)
+        member = next(window.members(after, self._opens_record), None)
+        end = len(window.data) if member is None else member
+        for at in range(after, end, _SEARCHED):
+            before = min(at + _SEARCHED, end)
+            starts = (framing.find(window.data, at, before) for framing in self._framings)
+            found = [start for start in starts if start is not None]
+            if found:
+                return min(found)
+        return member

@@ -1,5 +1,6 @@
 """The stretch of a crawl file that is being looked at."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 from pipelines.crawl.archive.container import Gap, Piece
@@ -10,7 +11,7 @@ class Window:
 
     def __init__(self, source: Iterator[Piece | Gap]) -> None:
         self._source = source
-        self._marks: list[tuple[int, Piece]] = []
+        self._marks: deque[tuple[int, Piece]] = deque()
         self._dropped = 0
         self.data = bytearray()
         self.ended = False
@@ -34,12 +35,17 @@ class Window:
             pass
         return len(self.data) >= size
 
+    def copied(self, start: int, end: int) -> bytes:
+        """Return a stretch of the bytes at hand, copied once: it may be most of the memory."""
+        with memoryview(self.data) as view:
+            return bytes(view[start:end])
+
     def drop(self, size: int) -> None:
         """Let go of the first `size` bytes."""
         del self.data[:size]
         self._dropped += size
         while len(self._marks) > 1 and self._marks[1][0] <= self._dropped:
-            del self._marks[0]
+            self._marks.popleft()
 
     def resume(self) -> None:
         """Go on behind the gap."""
