@@ -236,7 +236,11 @@ def _committed(root: Path, path: Path) -> dict[str, Any]:
 def _failed_units(work: RunContext) -> dict[str, str]:
     """Return the crawl files that could not be read, with the reason."""
     failed = CommitLog(work.root).progress()["curate"]["failed"]
-    return {_named(file): failed[file.unit] for file in work.files if file.unit in failed}
+    return {
+        _named(file): failed[file.unit].removeprefix(f"{file.file_path}: ")
+        for file in work.files
+        if file.unit in failed
+    }
 
 
 def _named(file: CrawlFile) -> str:
