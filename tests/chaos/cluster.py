@@ -3,10 +3,12 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psutil
 
@@ -26,11 +28,17 @@ class Nodes:
     """A head without processors, as clusters should have it, and nodes of one processor each."""
 
     def __init__(self, count: int = 2, *, dashboard: bool = False) -> None:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
-        os.environ["PYTHONPATH"] = str(ROOT)
         # Short, as sockets need it; elsewhere others on this machine would find the cluster.
-        self._folder = os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="cc", dir="/tmp")
+        self._folder = tempfile.mkdtemp(prefix="cc", dir="/tmp")
+        self._environment = patch.dict(
+            os.environ,
+            RAY_USAGE_STATS_ENABLED="0",
+            RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+            RAY_TMPDIR=self._folder,
+            PYTHONPATH=str(ROOT),
+            PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        )
+        self._environment.start()
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": dashboard}
@@ -90,7 +98,7 @@ class Nodes:
     def close(self) -> None:
         """End all of them."""
         self._cluster.shutdown()
-        del os.environ["RAY_TMPDIR"]
+        self._environment.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

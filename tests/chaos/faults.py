@@ -1,6 +1,5 @@
 """What befalls a run, each by its own name. A fault says whether it has found a victim."""
 
-import os
 import random
 import signal
 import subprocess
@@ -26,6 +25,11 @@ class Stage:
     """A worker that is to go on later."""
     held: str = ""
     """The name of its attempt's folder."""
+
+    def record(self) -> Path:
+        """Return where the record of the unit comes that the stopped worker has."""
+        stage, _, rest = self.held.partition(".")
+        return self.root / "commits" / stage / f"{rest.rpartition('.')[0]}.json"
 
 
 def _one(stage: Stage, victims: list[psutil.Process]) -> bool:
@@ -57,6 +61,9 @@ def _stop(stage: Stage) -> bool:
             with suppress(psutil.NoSuchProcess):
                 worker.send_signal(signal.SIGSTOP)
                 stage.stopped, stage.held = worker, held
+                if stage.record().exists():  # too late: it has done its unit
+                    worker.send_signal(signal.SIGCONT)
+                    stage.stopped = None
     return stage.stopped is not None
 
 
@@ -64,7 +71,7 @@ def _attempt_of(worker: psutil.Process) -> str:
     """Return the name of the attempt's folder in which a worker has files open."""
     with suppress(OSError):
         for link in Path(f"/proc/{worker.pid}/fd").iterdir():
-            target = os.readlink(link)
+            target = str(link.readlink())
             if "/work/" in target and "(deleted)" not in target:
                 return target.rpartition("/work/")[2].partition("/")[0]
     return ""

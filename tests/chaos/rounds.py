@@ -47,24 +47,24 @@ class Round:
 class Chaos:
     """A cluster and a crawl, and what an undisturbed run makes of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, dashboard: bool = False) -> None:
         self._folder = folder
-        self._crawl, self._recipe = lay_out(folder)
+        self.crawl, self.recipe = lay_out(folder)
         undisturbed = folder / "undisturbed"
         with (folder / "undisturbed.log").open("wb") as said:
-            done = self._start(undisturbed, "--engine", "inline", said=said).wait(_PATIENCE)
+            done = self._start(undisturbed, "--workers", "2", said=said).wait(_PATIENCE)
         assert done == 0, (folder / "undisturbed.log").read_text()
-        self._contents = contents(undisturbed)
+        self.undisturbed = contents(undisturbed)
         self._commits = commit_count(undisturbed)
-        assert len(self._contents) > 2 * FILES
-        self.nodes = Nodes()
+        assert len(self.undisturbed) > 2 * FILES
+        self.nodes = Nodes(dashboard=dashboard)
 
     def close(self) -> None:
         """End the cluster."""
         self.nodes.close()
 
     def _start(self, root: Path, *where: str, said: object) -> subprocess.Popen[bytes]:
-        command = ["run", self._recipe, "--input", self._crawl, "--output", root, *where]
+        command = ["run", self.recipe, "--input", self.crawl, "--output", root, *where]
         env = {**os.environ, "CUVEE_STRAGGLER_SECONDS": str(STRAGGLER_SECONDS)}
         return subprocess.Popen(
             [sys.executable, "-m", "pipelines", *map(str, command)],
@@ -90,11 +90,11 @@ class Chaos:
 
     def judge(self, root: Path, before: dict[str, tuple[int, int]]) -> str:
         """See `small.broken`."""
-        return broken(root, self._contents, before)
+        return broken(root, self.undisturbed, before)
 
     def moment(self, chance: random.Random, kind: str) -> int:
         """Return after how many commits a fault comes: those of sandboxes and stops in curate."""
-        early = kind.startswith("sandbox") or kind.startswith("worker stopped")
+        early = kind.startswith(("sandbox", "worker stopped"))
         return chance.randrange(6 if early else self._commits)
 
 
@@ -157,8 +157,7 @@ class _OneRound:
             self._before |= stamps(self.root)
             self._stage.driver = self._driver()
         if self._stage.stopped is not None:
-            stage, _, rest = self._stage.held.partition(".")
-            record = self.root / "commits" / stage / f"{rest.rpartition('.')[0]}.json"
+            record = self._stage.record()
             for _ in self._while_running():
                 if record.exists():
                     break
