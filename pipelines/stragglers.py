@@ -5,11 +5,12 @@ as long as it exists. Nothing needs to know whether the first worker is dead: of
 same unit one commits, and the other finds that out.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+
+from pipelines.crawl.remote.patience import seconds_of
 
 _TIMES_LONGEST = 3
 """How much longer than any unit of the stage so far a unit may take."""
@@ -17,8 +18,11 @@ _MOST_COPIES = 3
 
 
 def least_seconds() -> float:
-    """Return how long a unit is never given to another (CUVEE_STRAGGLER_SECONDS)."""
-    return float(os.environ.get("CUVEE_STRAGGLER_SECONDS", "600"))
+    """Return how long a unit is never given to another.
+
+    CUVEE_STRAGGLER_SECONDS, or ten minutes. UsageError when it is no positive number.
+    """
+    return seconds_of("CUVEE_STRAGGLER_SECONDS", 600.0)
 
 
 @dataclass

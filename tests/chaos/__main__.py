@@ -1,6 +1,7 @@
 """Rounds of faults, by seed: `make chaos N=50`, again from a seed: `make chaos N=1 SEED=17`."""
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -33,7 +34,10 @@ def main() -> int:
     finally:
         chaos.close()
         print(table(played))
-    return int(any(one.wrong for one in played))
+    broken = any(one.wrong for one in played)
+    if not broken:
+        shutil.rmtree(folder)
+    return int(broken)
 
 
 def in_words(one: Round) -> str:

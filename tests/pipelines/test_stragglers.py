@@ -3,6 +3,9 @@
 import itertools
 from dataclasses import dataclass
 
+import pytest
+
+from filters.errors import UsageError
 from pipelines.stragglers import Stragglers
 
 
@@ -70,3 +73,6 @@ def test_the_environment_says_how_long(monkeypatch):
     assert Stragglers().least == 2.5
     monkeypatch.delenv("CUVEE_STRAGGLER_SECONDS")
     assert Stragglers().least == 600
+    monkeypatch.setenv("CUVEE_STRAGGLER_SECONDS", "soon")
+    with pytest.raises(UsageError, match="CUVEE_STRAGGLER_SECONDS is 'soon'"):
+        Stragglers()
