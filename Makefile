@@ -8,7 +8,7 @@ READY   := $(VENV)/.ready
 KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity bench bench-dedup broken fuzz picture reference lock clean
+.PHONY: help setup demo test check fmt lint types parity bench bench-dedup broken fuzz chaos picture reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ lint: $(READY) ## lint
 
 types: $(READY) ## check types, strictly
 	$(BIN)/mypy
+
+N    ?= 8
+SEED ?= 0
+chaos: $(READY) ## kill parts of a cluster at random, N rounds from SEED (N=50 SEED=0)
+	$(BIN)/python -m tests.chaos --rounds $(N) --seed $(SEED)
 
 parity: $(READY) ## compare every decision with datatrove's own blocks
 	CUVEE_FULL_PARITY=1 $(BIN)/python -m pytest tests/parity tests/pipelines/test_extract.py tests/pipelines/test_accelerate.py -v

@@ -4,7 +4,8 @@ CuveeError
 ├── UsageError        exit 2: the command, recipe or input is wrong; nothing was done
 │   └── RecipeError   exit 2: a recipe is wrong, with file and line
 └── WorkError         exit 1: the work was started and could not be finished
-    └── UnitError     one part of it cannot be done; the rest goes on
+    ├── UnitError     one part of it cannot be done; the rest goes on
+    └── QuarantineError  more parts than the recipe allows were set aside; the rest is done
 
 A message has at most three lines: the place and the fact, the nearest right
 name or the reason, the way out.
@@ -36,6 +37,10 @@ class WorkError(CuveeError):
 
 class UnitError(WorkError):
     """One unit, such as a crawl file, cannot be done; whether that ends the run is a setting."""
+
+
+class QuarantineError(WorkError):
+    """More units were set aside than the recipe allows; the same call tries just those again."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from filters.errors import CuveeError, UnitError, WorkError
+from filters.errors import CuveeError, QuarantineError, UnitError
 from pipelines.execute import Engine, Failure, Task
 from pipelines.storage import Commit, CommitLog
 
 _TRIES_RAISED = 2
 _TRIES_LOST = 5
+_NAMED = 5  # units that a message names
 
 
 class Observer(Protocol):
@@ -47,7 +48,7 @@ class Driver:
     def run(self, stage: str, tasks: Iterable[Task]) -> dict[str, Commit]:
         """Run the tasks that have no valid commit yet; return all commits of the stage by unit.
 
-        Raises WorkError when more units than allowed could not be done; a
+        Raises QuarantineError when more units than allowed could not be done; a
         CuveeError raised by a unit ends the run at once.
         """
         wanted = {task.unit: task for task in tasks}
@@ -56,7 +57,7 @@ class Driver:
         plan = log.plan(stage, {unit: task.fingerprint for unit, task in wanted.items()})
         self.observer.stage_started(stage, len(wanted), list(done.values()))
         pending = [replace(task, plan=plan) for unit, task in wanted.items() if unit not in done]
-        failed: dict[str, Failure] = {}
+        failed: list[tuple[Task, Failure]] = []
         tries: Counter[tuple[str, bool]] = Counter()
         while pending:
             again: list[Task] = []
@@ -74,9 +75,9 @@ class Driver:
                 if tries[task.unit, outcome.lost] < limit:
                     again.append(task)
                 else:
-                    failed[task.unit] = outcome
+                    failed.append((task, outcome))
             pending = again
-        log.set_aside(stage, {unit: _in_words(failure) for unit, failure in failed.items()})
+        log.set_aside(stage, {task.unit: _in_words(task, failure) for task, failure in failed})
         self._judge(stage, failed)
         self.observer.stage_done(stage)
         return {unit: done[unit] for unit in wanted if unit in done}
@@ -97,18 +98,23 @@ class Driver:
                 log.retract(commit)
         return valid
 
-    def _judge(self, stage: str, failed: dict[str, Failure]) -> None:
+    def _judge(self, stage: str, failed: list[tuple[Task, Failure]]) -> None:
         if len(failed) <= self.max_failed_units:
             return
-        unit, failure = next(iter(failed.items()))
-        raise WorkError(
-            f"{stage}: {len(failed)} unit(s) failed, the first is {unit}: {_in_words(failure)}\n"
-            "  The rest is committed; run the same command again to retry, --debug for the trace."
+        (task, failure), *others = failed
+        names = [other.label or other.unit for other, _ in others[:_NAMED]]
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        also = f"Failed as well: {', '.join(names)}{more}. " if others else ""
+        raise QuarantineError(
+            f"{stage}: {len(failed)} unit(s) failed, the first is {task.unit}: "
+            f"{_in_words(task, failure)}\n"
+            f"  {also}'cuvee status' says why, --debug shows the trace; all else is committed.\n"
+            "  The same command tries just these again"
         ) from failure.error
 
 
-def _in_words(failure: Failure) -> str:
+def _in_words(task: Task, failure: Failure) -> str:
     message = str(failure.error).strip().partition("\n")[0]
-    if isinstance(failure.error, CuveeError):
-        return message
-    return f"{type(failure.error).__name__}: {message}"
+    if not isinstance(failure.error, CuveeError):
+        message = f"{type(failure.error).__name__}: {message}"
+    return message if task.label in message else f"{task.label}: {message}"

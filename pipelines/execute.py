@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 from filters.errors import UsageError, WorkError
 from pipelines.sandbox.confine import resident_now
 from pipelines.storage import Attempt, Commit, CommitLog, plain_errors
+from pipelines.stragglers import Stragglers
 from pipelines.timing import peak_memory
 
 Work = Callable[[Attempt, Any], dict[str, Any]]
@@ -28,6 +29,8 @@ _WINDOW = 3  # units in flight per slot: enough to keep slots busy, few enough t
 _KNOCK_SECONDS = 10
 _GROWN = 4 << 30
 """Bytes in memory above which a worker is replaced, where a recipe says nothing."""
+_LOOK_SECONDS = 1.0
+"""How often to look at nodes and at units under way while nothing ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Task:
     argument: Any
     plan: str | None = None
     """The stage's plan that the unit belongs to; a unit of another plan may not commit."""
+    label: str = ""
+    """What a person calls the unit, if it is not its name: the crawl file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,26 +138,39 @@ class InlineEngine:
 class RayEngine:
     """Runs units as Ray tasks with a bounded window."""
 
-    def __init__(self, slots: int, memory: int | None) -> None:
-        self.slots = slots
+    def __init__(self, workers: int | None, memory: int | None) -> None:
+        self._workers = workers
         self._memory = memory
+        self.slots = _slots(workers)
 
     def run(self, root: Path, tasks: Iterator[Task]) -> Iterator[tuple[Task, Commit | Failure]]:
-        """See `Engine`."""
+        """See `Engine`. The first end of a unit counts, whichever worker it comes from."""
         import ray
 
         remote: Any = ray.remote(num_cpus=1, max_retries=0)(_performing(self._memory))
         if self._memory:
             remote = remote.options(memory=self._memory)
-        flying = {
-            remote.remote(str(root), task): task for task in islice(tasks, self.slots * _WINDOW)
-        }
-        while flying:
-            ready, _ = ray.wait(list(flying), num_returns=1, fetch_local=False)
-            task = flying.pop(ready[0])
-            yield task, _collect(ready[0], root, task)
-            for following in islice(tasks, 1):
-                flying[remote.remote(str(root), following)] = following
+        flying: dict[Any, Task] = {}
+        stragglers = Stragglers()
+        while True:
+            self.slots = _slots(self._workers)
+            for task in islice(tasks, max(self.slots * _WINDOW - len(flying), 0)):
+                flying[remote.remote(str(root), task)] = task
+            if not flying:
+                return
+            ready, _ = ray.wait(
+                list(flying), num_returns=1, timeout=_LOOK_SECONDS, fetch_local=False
+            )
+            for reference in ready:
+                task = flying.pop(reference)
+                outcome = _collect(reference, root, task)
+                flying = {other: its for other, its in flying.items() if its is not task}
+                if isinstance(outcome, Commit):
+                    stragglers.took(outcome.seconds)
+                yield task, outcome
+            under_way = {task.unit: task for task in flying.values()}
+            for unit in stragglers.due([task.unit for task in flying.values()], self.slots):
+                flying[remote.remote(str(root), under_way[unit])] = under_way[unit]
 
 
 def _performing(memory: int | None) -> Callable[[str, Task], Commit]:
@@ -206,16 +224,15 @@ def open_engine(
     if name == "inline":
         yield InlineEngine()
         return
-    resources = _start_ray(workers, address or os.environ.get("RAY_ADDRESS"), memory)
-    cpus = max(int(resources.get("CPU", 1)), 1)
+    _start_ray(workers, address or os.environ.get("RAY_ADDRESS"), memory)
     try:
-        yield RayEngine(min(workers, cpus) if workers else cpus, memory)
+        yield RayEngine(workers, memory)
     finally:
         _stop_ray()
 
 
-def _start_ray(workers: int | None, address: str | None, memory: int | None) -> dict[str, float]:
-    """Join or start Ray and return its resources."""
+def _start_ray(workers: int | None, address: str | None, memory: int | None) -> None:
+    """Join or start Ray."""
     # Facts about a crawl are nobody else's: no usage report leaves the machine.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -224,18 +241,33 @@ def _start_ray(workers: int | None, address: str | None, memory: int | None) -> 
         _check_reachable(address)
     import ray
 
-    embedded = {"num_cpus": workers or os.cpu_count() or 1, "include_dashboard": False}
+    # Without "local" Ray would join, and then refuse, whatever cluster else is on this machine.
+    embedded = {
+        "address": "local",
+        "num_cpus": workers or os.cpu_count() or 1,
+        "include_dashboard": False,
+    }
     where: dict[str, Any] = {"address": address} if address else embedded
     try:
         ray.init(log_to_driver=False, logging_level=logging.ERROR, **where)
     except (ConnectionError, ValueError, RuntimeError) as error:
         place = f"at {address}" if address else "on this machine"
         raise _unreachable(place, str(error).partition("\n")[0]) from error
-    find_resources: Callable[[], dict[str, float]] = ray.cluster_resources
-    resources = find_resources()
     if not address:  # a cluster may still grow
-        _check_memory(memory, int(resources.get("memory", 0)))
-    return resources
+        _check_memory(memory, int(_resources().get("memory", 0)))
+
+
+def _resources() -> dict[str, float]:
+    import ray
+
+    find: Callable[[], dict[str, float]] = ray.cluster_resources
+    return find()
+
+
+def _slots(workers: int | None) -> int:
+    """Return how many units can be worked on at a time; nodes come and go."""
+    cpus = max(int(_resources().get("CPU", 1)), 1)
+    return min(workers, cpus) if workers else cpus
 
 
 def _stop_ray() -> None:

@@ -24,6 +24,7 @@ from pipelines.crawl.text.split import PART_BYTES
 from pipelines.curator import asset_digests
 from pipelines.driver import Observer
 from pipelines.execute import Engine, open_engine
+from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import (
     code_version,
     open_run_directory,
@@ -113,6 +114,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
                 return Outcome(output, manifest, did_work=False)
             (output / "manifest.json").unlink(missing_ok=True)
             _empty_work(output)
+            remove_temporaries(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
             began = time.monotonic()
             with options.opened(recipe) as engine:
@@ -200,6 +202,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
     named = {item.path for units in done.values() for commit in units for item in commit.files}
     remove_unnamed(root, _OUTPUT_FOLDERS, named)
     _empty_work(root)
+    remove_temporaries(root)
     tokenizer = root / "tokenizer.json"
     sha256 = sha256_of(tokenizer)
     files = published_files(done)
@@ -233,7 +236,11 @@ def _committed(root: Path, path: Path) -> dict[str, Any]:
 def _failed_units(work: RunContext) -> dict[str, str]:
     """Return the crawl files that could not be read, with the reason."""
     failed = CommitLog(work.root).progress()["curate"]["failed"]
-    return {_named(file): failed[file.unit] for file in work.files if file.unit in failed}
+    return {
+        _named(file): failed[file.unit].removeprefix(f"{file.file_path}: ")
+        for file in work.files
+        if file.unit in failed
+    }
 
 
 def _named(file: CrawlFile) -> str:

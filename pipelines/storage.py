@@ -174,6 +174,8 @@ class Attempt:
     def path(self, final: str) -> Path:
         """Return where to write the file whose final name, below the run directory, is `final`."""
         path = self.folder / final
+        if not self.folder.is_dir():  # a late writer may not make it again in a finished run
+            raise FileNotFoundError(f"{self.folder}: was removed; another has done the unit")
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 

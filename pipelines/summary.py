@@ -92,6 +92,7 @@ def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
         yield Styled(f"{len(manifest['failed_units'])} crawl file(s) could not be read:", "red")
         for name, why in manifest["failed_units"].items():
             yield Styled(harmless(f"  {name}: {why}"))
+        yield "The same command tries just these again."
         yield ""
     yield "Next:"
     for command in _next_commands(root, manifest):
@@ -236,12 +237,20 @@ def progress_table(root: Path, found: Mapping[str, Any]) -> Group:
         Styled(f"  {count:,} page(s) failed at {why}")
         for why, count in found["failed_pages"].items()
     )
-    state = "finished" if found["finished"] else "not finished: run its command again to go on"
+    state = _state(found)
     times: list[RenderableType] = []
     if found["pages"]:
         times = [Styled(""), time_table(found["time"], found["pages"]), Styled("")]
     repeats = list(_dedup_parts(found["repeats"])) if found["repeats"] else []
     return Group(table, *lines, *times, *repeats, Styled(harmless(f"{root}: {state}")))
+
+
+def _state(found: Mapping[str, Any]) -> str:
+    failed = sum(len(units["failed"]) for units in found["stages"].values())
+    again = f"its command again tries just the {failed} failed unit(s)" if failed else ""
+    if found["finished"]:
+        return f"finished; {again}" if again else "finished"
+    return f"not finished: {again or 'run its command again to go on'}"
 
 
 def page_panel(page: ShownPage, rules: Mapping[str, Rule], *, full: bool) -> Panel:

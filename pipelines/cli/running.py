@@ -1,11 +1,14 @@
 """Commands that run a recipe, and that say how far a run is."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text as Styled
 
+from filters.errors import QuarantineError, WorkError
 from pipelines.cli.console import err, out, print_json
 from pipelines.cli.options import (
     Address,
@@ -90,6 +93,8 @@ def _run(recipe: Any, output: Path, options: Any, *, as_json: bool) -> None:
     progress = RunProgress(console)
     try:
         outcome = run_recipe(recipe, output, options, progress)
+    except QuarantineError as error:
+        raise WorkError(f"{error}: {_same_command()}") from error
     finally:
         progress.close()
     if as_json:
@@ -100,6 +105,13 @@ def _run(recipe: Any, output: Path, options: Any, *, as_json: bool) -> None:
     for part in run_summary(outcome):
         # A command that is to be copied must stay one line, however narrow the terminal.
         out.print(part, soft_wrap=isinstance(part, Styled))
+
+
+def _same_command() -> str:
+    """Return what was typed, to be typed again, without what an address hides."""
+    from pipelines.crawl.remote.address import without_secrets
+
+    return shlex.join(["cuvee", *(without_secrets(word) for word in sys.argv[1:])])
 
 
 @commands.command(epilog=examples("cuvee status runs/demo"))

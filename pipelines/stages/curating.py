@@ -41,7 +41,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
             extraction=extraction,
         )
         fingerprint = run.fingerprint("curate", extraction, judging)
-        tasks.append(Task("curate", file.unit, fingerprint, curate_file, job))
+        tasks.append(Task("curate", file.unit, fingerprint, curate_file, job, label=file.file_path))
     check_failed_pages(run.do("curate", tasks).values(), (), run.recipe.max_failed_pages)
 
 

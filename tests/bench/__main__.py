@@ -20,7 +20,7 @@ from tests.bench.step import STEPS, Crawl
 from tests.bench.table import report
 
 _TOKENS = 8192
-_LONG = {"workers", "growth", "memory", "added"}
+_LONG = {"workers", "growth", "memory"}
 _NAMES = [*(step.name for step in STEPS), *sorted(_LONG)]
 _ON_PAGES = {"read", "url", "extract", "trafilatura", "sandbox"}
 """Steps that need no text."""
@@ -85,9 +85,9 @@ def _prepare(
         crawls["foreign"] = prepare(
             given, folder / "foreign", repeat=repeat, limit=limit, foreign=options.foreign
         )
-    if chosen & _LONG:
+    if chosen & {*_LONG, "added"}:
         crawls["long"] = prepare(given, folder / "long", repeat=repeat * options.long, limit=limit)
-    if chosen & {"whole", "cascade", "resiliparse", *_LONG}:
+    if chosen & {"whole", "cascade", "resiliparse", "added", *_LONG}:
         texts = (row["text"] for row in read_lines(folder / "given", "texts.jsonl"))
         tokenizer = train_tokenizer(texts, _TOKENS)
         for crawl in crawls.values():

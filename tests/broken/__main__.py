@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     as_json = parser.parse_args(arguments).json
     found = {name: _totals(_readers(name)) for name in _SETS}
     if as_json:
-        print(json.dumps({name: _plain(*totals) for name, totals in found.items()}))  # noqa: T201
+        print(json.dumps({name: _plain(*totals) for name, totals in found.items()}))
         return
     Console(width=140).print(_table(found))
 

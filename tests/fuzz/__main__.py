@@ -119,7 +119,7 @@ def _write(target: str, data: bytes, output: Path) -> Path:
 
 
 def _say(line: str) -> None:
-    print(line)  # noqa: T201
+    print(line)
 
 
 if __name__ == "__main__":

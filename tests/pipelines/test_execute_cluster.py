@@ -16,6 +16,7 @@ NAMES = ("a", "b", "c", "d")
 @pytest.fixture
 def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A head without processors, as clusters should have it, and two nodes of one each."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     from ray import cloudpickle
@@ -45,3 +46,8 @@ def test_units_run_on_every_node_of_a_cluster(tmp_path, cluster_address):
 
         lost = [task("e", units.die_once), task("f")]
         assert list(Driver(tmp_path, engine, Listener()).run("stage", lost)) == ["e", "f"]
+
+    # Ray itself would join what it finds on this machine.
+    with open_engine("ray", workers=1, address=None) as own:
+        assert own.slots == 1
+        assert list(Driver(tmp_path, own, Listener()).run("stage", [task("g")])) == ["g"]

@@ -86,8 +86,8 @@ def patience() -> Patience:
     """
     usual = Patience()
     return Patience(
-        first_wait=_seconds("CUVEE_RETRY_SECONDS", usual.first_wait),
-        stall=_seconds("CUVEE_STALL_SECONDS", usual.stall),
+        first_wait=seconds_of("CUVEE_RETRY_SECONDS", usual.first_wait),
+        stall=seconds_of("CUVEE_STALL_SECONDS", usual.stall),
     )
 
 
@@ -97,7 +97,8 @@ def patience_of_planning() -> Patience:
     return Patience(5, usual.first_wait, longest_wait=2.0, stall=min(usual.stall, 20.0))
 
 
-def _seconds(name: str, default: float) -> float:
+def seconds_of(name: str, default: float) -> float:
+    """Return the seconds that an environment variable says; UsageError unless positive."""
     written = os.environ.get(name, "")
     try:
         seconds: float = float(written or default)
