@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from filters.errors import UsageError, WorkError
-from pipelines.storage import Attempt, Commit, CommitLog, plain_errors
+from pipelines.bucket.path import run_folder
+from pipelines.files import plain_errors
+from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.timing import peak_memory
 
 Work = Callable[[Attempt, Any], dict[str, Any]]
@@ -153,7 +155,7 @@ class RayEngine:
 
 def _perform_remotely(root: str, task: Task) -> Commit:
     logging.getLogger().setLevel(logging.ERROR)
-    return perform(Path(root), task)
+    return perform(run_folder(root), task)
 
 
 def _collect(reference: Any) -> Commit | Failure:

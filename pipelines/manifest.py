@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
-from pipelines.storage import read_json, write_whole
+from pipelines.bucket.path import S3Path
+from pipelines.files import read_json, write_whole
 from pipelines.totals import file_totals
 
 FORMAT = 1
@@ -35,7 +36,8 @@ def open_run_directory(root: Path) -> None:
         return
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root}: is a file.\n  Choose another folder with --output.")
-    if root.exists() and any(path.name != ".lock" for path in root.iterdir()):
+    own = (".lock", ".probe.")  # of a driver that has come no further
+    if root.exists() and any(not path.name.startswith(own) for path in root.iterdir()):
         raise UsageError(
             f"{root}: is not empty and not a run of cuvee.\n"
             "  Choose a new or empty folder with --output."
@@ -49,6 +51,10 @@ def open_run_directory(root: Path) -> None:
             f"{root}: cannot be made a folder: {error.strerror}.\n"
             "  Choose another one with --output."
         ) from error
+    if isinstance(root, S3Path):
+        from pipelines.bucket.probe import check_rights
+
+        check_rights(root)
     data = {"format": FORMAT, "version": version("cuvee")}
     write_whole(root / _MARKER, json.dumps(data, indent=1).encode())
 

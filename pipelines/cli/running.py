@@ -14,6 +14,7 @@ from pipelines.cli.options import (
     InputBase,
     Inputs,
     Match,
+    Output,
     RecipeName,
     RunFolder,
     Sets,
@@ -33,7 +34,7 @@ commands = typer.Typer()
 )
 def run(
     recipe: RecipeName,
-    output: Annotated[Path, typer.Option(help="Folder of the run; an earlier run there goes on.")],
+    output: Output,
     inputs: Inputs = None,
     sets: Sets = None,
     workers: Workers = None,
@@ -56,7 +57,7 @@ def run(
 
 @commands.command(epilog=examples("cuvee demo", "cuvee demo --output runs/demo --workers 2"))
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
+    output: Output = Path("runs/demo"),
     sets: Sets = None,
     workers: Workers = None,
     engine: EngineName = "ray",

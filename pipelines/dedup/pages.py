@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.dedup.numbers import Flags, Keys, Numbers, document_number
 from pipelines.dedup.verdicts import removed_by
-from pipelines.tables import read_table
+from pipelines.tables import opened, read_table
 
 EDITS = pa.schema(
     [
@@ -56,7 +56,7 @@ class Pages:
         """Yield the document number and the text of every page, as edited so far."""
         edited = self._edited_texts()
         columns = ["record", "text"]
-        for batch in pq.ParquetFile(self.candidates).iter_batches(columns=columns):
+        for batch in pq.ParquetFile(opened(self.candidates)).iter_batches(columns=columns):
             for row in batch.to_pylist():
                 text = edited.get(row["record"], row["text"])
                 yield document_number(self.ordinal, row["record"]), text
@@ -74,7 +74,7 @@ class Pages:
         """
         if self.signatures is None:
             raise ValueError("curated without signatures")
-        for table in self._signatures(pq.ParquetFile(self.signatures)):
+        for table in self._signatures(pq.ParquetFile(opened(self.signatures))):
             if table.num_rows:
                 flat = table["signature"].combine_chunks().flatten().to_numpy()
                 yield self.number(table["record"]), flat.reshape(table.num_rows, -1)

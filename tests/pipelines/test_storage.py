@@ -13,7 +13,8 @@ import pytest
 from filters.errors import UsageError, WorkError
 from pipelines.driver import Driver
 from pipelines.execute import InlineEngine, Task, perform
-from pipelines.storage import Attempt, Commit, CommitLog, remove_unnamed, write_whole
+from pipelines.files import remove_unnamed, write_whole
+from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.tables import TableWriter
 from tests.pipelines.disk import fill_up
 from tests.pipelines.units import Listener
@@ -279,7 +280,7 @@ def test_a_read_only_disk_is_named(mounted):
         lambda: write_whole(mounted / "recipe.yaml", b"recipe: x"),
         lambda: Attempt(mounted, "stage", "unit"),
     ):
-        with pytest.raises(UsageError, match="read-only") as told:
+        with pytest.raises(WorkError, match="read-only") as told:
             act()
         assert "--output" in str(told.value)
         assert len(str(told.value).splitlines()) <= 3
