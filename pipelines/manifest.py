@@ -61,9 +61,10 @@ def open_run_directory(root: Path) -> None:
 
 def check_format(root: Path) -> bool:
     """Return whether `root` is a run directory; UsageError if an incompatible version made it."""
-    if not (root / _MARKER).exists():
+    try:
+        made_by = read_json(root / _MARKER)
+    except FileNotFoundError:
         return False
-    made_by = read_json(root / _MARKER)
     if made_by.get("format") != FORMAT:
         raise UsageError(
             f"{root}: made by cuvee {made_by.get('version', '?')} in another format.\n"
@@ -74,10 +75,10 @@ def check_format(root: Path) -> bool:
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
     """Return the manifest of a finished run, or None where the run has not finished."""
-    path = root / "manifest.json"
-    if not path.exists():
+    try:
+        return read_json(root / "manifest.json", "format", "files")  # what comes first and last
+    except FileNotFoundError:
         return None
-    return read_json(path, "format", "files")  # the first and the last thing in it
 
 
 def load_manifest(root: Path) -> dict[str, Any]:

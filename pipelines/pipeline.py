@@ -212,7 +212,7 @@ def _committed(root: Path, path: Path) -> dict[str, Any]:
 
 def _failed_units(work: RunContext) -> dict[str, str]:
     """Return the crawl files that could not be read, with the reason."""
-    failed = CommitLog(work.root).progress()["curate"]["failed"]
+    failed = CommitLog(work.root).failed("curate")
     return {_named(file): failed[file.unit] for file in work.files if file.unit in failed}
 
 

@@ -214,10 +214,20 @@ class CommitLog:
             for stage, plan in self._notes("plan.json").items()
         }
 
+    def planned(self) -> list[str]:
+        """Return the stages that were planned, in the order of running."""
+        return list(self._notes("plan.json"))
+
+    def failed(self, stage: str) -> dict[str, str]:
+        """Return the units that a stage gave up on, with the reason."""
+        failed: dict[str, str] = self._notes("failed.json").get(stage, {})
+        return failed
+
     def _notes(self, name: str) -> dict[str, Any]:
-        path = self.root / "commits" / name
-        notes: dict[str, Any] = read_json(path) if path.exists() else {}
-        return notes
+        try:
+            return read_json(self.root / "commits" / name)
+        except FileNotFoundError:
+            return {}
 
     def retract(self, commit: Commit) -> None:
         """Remove a stale record first and its files after it, so that no record names a gap."""
