@@ -91,6 +91,11 @@ def _facts(path: Path) -> os.stat_result | None:
         return None
 
 
+def is_full_or_closed(error: OSError) -> bool:
+    """Whether `plain_errors` has words for it: no room, no permission, a read-only disk."""
+    return isinstance(error, PermissionError) or error.errno in {*_FULL, errno.EROFS}
+
+
 @contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a folder that may not be written into a WorkError in words."""

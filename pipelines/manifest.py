@@ -13,7 +13,7 @@ from typing import Any
 
 from filters.errors import UsageError
 from pipelines.bucket.path import S3Path
-from pipelines.files import read_json, write_whole
+from pipelines.files import is_full_or_closed, read_json, write_whole
 from pipelines.totals import file_totals
 
 FORMAT = 1
@@ -44,9 +44,9 @@ def open_run_directory(root: Path) -> None:
         )
     try:
         root.mkdir(parents=True, exist_ok=True)
-    except PermissionError:
-        raise
     except OSError as error:
+        if is_full_or_closed(error):
+            raise
         raise UsageError(
             f"{root}: cannot be made a folder: {error.strerror}.\n"
             "  Choose another one with --output."

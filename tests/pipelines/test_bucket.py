@@ -19,6 +19,7 @@ from pipelines.files import empty_work
 from pipelines.hold import held
 from pipelines.manifest import open_run_directory
 from pipelines.storage import Attempt, Commit, CommitLog
+from tests.pipelines.disk import fill_up
 from tests.pipelines.hosts import Host, Plan, Request
 from tests.pipelines.units import Listener
 
@@ -153,6 +154,17 @@ def test_a_truncated_answer_is_gone_on_with(root, s3_host):
     s3_host.plan = at("GET", root.key, "drop", "drop")
     assert root.read_bytes() == content
     assert s3_host.failed["drop"] == 2
+
+
+def test_a_full_disk_for_attempts_is_named(root, mounted, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(mounted))
+    fill_up(mounted / "filler")
+    with pytest.raises(WorkError, match="the disk is full") as told:
+        perform(root)
+    assert str(told.value).startswith(str(mounted))
+    assert names(root) == ["commits/plan.json"]
+    (mounted / "filler").unlink()
+    assert CommitLog(root).is_whole(perform(root))
 
 
 def test_large_files_go_in_parts_and_a_lost_last_reply_is_known(root, s3_host, monkeypatch):

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipelines.execute import InlineEngine, Task, perform
 from pipelines.files import remove_unnamed, write_whole
 from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.tables import TableWriter
-from tests.pipelines.disk import fill_up
+from tests.pipelines.disk import fill_up, remount
 from tests.pipelines.units import Listener
 
 
@@ -275,7 +274,7 @@ def test_a_disk_too_full_for_the_record_keeps_no_part_of_it(mounted):
 
 
 def test_a_read_only_disk_is_named(mounted):
-    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)  # noqa: S607
+    remount(mounted, "ro")
     for act in (
         lambda: write_whole(mounted / "recipe.yaml", b"recipe: x"),
         lambda: Attempt(mounted, "stage", "unit"),
