@@ -148,6 +148,14 @@ def test_a_fault_that_does_not_pass_ends_in_words(root, s3_host, kind, method, p
     assert CommitLog(root).is_whole(commit)
 
 
+def test_a_refusal_that_stops_half_way_is_asked_for_again(root, s3_host, monkeypatch):
+    monkeypatch.setenv("CUVEE_STALL_SECONDS", "0.5")
+    s3_host.plan = at("GET", root.key, "stall", "stall")
+    with pytest.raises(FileNotFoundError):
+        root.read_bytes()
+    assert s3_host.failed["stall"] == 2
+
+
 def test_a_truncated_answer_is_gone_on_with(root, s3_host):
     content = os.urandom(300_000)
     root.write_bytes(content)

@@ -125,17 +125,22 @@ def _answer(reply: dict[str, Any], body: Any, start: int) -> Answer:
 
 @contextmanager
 def s3_faults() -> Iterator[None]:
-    """Turn the errors of botocore into faults."""
+    """Turn the errors of botocore into faults; and of urllib3 below it.
+
+    These come as they are where the text of a refusal does not come whole.
+    """
     errors = packages().exceptions
+    import urllib3.exceptions as below
+
     try:
         yield
     except errors.ClientError as error:
         raise _refusal(error) from error
-    except (errors.ReadTimeoutError, errors.ConnectTimeoutError) as error:
+    except (errors.ReadTimeoutError, errors.ConnectTimeoutError, below.TimeoutError) as error:
         raise Fault("timeout", "the server stopped sending") from error
     except errors.EndpointConnectionError as error:
         raise Fault("connect", f"no connection: {error}") from error
-    except (errors.HTTPClientError, errors.IncompleteReadError) as error:
+    except (errors.HTTPClientError, errors.IncompleteReadError, below.HTTPError) as error:
         raise Fault("reset", f"the connection broke ({type(error).__name__})") from error
     except errors.BotoCoreError as error:
         raise Fault("credentials", str(error), passes=False) from error
