@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 from rich.console import Console
 
 from filters.errors import UsageError, nearest
+from pipelines.bucket.path import run_folder
 from pipelines.manifest import load_manifest
 from pipelines.pages import find_pages
 from pipelines.pipeline import RunOptions
@@ -24,6 +24,7 @@ from pipelines.progress import RunProgress
 from pipelines.recipe import Recipe, describe_recipes, describe_signals, load_recipe
 from pipelines.sample import default_folder, fetch_sample_crawl
 from pipelines.summary import read_status
+from pipelines.tables import open_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Run:
 
     def _table(self, folder: str, columns: Sequence[str] | None) -> pd.DataFrame:
         load_manifest(self.path)
-        tables = ds.dataset(self.path / folder, format="parquet")
+        tables = open_folder(self.path / folder)
         for name in columns or ():
             if name not in tables.schema.names:
                 near = nearest(name, tables.schema.names)
@@ -126,16 +127,17 @@ def run(
     options = RunOptions(workers, engine, address, limit, input_base, match)
     observer = RunProgress(Console(stderr=True, quiet=not progress))
     try:
-        outcome = run_pipeline(loaded, Path(output), options, observer)
+        outcome = run_pipeline(loaded, run_folder(output), options, observer)
     finally:
         observer.close()
     return Run(outcome.root)
 
 
 def load_run(path: str | Path) -> Run:
-    """Return the run in a folder; UsageError where there is none."""
-    read_status(Path(path))
-    return Run(Path(path))
+    """Return the run in a folder or at an address of S3; UsageError where there is none."""
+    folder = run_folder(path)
+    read_status(folder)
+    return Run(folder)
 
 
 def sample_crawl() -> Path:

@@ -22,7 +22,7 @@ from typing import Any
 from filters.errors import UsageError, WorkError, nearest
 from filters.fasttext_lines import quick_predictor
 from filters.language import LanguageIdentifier
-from pipelines.storage import sha256_of
+from pipelines.files import sha256_of
 
 Report = Callable[[str], None]
 """Takes one line for the person who waits."""

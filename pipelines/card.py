@@ -12,9 +12,9 @@ import yaml
 
 from pipelines.cascade import loss_in_words
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
+from pipelines.files import write_whole
 from pipelines.ledger import DATASET
 from pipelines.recipe.model import Recipe
-from pipelines.storage import write_whole
 from pipelines.terminal import harmless
 
 _SIZES = (

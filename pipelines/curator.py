@@ -20,10 +20,10 @@ from pipelines.cascade import COLUMNS, SKIPPED, Cascade
 from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
 from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
+from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.modules import activate
-from pipelines.storage import sha256_of
 from pipelines.timing import StepClock
 
 _AUDIT_SCALE = 1 << 64

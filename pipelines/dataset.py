@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pipelines.ledger import DATASET, SETTLED, TOKENS
 from pipelines.settle import read_hosts
 from pipelines.storage import Attempt
-from pipelines.tables import TableWriter, read_table
+from pipelines.tables import TableWriter, opened, read_table
 from pipelines.tokenizer import encode
 
 SHARD_BYTES = 3 * 1024**3 // 2
@@ -117,7 +117,7 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
         ("host", "<=", job.last_host),
     ]
     # One host may have more text than the offsets of a plain string column can count.
-    parts = (_with_large_text(pq.read_table(path, filters=wanted)) for path in job.sources)
+    parts = (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in job.sources)
     table = pa.concat_tables([_with_large_text(SETTLED.empty_table()), *parts])
     keys = ["host", "url", "file_path", "record"]
     order = pc.sort_indices(table.select(keys), sort_keys=[(key, "ascending") for key in keys])
@@ -155,7 +155,7 @@ def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:
     total = 0
     final = f"tokens/{job.name.replace('/', '-')}.parquet"
     with TableWriter(attempt, final, schema, use_dictionary=False) as writer:
-        source = pq.ParquetFile(job.shard)
+        source = pq.ParquetFile(opened(job.shard))
         for batch in source.iter_batches(batch_size=_TOKEN_BATCH, columns=["id", "text"]):
             for row_id, ids in zip(
                 batch["id"].to_pylist(),

@@ -90,9 +90,11 @@ class Driver:
         """
         log = CommitLog(self.root)
         valid = {}
-        for unit, commit in log.commits(stage).items():
+        commits = log.commits(stage)
+        whole = log.whole(commits.values())
+        for unit, commit in commits.items():
             task = wanted.get(unit)
-            if task and commit.fingerprint == task.fingerprint and log.is_whole(commit):
+            if task and commit.fingerprint == task.fingerprint and unit in whole:
                 valid[unit] = commit
             elif task is None:
                 log.retract(commit)

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from filters.errors import UsageError, WorkError
+from pipelines.bucket.path import run_folder
+from pipelines.files import plain_errors
 from pipelines.sandbox.confine import resident_now
-from pipelines.storage import Attempt, Commit, CommitLog, plain_errors
+from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.stragglers import Stragglers
 from pipelines.timing import peak_memory
 
@@ -181,7 +183,7 @@ def _performing(memory: int | None) -> Callable[[str, Task], Commit]:
 
     def perform_remotely(root: str, task: Task) -> Commit:
         logging.getLogger().setLevel(logging.ERROR)
-        commit = perform(Path(root), task)
+        commit = perform(run_folder(root), task)
         if resident_now("self") > (memory or _GROWN):
             sys.exit(0)
         return commit

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
-from pipelines.storage import read_json, write_whole
+from pipelines.bucket.path import S3Path
+from pipelines.files import is_full_or_closed, read_json, write_whole
 from pipelines.totals import file_totals
 
 FORMAT = 1
@@ -35,29 +36,35 @@ def open_run_directory(root: Path) -> None:
         return
     if root.exists() and not root.is_dir():
         raise UsageError(f"{root}: is a file.\n  Choose another folder with --output.")
-    if root.exists() and any(path.name != ".lock" for path in root.iterdir()):
+    own = (".lock", ".probe.")  # of a driver that has come no further
+    if root.exists() and any(not path.name.startswith(own) for path in root.iterdir()):
         raise UsageError(
             f"{root}: is not empty and not a run of cuvee.\n"
             "  Choose a new or empty folder with --output."
         )
     try:
         root.mkdir(parents=True, exist_ok=True)
-    except PermissionError:
-        raise
     except OSError as error:
+        if is_full_or_closed(error):
+            raise
         raise UsageError(
             f"{root}: cannot be made a folder: {error.strerror}.\n"
             "  Choose another one with --output."
         ) from error
+    if isinstance(root, S3Path):
+        from pipelines.bucket.probe import check_rights
+
+        check_rights(root)
     data = {"format": FORMAT, "version": version("cuvee")}
     write_whole(root / _MARKER, json.dumps(data, indent=1).encode())
 
 
 def check_format(root: Path) -> bool:
     """Return whether `root` is a run directory; UsageError if an incompatible version made it."""
-    if not (root / _MARKER).exists():
+    try:
+        made_by = read_json(root / _MARKER)
+    except FileNotFoundError:
         return False
-    made_by = read_json(root / _MARKER)
     if made_by.get("format") != FORMAT:
         raise UsageError(
             f"{root}: made by cuvee {made_by.get('version', '?')} in another format.\n"
@@ -68,10 +75,10 @@ def check_format(root: Path) -> bool:
 
 def read_manifest(root: Path) -> dict[str, Any] | None:
     """Return the manifest of a finished run, or None where the run has not finished."""
-    path = root / "manifest.json"
-    if not path.exists():
+    try:
+        return read_json(root / "manifest.json", "format", "files")  # what comes first and last
+    except FileNotFoundError:
         return None
-    return read_json(path, "format", "files")  # the first and the last thing in it
 
 
 def load_manifest(root: Path) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from filters.catalog import TEXT
 from filters.errors import UsageError, nearest
 from pipelines.ledger import LEDGER_FIELDS
+from pipelines.tables import open_folder
 
 _NAMED_RULES = 8
 
@@ -44,7 +44,7 @@ def find_pages(
 
     Without either, pages of every outcome. UsageError for a rule that removed nothing.
     """
-    ledger = ds.dataset(root / "ledger", format="parquet")
+    ledger = open_folder(root / "ledger")
     wanted = pc.scalar(value=True)
     if kept:
         wanted = pc.field("status") == "kept"
@@ -58,7 +58,7 @@ def find_pages(
 
 
 def _refuse(root: Path, rule: str) -> None:
-    table = ds.dataset(root / "ledger", format="parquet").to_table(columns=["rule"])
+    table = open_folder(root / "ledger").to_table(columns=["rule"])
     fired = sorted(name for name in table["rule"].unique().to_pylist() if name)
     near = nearest(rule, fired)
     some = f"Some that did: {', '.join(fired[:_NAMED_RULES])}" if fired else "No rule removed any."
@@ -73,6 +73,6 @@ def _with_text(root: Path, row: dict[str, Any]) -> ShownPage:
     text = None
     if documents.is_dir():
         match = (pc.field("file_path") == row["file_path"]) & (pc.field("record") == row["record"])
-        table = ds.dataset(documents, format="parquet").to_table(columns=["text"], filter=match)
+        table = open_folder(documents).to_table(columns=["text"], filter=match)
         text = table["text"][0].as_py() if table.num_rows else None
     return ShownPage({name: row[name] for name in row if name in fixed}, signals, text)

@@ -5,17 +5,14 @@ recipe re-does what it affects. The manifest, written last, says that the run
 has finished.
 """
 
-import fcntl
 import hashlib
-import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from filters.errors import UsageError
 from pipelines.card import write_card
 from pipelines.cascade import measured_loss
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
@@ -24,6 +21,15 @@ from pipelines.crawl.text.split import PART_BYTES
 from pipelines.curator import asset_digests
 from pipelines.driver import Observer
 from pipelines.execute import Engine, open_engine
+from pipelines.files import (
+    empty_work,
+    plain_errors,
+    remove_unnamed,
+    sha256_of,
+    sizes_of,
+    write_whole,
+)
+from pipelines.hold import held
 from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import (
     code_version,
@@ -36,15 +42,7 @@ from pipelines.recipe.model import Recipe
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity
-from pipelines.storage import (
-    CommitLog,
-    CommittedFile,
-    digest,
-    plain_errors,
-    remove_unnamed,
-    sha256_of,
-    write_whole,
-)
+from pipelines.storage import CommitLog, CommittedFile, digest
 from pipelines.tokenizer import find_tokenizer
 from pipelines.totals import (
     accelerated,
@@ -103,7 +101,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
         files = split_files(files, options.part_bytes)
     with plain_errors(output):
         open_run_directory(output)
-        with _lock(output):
+        with held(output) as still_ours:
             inputs = _describe_inputs(files, options.limit)
             inputs |= {"columns": found} if found else {}
             assets = asset_digests(recipe)
@@ -113,7 +111,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             if manifest and _is_finished(manifest, now, output):
                 return Outcome(output, manifest, did_work=False)
             (output / "manifest.json").unlink(missing_ok=True)
-            _empty_work(output)
+            empty_work(output)
             remove_temporaries(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
             began = time.monotonic()
@@ -122,29 +120,10 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
                 run_stages(work)
                 facts = {"name": options.engine, "slots": engine.slots}
                 inputs |= fetched(work.commits["curate"].values())
+            still_ours()
             seconds = round(time.monotonic() - began, 1)
             manifest = _finish(work, {"inputs": inputs, "engine": facts, "seconds": seconds})
     return Outcome(output, manifest, did_work=True)
-
-
-@contextmanager
-def _lock(root: Path) -> Iterator[None]:
-    """Hold the run directory for this driver; the system frees it when the process ends."""
-    with (root / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"{root}: another cuvee is working in this folder.\n"
-                "  Wait for it, or choose another folder with --output."
-            ) from error
-        yield
-
-
-def _empty_work(root: Path) -> None:
-    """Remove what attempts that were killed have left; they could fill a disk, run by run."""
-    shutil.rmtree(root / "work", ignore_errors=True)
-    (root / "work").mkdir(exist_ok=True)
 
 
 def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str, Any]:
@@ -170,12 +149,13 @@ def _is_finished(manifest: Mapping[str, Any], now: Mapping[str, Any], root: Path
         and manifest["inputs"]["digest"] == now["inputs"]["digest"]
         and {"tokenizer": then["tokenizer"], **assets} == then
         and not manifest["failed_units"]
-        and all(_has_size(root / item["path"], item["bytes"]) for item in manifest["files"])
+        and _are_there(root, manifest["files"])
     )
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.exists() and path.stat().st_size == size
+def _are_there(root: Path, files: Sequence[Mapping[str, Any]]) -> bool:
+    sizes = sizes_of(root / item["path"] for item in files)
+    return all(sizes.get(root / item["path"]) == item["bytes"] for item in files)
 
 
 def _given_tokenizer(recipe: Recipe) -> dict[str, str]:
@@ -201,7 +181,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
     done = {stage: list(units.values()) for stage, units in work.commits.items()}
     named = {item.path for units in done.values() for commit in units for item in commit.files}
     remove_unnamed(root, _OUTPUT_FOLDERS, named)
-    _empty_work(root)
+    empty_work(root)
     remove_temporaries(root)
     tokenizer = root / "tokenizer.json"
     sha256 = sha256_of(tokenizer)
@@ -235,7 +215,7 @@ def _committed(root: Path, path: Path) -> dict[str, Any]:
 
 def _failed_units(work: RunContext) -> dict[str, str]:
     """Return the crawl files that could not be read, with the reason."""
-    failed = CommitLog(work.root).progress()["curate"]["failed"]
+    failed = CommitLog(work.root).failed("curate")
     return {
         _named(file): failed[file.unit].removeprefix(f"{file.file_path}: ")
         for file in work.files

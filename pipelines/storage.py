@@ -9,21 +9,28 @@ removes only what the winner does not name; one that follows an earlier recipe
 finds another plan of its stage and moves nothing to a final name.
 """
 
-import errno
 import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filters.errors import UsageError, WorkError
-
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+from filters.errors import UsageError
+from pipelines.files import (
+    move_into_place,
+    plain_errors,
+    read_all,
+    read_json,
+    sha256_of,
+    sizes_of,
+    work_folder,
+    write_if_absent,
+    write_whole,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,82 +86,6 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def read_json(path: Path, *expected: str) -> dict[str, Any]:
-    """Return the object in a file that a run has written.
-
-    UsageError when there is none, or one without the keys that are expected.
-    """
-    try:
-        data = json.loads(path.read_bytes())
-    except ValueError:
-        data = None
-    if not isinstance(data, dict) or not data.keys() >= set(expected):
-        raise UsageError(
-            f"{path}: is damaged or was not written by cuvee.\n"
-            "  Remove it and run the same command again, or use a new --output folder."
-        )
-    return data
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 (hex) of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def plain_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a folder that may not be written into an error in words."""
-    try:
-        yield
-    except PermissionError as error:
-        raise UsageError(
-            f"{error.filename or path}: permission denied.\n"
-            "  Choose another folder with --output, or make this one writable."
-        ) from error
-    except OSError as error:
-        if error.errno in _FULL:
-            raise WorkError(
-                f"{error.filename or path}: the disk is full.\n"
-                "  Everything committed so far is kept: make room and run the same command again."
-            ) from error
-        if error.errno == errno.EROFS:
-            raise UsageError(
-                f"{error.filename or path}: the file system is read-only.\n"
-                "  Choose another folder with --output."
-            ) from error
-        raise
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    with plain_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            _write_synced(temporary, data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names created in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class Attempt:
     """One try at one unit: a private folder under `work/`, and the files to be committed."""
 
@@ -162,7 +93,8 @@ class Attempt:
         self.root = root
         self.previous = previous
         """A stale commit of the same unit whose files are still there to be read."""
-        self.folder = root / "work" / f"{stage}.{unit.replace('/', '-')}.{uuid.uuid4().hex[:12]}"
+        name = f"{stage}.{unit.replace('/', '-')}.{uuid.uuid4().hex[:12]}"
+        self.folder = work_folder(root) / name
         with plain_errors(self.folder):
             self.folder.mkdir(parents=True)
         self.steps: Mapping[str, Mapping[str, float]] = {}
@@ -170,6 +102,7 @@ class Attempt:
         """CPU seconds and most bytes of memory of a process that helped this one."""
         """Where the unit's time went, for its commit record."""
         self._outputs: list[tuple[Path, str, int]] = []
+        self._sealed: tuple[CommittedFile, ...] = ()
 
     def path(self, final: str) -> Path:
         """Return where to write the file whose final name, below the run directory, is `final`."""
@@ -195,15 +128,13 @@ class Attempt:
                 os.fsync(stream.fileno())
             size = written.stat().st_size
             sealed.append(CommittedFile(final, rows, size, sha256_of(written)))
-        return tuple(sealed)
+        self._sealed = tuple(sealed)
+        return self._sealed
 
     def place(self) -> None:
-        """Move the files to their final names."""
-        for written, final, _ in self._outputs:
-            target = self.root / final
-            target.parent.mkdir(parents=True, exist_ok=True)
-            written.replace(target)
-            sync_folder(target.parent)
+        """Move the sealed files to their final names."""
+        for item in self._sealed:
+            move_into_place(self.folder / item.path, self.root / item.path, item.sha256)
 
     def close(self) -> None:
         """Remove the private folder and what is left in it."""
@@ -223,17 +154,9 @@ class CommitLog:
         follow the same recipe those are the same bytes.
         """
         path = self._path(commit.stage, commit.unit)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-        try:
-            _write_synced(temporary, json.dumps(asdict(commit), indent=1).encode())
-            os.link(temporary, path)
-        except FileExistsError:
-            return self._lose(commit, self._read(path))
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
-        return commit
+        if write_if_absent(path, json.dumps(asdict(commit), indent=1).encode()):
+            return commit
+        return self._lose(commit, _record(path, path.read_bytes()))
 
     def _lose(self, commit: Commit, winner: Commit) -> Commit:
         named = {item.path for item in winner.files}
@@ -245,14 +168,16 @@ class CommitLog:
     def get(self, stage: str, unit: str) -> Commit | None:
         """Return the record of a unit, or None."""
         path = self._path(stage, unit)
-        return self._read(path) if path.exists() else None
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        return _record(path, data)
 
     def commits(self, stage: str) -> dict[str, Commit]:
         """Return the records of a stage by unit, in the units' order."""
-        folder = self.root / "commits" / stage
-        if not folder.is_dir():
-            return {}
-        records = (self._read(path) for path in sorted(folder.glob("[!.]*.json")))
+        paths = sorted((self.root / "commits" / stage).glob("[!.]*.json"))
+        records = map(_record, paths, read_all(paths))
         return {record.unit: record for record in records}
 
     def plan(self, stage: str, fingerprints: Mapping[str, str]) -> str:
@@ -291,10 +216,20 @@ class CommitLog:
             for stage, plan in self._notes("plan.json").items()
         }
 
+    def planned(self) -> list[str]:
+        """Return the stages that were planned, in the order of running."""
+        return list(self._notes("plan.json"))
+
+    def failed(self, stage: str) -> dict[str, str]:
+        """Return the units that a stage gave up on, with the reason."""
+        failed: dict[str, str] = self._notes("failed.json").get(stage, {})
+        return failed
+
     def _notes(self, name: str) -> dict[str, Any]:
-        path = self.root / "commits" / name
-        notes: dict[str, Any] = read_json(path) if path.exists() else {}
-        return notes
+        try:
+            return read_json(self.root / "commits" / name)
+        except FileNotFoundError:
+            return {}
 
     def retract(self, commit: Commit) -> None:
         """Remove a stale record first and its files after it, so that no record names a gap."""
@@ -313,38 +248,30 @@ class CommitLog:
 
     def is_whole(self, commit: Commit) -> bool:
         """Return whether every file of the record is there with its size."""
-        for item in commit.files:
-            try:
-                if (self.root / item.path).stat().st_size != item.bytes:
-                    return False
-            except FileNotFoundError:
-                return False
-        return True
+        return bool(self.whole([commit]))
+
+    def whole(self, commits: Iterable[Commit]) -> set[str]:
+        """Return the units of those records whose every file is there with its size."""
+        commits = list(commits)
+        sizes = sizes_of(self.root / item.path for commit in commits for item in commit.files)
+        return {
+            commit.unit
+            for commit in commits
+            if all(sizes.get(self.root / item.path) == item.bytes for item in commit.files)
+        }
 
     def _path(self, stage: str, unit: str) -> Path:
         return self.root / "commits" / stage / f"{unit.replace('/', '-')}.json"
 
-    def _read(self, path: Path) -> Commit:
-        try:
-            data = json.loads(path.read_bytes())
-            files = tuple(CommittedFile(**item) for item in data.pop("files"))
-            return Commit(files=files, **data)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UsageError(
-                f"{path}: not a commit record of this version of cuvee.\n"
-                "  Use a new --output folder, or remove this one."
-            ) from error
 
-
-def remove_unnamed(root: Path, folders: Sequence[str], named: set[str]) -> int:
-    """Delete files below `folders` that no commit names; return how many."""
-    removed = 0
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*"), reverse=True):
-            if path.is_dir():
-                if not any(path.iterdir()):
-                    path.rmdir()
-            elif path.relative_to(root).as_posix() not in named:
-                path.unlink()
-                removed += 1
-    return removed
+def _record(path: Path, data: bytes) -> Commit:
+    """Return the commit record in a file; UsageError for another shape."""
+    try:
+        written = json.loads(data)
+        files = tuple(CommittedFile(**item) for item in written.pop("files"))
+        return Commit(files=files, **written)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"{path}: not a commit record of this version of cuvee.\n"
+            "  Use a new --output folder, or remove this one."
+        ) from error

@@ -14,6 +14,7 @@ from rich.text import Text as Styled
 
 from filters.errors import UsageError
 from filters.rule import Rule
+from pipelines.bucket.path import S3Path
 from pipelines.cascade import loss_in_words
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.manifest import check_format, read_manifest
@@ -187,7 +188,8 @@ def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
         load = f"print(datasets.load_dataset({str(root / 'dataset')!r}, split='train')[0])"
         program = _quoted(f"import datasets; {load}")
         commands.append(f"cuvee show {where} --kept")
-        if not glob.has_magic(str(root)):  # `datasets` would look for what it matches
+        # `datasets` would look for what a pattern matches, and knows no folders of S3.
+        if not glob.has_magic(str(root)) and not isinstance(root, S3Path):
             commands.append(f"python -c {program}")
     return [*commands, f"cuvee funnel {where}", f"cuvee status {where}"][:3]
 

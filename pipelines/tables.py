@@ -6,8 +6,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from pipelines.bucket.path import S3Path
 from pipelines.storage import Attempt
 
 _BATCH_ROWS = 2_000
@@ -107,13 +109,27 @@ class TableWriter:
             self._attempt.add(self._final, self.rows)
 
 
+def opened(path: Path) -> Any:
+    """Return what pyarrow reads a run's file from: the path, or the open object of one on S3."""
+    return path.open("rb") if isinstance(path, S3Path) else path
+
+
+def open_folder(folder: Path) -> ds.Dataset:
+    """Return all tables below a folder of a finished run as one."""
+    if isinstance(folder, S3Path):
+        from pipelines.bucket.tables import open_folder as open_on_s3
+
+        return open_on_s3(folder)
+    return ds.dataset(folder, format="parquet")
+
+
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a whole Parquet file, or some of its columns."""
-    return pq.ParquetFile(path).read(columns=list(columns) if columns is not None else None)
+    return pq.ParquetFile(opened(path)).read(columns=list(columns) if columns is not None else None)
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield a file's rows in order, a bounded number of them in memory."""
     chosen = list(columns) if columns is not None else None
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
+    for batch in pq.ParquetFile(opened(path)).iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
         yield from batch.to_pylist()

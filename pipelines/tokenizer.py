@@ -12,6 +12,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from filters.errors import UsageError
+from pipelines.bucket.path import S3Path, run_folder
 from pipelines.pieces import LONGEST_TEXT, PieceEncoder, piece_encoder
 
 END_OF_TEXT = "<|endoftext|>"
@@ -88,17 +89,28 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
     return tokenizer.to_str().encode()
 
 
-def load_tokenizer(path: str) -> Tokenizer:
+def tokenizer_place(path: Path, sha256: str) -> str:
+    """Return where workers find a run's tokenizer.json; with its sha256 where it is on S3.
+
+    So none has to ask, page by page, whether it is still the same.
+    """
+    return f"{path}#{sha256}" if isinstance(path, S3Path) else str(path)
+
+
+def load_tokenizer(place: str) -> Tokenizer:
     """Load a tokenizer.json once per process, single-threaded: workers share the cores."""
-    facts = Path(path).stat()
-    return _load(path, facts.st_ino, facts.st_mtime_ns)
+    if place.startswith("s3://"):
+        return _load(place)
+    facts = Path(place).stat()
+    return _load(place, facts.st_ino, facts.st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
-def _load(path: str, *_version: int) -> Tokenizer:
+def _load(place: str, *_version: int) -> Tokenizer:
     """Load a file; its inode and time tell a tokenizer that was trained again from the old one."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    tokenizer = Tokenizer.from_file(path)
+    file = run_folder(place.rpartition("#")[0] if place.startswith("s3://") else place)
+    tokenizer = Tokenizer.from_buffer(file.read_bytes())
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True

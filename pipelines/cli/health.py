@@ -15,6 +15,7 @@ from pipelines.cli.options import (
     InputBase,
     Inputs,
     Match,
+    Output,
     complete_recipe,
     examples,
 )
@@ -38,7 +39,7 @@ def doctor(
         ),
     ] = None,
     inputs: Inputs = None,
-    output: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs"),
+    output: Output = Path("runs"),
     engine: EngineName = "ray",
     address: Address = None,
     input_base: InputBase = None,

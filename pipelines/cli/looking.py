@@ -64,8 +64,8 @@ def funnel(
     elif svg is None:
         out.print(funnel_table(manifest))
     else:
+        from pipelines.files import write_whole
         from pipelines.picture import draw_funnel
-        from pipelines.storage import write_whole
 
         write_whole(svg, draw_funnel(manifest).encode())
         out.print(str(svg), markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from filters.errors import UsageError
+from pipelines.bucket.path import run_folder
 
 if TYPE_CHECKING:
     from pipelines.recipe.model import Recipe
@@ -88,4 +89,15 @@ Address = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print it as a page of the docs.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a run.")]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(metavar="DIR", parser=run_folder, help="Folder of a run, or s3://BUCKET/NAME."),
+]
+Output = Annotated[
+    Path,
+    typer.Option(
+        metavar="DIR",
+        parser=run_folder,
+        help="Folder of the run, or s3://BUCKET/NAME; an earlier run there goes on.",
+    ),
+]

@@ -18,6 +18,7 @@ from pipelines.cli.options import (
     Inputs,
     Match,
     MemoryPerWorker,
+    Output,
     RecipeName,
     RunFolder,
     Sets,
@@ -38,7 +39,7 @@ commands = typer.Typer()
 )
 def run(
     recipe: RecipeName,
-    output: Annotated[Path, typer.Option(help="Folder of the run; an earlier run there goes on.")],
+    output: Output,
     inputs: Inputs = None,
     sets: Sets = None,
     workers: Workers = None,
@@ -62,7 +63,7 @@ def run(
 
 @commands.command(epilog=examples("cuvee demo", "cuvee demo --output runs/demo --workers 2"))
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
+    output: Output = Path("runs/demo"),
     sets: Sets = None,
     workers: Workers = None,
     memory_per_worker: MemoryPerWorker = None,

@@ -13,6 +13,7 @@ from pipelines.dedup.forest import spanning_stars
 from pipelines.dedup.numbers import Flags, Keys, Numbers, sort_keys
 from pipelines.dedup.parts import Budget, Part
 from pipelines.storage import Attempt
+from pipelines.tables import opened
 
 _KEY_BITS = 64
 
@@ -79,7 +80,7 @@ def _rows_between(runs: Sequence[Path], low: int, high: int) -> int:
     """Return how many rows the range has, by the row groups' statistics; rather too many."""
     rows = 0.0
     for path in runs:
-        metadata = pq.read_metadata(path)
+        metadata = pq.read_metadata(opened(path))
         for number in range(metadata.num_row_groups):
             group = metadata.row_group(number)
             bounds = group.column(0).statistics

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from pipelines.dedup.numbers import Numbers
 from pipelines.storage import Attempt
+from pipelines.tables import opened
 
 EDGES = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("low", "high")])
 """Two documents of one cluster; the smaller one is first."""
@@ -131,7 +132,7 @@ def read_numbers(
     Both bounds count as in. The column of partitions is not among those that come.
     """
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(opened(path)) as file:
             names = [name for name in file.schema_arrow.names if name != PARTITION.name]
             for number in range(file.metadata.num_row_groups):
                 bounds = file.metadata.row_group(number).column(0).statistics

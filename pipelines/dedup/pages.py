@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.dedup.numbers import Flags, Keys, Numbers, document_number
 from pipelines.dedup.verdicts import removed_by
-from pipelines.tables import read_table
+from pipelines.tables import opened, read_table
 
 EDITS = pa.schema(
     [
@@ -54,7 +54,7 @@ class Pages:
         """Yield the document number and the text of every page, as edited so far."""
         edited = self._edited_texts()
         columns = ["record", "text"]
-        for batch in pq.ParquetFile(self.candidates).iter_batches(columns=columns):
+        for batch in pq.ParquetFile(opened(self.candidates)).iter_batches(columns=columns):
             for row in batch.to_pylist():
                 text = edited.get(row["record"], row["text"])
                 yield document_number(self.ordinal, row["record"]), text

@@ -23,6 +23,7 @@ from filters.jaccard import Hashes, HashSets, Numbers, Verdicts, at_least, join_
 from pipelines.dedup.exchange import EDGES, NumbersWriter
 from pipelines.dedup.shingles import hash_sets
 from pipelines.storage import Attempt
+from pipelines.tables import opened
 
 _HASH_BYTES = 8
 _ROW_BYTES = 160
@@ -57,7 +58,9 @@ class _Piece:
     shingles: int
 
     def read(self, *columns: str) -> pa.Table:
-        return pq.ParquetFile(self.path).read_row_group(self.row_group, columns=list(columns))
+        return pq.ParquetFile(opened(self.path)).read_row_group(
+            self.row_group, columns=list(columns)
+        )
 
 
 def verify_edges(attempt: Attempt, job: VerifyJob) -> dict[str, Any]:
@@ -134,7 +137,7 @@ class _Documents:
 
 def _pieces(path: Path, partition: int) -> Iterator[_Piece]:
     """Yield the row groups of a partition; each row group is of one."""
-    metadata = pq.ParquetFile(path).metadata
+    metadata = pq.ParquetFile(opened(path)).metadata
     columns = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
     partitions, keys, shingles = (
         next(at for at, column in enumerate(columns) if column.startswith(name))

@@ -50,7 +50,7 @@ def examine(patient: Patient) -> Iterator[Check]:
         yield from _safely("tokenizer", lambda: software.check_tokenizer(recipe))
     yield from _safely("Hub token", reach.check_hub)
     inputs = list(patient.inputs or (recipe.input if recipe else ()))
-    yield from _safely("S3", lambda: reach.check_s3(inputs))
+    yield from _safely("S3", lambda: reach.check_s3([*inputs, str(patient.output)]))
     input_bytes = yield from _input(inputs, patient.input_base, patient.match)
     yield from _safely("output", lambda: machine.check_output(patient.output, input_bytes))
     if patient.engine == "ray":

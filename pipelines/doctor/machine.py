@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filters.errors import CuveeError
 from pipelines.assets import cache_folder
+from pipelines.bucket.path import S3Path
 from pipelines.doctor.check import Check, size
 from pipelines.manifest import check_format
 
@@ -55,6 +56,8 @@ def _memory() -> int:
 
 def check_output(output: Path, input_bytes: int) -> list[Check]:
     """Look whether a run may write to `output`, and whether there is room for it."""
+    if isinstance(output, S3Path):
+        return [_bucket(output)]
     place = _existing(output)
     try:
         earlier = check_format(output)
@@ -69,6 +72,16 @@ def check_output(output: Path, input_bytes: int) -> list[Check]:
     wanted = max(_EASY_DISK, int(input_bytes * _OUTPUT_SHARE))
     advice = "Make room, or choose another folder with --output."
     return [Check("output", "ok", fact), _room("disk", place, wanted, advice)]
+
+
+def _bucket(output: S3Path) -> Check:
+    """Look whether a run may write to S3, read, list and remove there: by doing it."""
+    from pipelines.bucket.probe import check_rights
+
+    earlier = check_format(output)
+    check_rights(output)
+    fact = f"{output}: an earlier run is there and goes on" if earlier else f"{output}: writable"
+    return Check("output", "ok", fact)
 
 
 def check_cache() -> list[Check]:

@@ -57,12 +57,12 @@ def check_hub() -> Check:
     return Check("Hub token", "ok", f"found in {variable or constants.HF_TOKEN_PATH}")
 
 
-def check_s3(inputs: Sequence[str]) -> Iterator[Check]:
-    """Say how S3 is asked, where an input or the environment points to it.
+def check_s3(places: Sequence[str]) -> Iterator[Check]:
+    """Say how S3 is asked, where an input, the output or the environment points to it.
 
-    UsageError where an input needs the package or the credentials, and they are missing.
+    UsageError where one of these places needs the package or the credentials, and they are missing.
     """
-    wanted = any(map(is_s3, inputs))
+    wanted = any(map(is_s3, places))
     if not wanted and not any(os.environ.get(name) for name in _S3_VARIABLES):
         return
     try:

@@ -30,5 +30,6 @@ def run_stages(run: RunContext) -> None:
     write_dataset(run)
     write_token_shards(run, tokenizer)
     log = CommitLog(run.root)
-    for stage in log.progress().keys() - run.commits.keys():
-        log.forget(stage)
+    for stage in log.planned():
+        if stage not in run.commits:
+            log.forget(stage)

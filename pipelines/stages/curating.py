@@ -9,10 +9,12 @@ from pipelines.crawl import CrawlFile
 from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
 from pipelines.execute import Task
+from pipelines.files import sha256_of
 from pipelines.stages.context import RunContext
 from pipelines.stages.counting import number_parts
 from pipelines.stages.fingerprint import file_identity, stages_before_dedup
-from pipelines.storage import Commit, sha256_of
+from pipelines.storage import Commit
+from pipelines.tokenizer import tokenizer_place
 
 _SHOWN = 3  # reasons of failed pages that a message names
 
@@ -23,6 +25,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
     `tokenizer` is one that is known beforehand, or None where the run trains its own.
     """
     sha256 = sha256_of(tokenizer) if tokenizer else None
+    place = tokenizer_place(tokenizer, sha256) if tokenizer and sha256 else None
     curator = curator_for(run.recipe)
     judging = [
         stages_before_dedup(run.recipe),
@@ -36,7 +39,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
         job = CurateJob(
             recipe=run.recipe,
             file=file,
-            tokenizer=str(tokenizer) if tokenizer else None,
+            tokenizer=place,
             limit=run.limit,
             extraction=extraction,
         )

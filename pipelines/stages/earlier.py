@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
+from pipelines.bucket.path import run_folder
 from pipelines.dedup.parts import Part
+from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest
 from pipelines.recipe.model import Recipe
-from pipelines.storage import Commit, CommitLog, sha256_of
+from pipelines.storage import Commit, CommitLog
 
 _RUN_BITS = 56
 """Document numbers of one run: sixteen million files of four thousand million records."""
@@ -22,7 +24,7 @@ def earlier_manifests(recipe: Recipe) -> dict[str, str | None]:
     """
     kinds = recipe.dedup.kinds if recipe.dedup else ()
     folders = sorted({folder for options in kinds for folder in options.against})
-    manifests = {folder: Path(folder) / "manifest.json" for folder in folders}
+    manifests = {folder: run_folder(folder) / "manifest.json" for folder in folders}
     return {
         folder: sha256_of(path) if path.is_file() else None for folder, path in manifests.items()
     }
@@ -36,7 +38,7 @@ def earlier_parts(
     `stage` has written them; `root` is the run that asks. UsageError in words for a folder that
     is no finished run, or this one, whose keys are of another making, or gone.
     """
-    if any(Path(folder).resolve() == root.resolve() for folder in folders):
+    if any(run_folder(folder).resolve() == root.resolve() for folder in folders):
         raise UsageError(
             f"{kind}.against: {root} is this run itself.\n"
             "  Choose another folder with --output, or name only earlier runs."
@@ -46,7 +48,7 @@ def earlier_parts(
     return tuple(
         part
         for number, folder in enumerate(folders)
-        for part in _parts(Path(folder), number, kind, stage, identity)
+        for part in _parts(run_folder(folder), number, kind, stage, identity)
     )
 
 
@@ -56,7 +58,7 @@ def _parts(
     _check_identity(root, kind, identity)
     log = CommitLog(root)
     commits = log.commits(stage).values()
-    if not commits or not all(map(log.is_whole, commits)):
+    if not commits or len(log.whole(commits)) < len(commits):
         raise UsageError(
             f"{kind}.against: {root} lacks the keys that its run has made, in stages/.\n"
             "  Run its command again: it makes them anew."

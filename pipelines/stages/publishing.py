@@ -16,14 +16,15 @@ from pipelines.dataset import (
 from pipelines.dedup.pages import Group
 from pipelines.dedup.removals import removal_columns
 from pipelines.execute import Task
+from pipelines.files import sha256_of, write_whole
 from pipelines.recipe.model import TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, shown_kind
 from pipelines.settle import train as train_on_survivors
 from pipelines.stages.context import RunContext
 from pipelines.stages.curating import check_failed_pages
 from pipelines.stages.fingerprint import stages_from_final_edits
-from pipelines.storage import CommitLog, digest, sha256_of, write_whole
-from pipelines.tokenizer import find_tokenizer
+from pipelines.storage import CommitLog, digest
+from pipelines.tokenizer import find_tokenizer, tokenizer_place
 
 _ROWS, _HOSTS = "stages/settle/rows", "stages/settle/hosts"
 
@@ -73,14 +74,16 @@ def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
     """Settle every curated file: final ledger, final text, token counts."""
     removals = [str(column) for column in removal_columns(run.recipe)]
     shown = shown_kind(run.recipe)
-    facts = [sha256_of(tokenizer), stages_from_final_edits(run.recipe), removals, shown]
+    sha256 = sha256_of(tokenizer)
+    place = tokenizer_place(tokenizer, sha256)
+    facts = [sha256, stages_from_final_edits(run.recipe), removals, shown]
     tasks = [
         Task(
             stage="settle",
             unit=file.pages.unit,
             fingerprint=run.fingerprint("settle", content, *facts),
             work=settle_file,
-            argument=SettleJob(run.recipe, file, str(tokenizer)),
+            argument=SettleJob(run.recipe, file, place),
         )
         for file, content in _curated_files(run, groups)
     ]
@@ -112,10 +115,11 @@ def write_token_shards(run: RunContext, tokenizer: Path) -> None:
     else:
         label = f"trained on this run ({name.vocab_size})"
     sha256 = sha256_of(tokenizer)
+    place = tokenizer_place(tokenizer, sha256)
     tasks = []
     for unit, shard in run.commits["dataset"].items():
         source = run.root / shard.files[0].path
-        job = TokensJob(unit, source, str(tokenizer), label, sha256)
+        job = TokensJob(unit, source, place, label, sha256)
         fingerprint = run.fingerprint("tokens", shard.content, label, sha256)
         tasks.append(Task("tokens", unit, fingerprint, write_tokens, job))
     run.do("tokens", tasks)

@@ -3,12 +3,13 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.pipelines.hosts import lay_out, moto_s3
+from tests.pipelines.hosts import Host, Request, forwarded, lay_out, moto_s3, serving
 from tests.pipelines.small_run import RECIPE, Finished, do_run, made_pages
 from tests.pipelines.warc_bytes import gzip_each
 
@@ -70,3 +71,22 @@ def bucket(hosted: Path) -> Iterator[int]:
     """Port of a local S3 server that has this folder."""
     with moto_s3(hosted) as port:
         yield port
+
+
+@pytest.fixture
+def s3_host(bucket: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A host before the local S3 server, where runs may be written to the bucket `runs`."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "verysecret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "sessiontoken")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("CUVEE_RETRY_SECONDS", "0.01")
+    monkeypatch.setenv("CUVEE_STALL_SECONDS", "1")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # it is known by now where that was
+    forwarded(bucket)(Request("PUT", "runs", "/runs", {}))
+    with serving(forwarded(bucket)) as host:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", host.url)
+        yield host

@@ -212,6 +212,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(int(fault), b"not now", hint))
         elif fault == "reset":
             self._hang_up()
+        elif fault == "lost" or (fault == "stall" and self.command != "GET"):
+            self.server.answers(request)  # it is done, but whoever asked does not get to know
+            if fault == "stall":
+                self.server.over.wait(3)
+            self._hang_up()
         else:
             self._send(self.server.answers(request), fault)
 
@@ -225,6 +230,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         if self.command == "HEAD":
+            if fault:
+                self._hang_up()
             return
         half = reply.body[: len(reply.body) // 2] if fault else reply.body
         self.wfile.write(half)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.command import commit_count, cuvee, kill_after_commits, succeed
-from tests.pipelines.disk import fill_up
+from tests.pipelines.disk import fill_up, remount
 
 COMMANDS = ("run", "demo", "status", "show", "funnel", "signals", "recipes", "schema", "doctor")
 
@@ -203,6 +203,19 @@ def test_a_full_disk_keeps_what_is_done_and_goes_on(crawl: Path, mounted: Path):
     assert "not finished" in succeed("status", run)
     ballast.unlink()
     assert json.loads(succeed(*small_run(crawl, run, "--json")))["pages"] == 30
+
+
+def test_a_read_only_disk_is_named_and_keeps_what_is_done(crawl: Path, mounted: Path):
+    run = mounted / "run"
+    remount(mounted, "ro")
+    told = refused(*small_run(crawl, run), code=1)
+    assert "read-only" in told
+    assert "--output" in told
+    remount(mounted, "rw")
+    assert json.loads(succeed(*small_run(crawl, run, "--json")))["pages"] == 30
+    remount(mounted, "ro")
+    assert "finished" in succeed("status", run)
+    assert "read-only" in refused(*small_run(crawl, run, "--set", "gopher_short_doc=30"), code=1)
 
 
 def test_status_of_a_run_that_was_killed(crawl: Path, tmp_path: Path):

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.command import cuvee
-from tests.pipelines.disk import fill_up
+from tests.pipelines.disk import fill_up, remount
 from tests.pipelines.hosts import SEGMENT, forwarded, lay_out, moto_s3, serving
 
 TOKEN = "hf_" + "Zx8" * 11
@@ -81,11 +80,6 @@ def read_only(mounted: Path) -> Iterator[Path]:
     remount(mounted, "ro")
     yield mounted
     remount(mounted, "rw")
-
-
-def remount(folder: Path, mode: str) -> None:
-    command = ("mount", "-o", f"remount,{mode}", str(folder))
-    subprocess.run(command, check=True)
 
 
 def test_a_disk_that_is_read_only(read_only: Path):

@@ -10,8 +10,8 @@ import pytest
 
 from filters.errors import UnitError, UsageError, WorkError
 from pipelines.crawl import CrawlFile, read
+from pipelines.files import plain_errors
 from pipelines.manifest import load_manifest, open_run_directory, read_manifest
-from pipelines.storage import plain_errors
 from pipelines.summary import read_status
 from pipelines.tokenizer import train_tokenizer
 from tests.pipelines.small_run import (
@@ -165,7 +165,7 @@ def test_an_output_without_permission_is_named():
             os.seteuid(_NOBODY)
         try:
             with (
-                pytest.raises(UsageError, match="permission denied") as told,
+                pytest.raises(WorkError, match="permission denied") as told,
                 plain_errors(folder / "run"),
             ):
                 open_run_directory(folder / "run")

@@ -19,8 +19,8 @@ from warcio.archiveiterator import ArchiveIterator
 from filters.catalog import EDITS
 from filters.segment import segmenter
 from filters.text import Text
+from pipelines.files import sha256_of
 from pipelines.ledger import DATASET, LEDGER_FIELDS, TOKENS
-from pipelines.storage import sha256_of
 from tests.command import contents
 
 pytestmark = pytest.mark.slow

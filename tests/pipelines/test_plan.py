@@ -14,6 +14,7 @@ from rich.console import Console
 
 from filters.errors import WorkError
 from pipelines.crawl import find_inputs
+from pipelines.files import read_json
 from pipelines.pipeline import RunOptions, run
 from pipelines.plan import PlanOptions, make_plan
 from pipelines.plan.looked import Looked
@@ -22,7 +23,7 @@ from pipelines.plan.survey import estimate
 from pipelines.plan.table import plan_parts
 from pipelines.recipe import load_recipe
 from pipelines.recipe.model import Recipe
-from pipelines.storage import CommitLog, read_json
+from pipelines.storage import CommitLog
 from tests.command import cuvee, succeed
 from tests.pipelines.hosts import Request, folder_answers, serving
 from tests.pipelines.small_run import RECIPE, edited, made_pages, page, prose

@@ -14,8 +14,10 @@ import pytest
 
 from filters.catalog import EDITS
 from filters.errors import WorkError
+from pipelines.pipeline import RunOptions, run
+from pipelines.recipe import load_recipe
 from pipelines.storage import Commit, CommitLog
-from tests.pipelines.disk import fill_up
+from tests.pipelines.disk import fill_up, remount
 from tests.pipelines.small_run import (
     RECIPE,
     Finished,
@@ -181,6 +183,29 @@ def test_a_run_on_a_full_disk_goes_on_when_there_is_room(base, small_crawl, moun
     assert not (root / "manifest.json").exists()
 
     filler.unlink()
+    do_run(RECIPE, small_crawl, root)
+    assert differing(published(root), published(base.root)) == []
+    assert CommitLog(root).commits("curate").items() >= committed.items()
+
+
+class Interrupts(Listener):
+    def stage_done(self, stage: str) -> None:
+        raise KeyboardInterrupt(stage)
+
+
+def test_a_run_whose_disk_became_read_only_goes_on_when_it_may(base, small_crawl, mounted):
+    root = mounted / "run"
+    with pytest.raises(KeyboardInterrupt):
+        do_run(RECIPE, small_crawl, root, Interrupts())
+    committed = CommitLog(root).commits("curate")
+    assert committed
+    remount(mounted, "ro")
+    recipe = root.with_name("run.yaml")
+    options = RunOptions(engine="inline", limit=30)
+    with pytest.raises(WorkError, match="read-only"):
+        run(load_recipe(str(recipe), (), [str(small_crawl)]), root, options, Listener())
+    remount(mounted, "rw")
+
     do_run(RECIPE, small_crawl, root)
     assert differing(published(root), published(base.root)) == []
     assert CommitLog(root).commits("curate").items() >= committed.items()

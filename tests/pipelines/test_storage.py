@@ -2,7 +2,6 @@
 
 import errno
 import json
-import subprocess
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,10 @@ import pytest
 from filters.errors import UsageError, WorkError
 from pipelines.driver import Driver
 from pipelines.execute import InlineEngine, Task, perform
-from pipelines.storage import Attempt, Commit, CommitLog, remove_unnamed, write_whole
+from pipelines.files import remove_unnamed, write_whole
+from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.tables import TableWriter
-from tests.pipelines.disk import fill_up
+from tests.pipelines.disk import fill_up, remount
 from tests.pipelines.units import Listener
 
 
@@ -274,12 +274,12 @@ def test_a_disk_too_full_for_the_record_keeps_no_part_of_it(mounted):
 
 
 def test_a_read_only_disk_is_named(mounted):
-    subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True)  # noqa: S607
+    remount(mounted, "ro")
     for act in (
         lambda: write_whole(mounted / "recipe.yaml", b"recipe: x"),
         lambda: Attempt(mounted, "stage", "unit"),
     ):
-        with pytest.raises(UsageError, match="read-only") as told:
+        with pytest.raises(WorkError, match="read-only") as told:
             act()
         assert "--output" in str(told.value)
         assert len(str(told.value).splitlines()) <= 3

@@ -65,11 +65,11 @@ def is_over_network(address: str) -> bool:
     return scheme_of(address) in _OVER_NETWORKS
 
 
-def check_address(address: str) -> None:
+def check_address(address: str, what: str = "input") -> None:
     """Refuse credentials where no server would take them; UsageError."""
     if not is_web(address) and address != without_secrets(address):
         raise UsageError(
-            f"input '{without_secrets(address)}': {scheme_of(address)}:// takes no credentials "
+            f"{what} '{without_secrets(address)}': {scheme_of(address)}:// takes no credentials "
             "in its address.\n  Put them where its other programs find them: the environment."
         )
 

@@ -192,14 +192,15 @@ class RemoteFile(io.RawIOBase):
             self._size, self._whole = length, spool
             until_whole.pop_all()  # now it is closed with this file
 
-    def _given_up(self, fault: Fault) -> UnitError:
+    def _given_up(self, fault: Fault) -> Exception:
         return UnitError(
             f"input '{self._address}' cannot be read: {fault} "
-            f"({_tries(self._traffic)}).\n  {way_out(fault)}"
+            f"({tries_in_words(self._traffic)}).\n  {way_out(fault)}"
         )
 
 
-def _tries(traffic: Traffic) -> str:
+def tries_in_words(traffic: Traffic) -> str:
+    """Return how often something was asked for."""
     requests = f"{traffic.requests} request{'' if traffic.requests == 1 else 's'}"
     return f"{requests}, {traffic.retries} of them retries" if traffic.retries else requests
 

@@ -26,7 +26,7 @@ def is_anonymous() -> bool:
 
     UsageError when the package is missing, or the settings for it name what is not there.
     """
-    botocore = _botocore()
+    botocore = packages()
     session: Any = botocore.session.get_session()
     try:
         return session.get_credentials() is None
@@ -39,7 +39,7 @@ def is_anonymous() -> bool:
 
 def s3_filesystem(stall: float) -> Any:
     """Return a file system that lists buckets, one request at a time and without retries."""
-    _botocore()
+    packages()
     from s3fs import S3FileSystem
 
     filesystem = S3FileSystem(
@@ -58,33 +58,41 @@ def _limits(stall: float) -> dict[str, Any]:
     return {"connect_timeout": stall, "read_timeout": stall, "retries": once}
 
 
-def _botocore() -> Any:
+def packages() -> Any:
+    """Return botocore; UsageError where it is not installed."""
     try:
         import botocore.config
         import botocore.exceptions
         import botocore.session
     except ImportError as error:
         raise UsageError(
-            "input on S3 needs the package s3fs, which is not installed.\n"
+            "S3 needs the package s3fs, which is not installed.\n"
             "  Install cuvee with its extra s3, or: pip install s3fs"
         ) from error
     return botocore
 
 
-class S3Source:
-    """One object of a bucket."""
+def s3_client(stall: float, connections: int = 10) -> Any:
+    """Return a client of botocore that tries once, and waits so many seconds for a byte."""
+    botocore = packages()
+    session = botocore.session.get_session()
+    unsigned = {"signature_version": botocore.UNSIGNED} if is_anonymous() else {}
+    config = botocore.config.Config(**_limits(stall), max_pool_connections=connections, **unsigned)
+    return session.create_client("s3", config=config)
 
-    def __init__(self, bucket: str, key: str, stall: float) -> None:
-        botocore = _botocore()
-        session = botocore.session.get_session()
-        unsigned = {"signature_version": botocore.UNSIGNED} if is_anonymous() else {}
-        config = botocore.config.Config(**_limits(stall), **unsigned)
-        self._client = session.create_client("s3", config=config)
+
+class S3Source:
+    """One object of a bucket; with a client that is given, which others use too, or its own."""
+
+    def __init__(self, bucket: str, key: str, stall: float, client: Any = None) -> None:
+        self._owns_client = client is None
+        self._client = client or s3_client(stall)
         self._where = {"Bucket": bucket, "Key": key}
 
     def close(self) -> None:
         """See `Source`."""
-        self._client.close()
+        if self._owns_client:
+            self._client.close()
 
     @contextmanager
     def ask(self, start: int, end: int, version: str) -> Iterator[Answer]:
@@ -95,8 +103,8 @@ class S3Source:
                 reply = self._client.get_object(
                     **self._where, Range=f"bytes={start}-{end - 1}", **condition
                 )
-            except _botocore().exceptions.ClientError as error:
-                if start or _status(error) != _NOT_SATISFIABLE:
+            except packages().exceptions.ClientError as error:
+                if start or status_of(error) != _NOT_SATISFIABLE:
                     raise
                 yield Answer(iter(()), 0, 0, 0, version, partial=True)  # an empty object
                 return
@@ -117,24 +125,29 @@ def _answer(reply: dict[str, Any], body: Any, start: int) -> Answer:
 
 @contextmanager
 def s3_faults() -> Iterator[None]:
-    """Turn the errors of botocore into faults."""
-    errors = _botocore().exceptions
+    """Turn the errors of botocore into faults; and of urllib3 below it.
+
+    These come as they are where the text of a refusal does not come whole.
+    """
+    errors = packages().exceptions
+    import urllib3.exceptions as below
+
     try:
         yield
     except errors.ClientError as error:
         raise _refusal(error) from error
-    except (errors.ReadTimeoutError, errors.ConnectTimeoutError) as error:
+    except (errors.ReadTimeoutError, errors.ConnectTimeoutError, below.TimeoutError) as error:
         raise Fault("timeout", "the server stopped sending") from error
     except errors.EndpointConnectionError as error:
         raise Fault("connect", f"no connection: {error}") from error
-    except (errors.HTTPClientError, errors.IncompleteReadError) as error:
+    except (errors.HTTPClientError, errors.IncompleteReadError, below.HTTPError) as error:
         raise Fault("reset", f"the connection broke ({type(error).__name__})") from error
     except errors.BotoCoreError as error:
         raise Fault("credentials", str(error), passes=False) from error
 
 
 def _refusal(error: Any) -> Fault:
-    status, code = _status(error), error.response.get("Error", {}).get("Code", "")
+    status, code = status_of(error), error.response.get("Error", {}).get("Code", "")
     if status in (_CHANGED, _NOT_SATISFIABLE):
         return Fault("changed", "it changed while it was read", passes=False)
     passes = status in PASSING or code in _PASSING_CODES
@@ -147,5 +160,6 @@ def _refusal(error: Any) -> Fault:
     )
 
 
-def _status(error: Any) -> int:
+def status_of(error: Any) -> int:
+    """Return the status of HTTP that botocore's ClientError came with; 0 without one."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

@@ -1,0 +1,104 @@
+"""A whole run in a bucket: the bytes of a local one in spite of faults, or words where it ends."""
+
+import json
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from filters.errors import UsageError
+from pipelines.api import load_run
+from pipelines.bucket.path import run_folder
+from pipelines.manifest import load_manifest
+from pipelines.pipeline import RunOptions, run
+from pipelines.recipe import load_recipe
+from tests.command import cuvee, succeed
+from tests.pipelines.hosts import NAMES, SEGMENT, Host, Plan, Request
+from tests.pipelines.small_run import RECIPE, differing, published
+from tests.pipelines.units import Listener
+
+GIVEN = f"{SEGMENT}/{NAMES[0]}"
+KINDS = ("503", "500", "reset", "drop", "lost", "stall")
+SECRETS = ("AKIDEXAMPLE", "verysecret", "sessiontoken")
+
+
+def every_seventh() -> Plan:
+    """Fail every seventh request, whatever it is, in one way after the other."""
+    number = count(1)
+
+    def plan(request: Request, before: int) -> str | None:
+        del request, before
+        asked = next(number)
+        return KINDS[asked // 7 % len(KINDS)] if asked % 7 == 0 else None
+
+    return plan
+
+
+def is_read(request: Request, part: str) -> bool:
+    return request.method == "GET" and part in request.path
+
+
+def refuse_writing(part: str) -> Plan:
+    """Answer 503 to whatever is to be written below a name."""
+    return lambda asked, _: "503" if asked.method == "PUT" and part in asked.path else None
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_run_in_a_bucket_ends_as_a_local_one(s3_host: Host, hosted, recipe, tmp_path):
+    inline = ("--engine", "inline", "--json")
+    local = load_recipe(str(recipe), (), [str(hosted / GIVEN)])
+    run(local, tmp_path / "run", RunOptions(engine="inline", input_base=str(hosted)), Listener())
+    command = (
+        "run", recipe, "--input", f"s3://commoncrawl/{GIVEN}", "--output", "s3://runs/whole/run"
+    )  # fmt: skip
+    said = []
+
+    s3_host.plan = refuse_writing("whole/run/ledger/")
+    ended = cuvee(*command, *inline)
+    said += [ended.stdout, ended.stderr]
+    assert ended.returncode == 1
+    last = ended.stderr.strip().splitlines()[-2:]
+    assert last[0].startswith("cuvee: s3://runs/whole/run/ledger/000000.parquet: cannot be written")
+    assert "503" in last[0]
+    assert "(8 requests, 7 of them retries)" in last[0]
+    assert "repeat the command" in last[1]
+    assert s3_host.failed["503"] == 8
+    said.append(succeed("status", "s3://runs/whole/run"))
+    assert "not finished" in said[-1]
+    with pytest.raises(UsageError, match="the run has not finished"):
+        load_manifest(run_folder("s3://runs/whole/run"))
+
+    s3_host.failed.clear()
+    s3_host.plan = every_seventh()
+    asked = len(s3_host.asked)
+    succeed(*command, *inline)
+    assert set(s3_host.failed) == set(KINDS)
+    assert not [item for item in s3_host.asked[asked:] if is_read(item, NAMES[0])]
+    root = run_folder("s3://runs/whole/run")
+    assert differing(published(tmp_path / "run"), published(root)) == []
+
+    s3_host.plan = every_seventh()
+    asked = len(s3_host.asked)
+    assert "nothing was done" in succeed(*command, "--engine", "inline")
+    assert not [request for request in s3_host.asked[asked:] if is_read(request, "ledger/")]
+    said += look_into(tmp_path / "run", root)
+    said += [path.read_bytes().decode() for path in root.rglob("*.[jym][sad]*")]
+    assert len(said) > 20
+    assert not [secret for secret in SECRETS if any(secret in text for text in said)]
+
+
+def look_into(local: Path, root: Path) -> list[str]:
+    """Compare what commands and functions show of both; return what they printed."""
+    said = [succeed("funnel", str(root)), succeed("show", str(root), "--kept", "--json")]
+    assert len(json.loads(said[1])["pages"]) == 3
+    one, other = load_run(local), load_run(str(root))
+    for look in ("ledger", "documents", "dataset", "tokens", "funnel", "show"):
+        assert getattr(one, look)().equals(getattr(other, look)()), look
+    assert (other.status()["done"] == one.status()["done"]).all()
+    return said
