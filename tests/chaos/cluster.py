@@ -15,11 +15,11 @@ import psutil
 ROOT = Path(__file__).parents[2]
 STORE = 80 * 1024**2
 NOTICED = {
-    # A node that answers nothing for so long is dead; half a minute by default.
+    # A node that has ended is dead after five seconds, one that is only slow is not.
     "health_check_initial_delay_ms": 1000,
     "health_check_period_ms": 500,
-    "health_check_timeout_ms": 1000,
-    "health_check_failure_threshold": 6,
+    "health_check_timeout_ms": 2000,
+    "health_check_failure_threshold": 10,
 }
 WORKING, TEMPLATE = "ray::_perform_remotely", "pipelines.sandbox.template"
 

@@ -20,7 +20,7 @@ from tests.chaos.small import FILES, TRIES, Attempts, broken, lay_out, stamps
 from tests.command import commit_count, contents
 
 STRAGGLER_SECONDS = 2
-_PATIENCE = 240
+_PATIENCE = 600
 _STRIKES = {"node killed: raylet and workers": 1, "raylet killed, workers orphaned": 1,
             "worker stopped, writes late": 1, "node added": 1}  # fmt: skip
 _MOST_STRIKES = 3

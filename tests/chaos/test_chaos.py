@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +28,18 @@ def chaos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chaos]:
             made.close()
 
 
+def submit(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Submit a job, once Ray's agents are there: they take longer to start than the nodes."""
+    until = time.monotonic() + 180
+    while True:
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+        )
+        if "No available agent" not in done.stderr or time.monotonic() > until:
+            return done
+        time.sleep(1)
+
+
 @pytest.mark.skipif(not HAS_DASHBOARD, reason="Ray has no dashboard here: ray[default]")
 def test_a_submitted_job_gives_the_same_bytes(chaos: Chaos, tmp_path: Path):
     """With this working tree, on a cluster whose head has no processors."""
@@ -41,10 +54,7 @@ def test_a_submitted_job_gives_the_same_bytes(chaos: Chaos, tmp_path: Path):
         ".",
     ]
     typed = ["cuvee", "run", chaos.recipe, "--input", chaos.crawl, "--output", root]
-    done = subprocess.run(
-        [*map(str, asked), "--", *map(str, typed)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+    done = submit([*map(str, asked), "--", *map(str, typed)])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the published shards" in done.stdout
     assert contents(root) == chaos.undisturbed
