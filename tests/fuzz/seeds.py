@@ -3,12 +3,16 @@
 import gzip
 import json
 import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import brotli
+import zstandard
+
 from tests.broken.made import RECORDS
 from tests.pipelines.odd_pages import BLOCKS, CODE, SENTENCES, VALUES, VOID, nested
-from tests.pipelines.warc_bytes import PACKINGS, http, record
+from tests.pipelines.warc_bytes import PACKINGS, record
 
 _ARC = (
     b"filedesc://a.arc 0.0.0.0 20080430204825 text/plain 76\n1 0 InternetArchive\n"
@@ -54,11 +58,15 @@ def _files() -> Iterator[bytes]:
         yield bytes([packing]) + b"".join(RECORDS[:3])
         yield bytes([packing]) + _ARC
     page = b"<p>" + b"some text of it " * 9
-    packed = gzip.compress(page, mtime=0)
-    for coding, body in {"gzip": packed, "br": page, "deflate": packed[10:], "zstd": page}.items():
-        yield b"\0" + record(block=http(body, Content_Encoding=coding))
-    yield b"\0" + record(block=http(b"3\r\n<p>\r\n0\r\n\r\n", Transfer_Encoding="chunked"))
+    bodies = (gzip.compress, zlib.compress, brotli.compress, zstandard.compress, _chunked)
+    for packing, code in enumerate(bodies, 3):  # as `targets.PACKINGS` has them
+        yield bytes([packing]) + code(page)
+        yield bytes([packing]) + page
     yield b"\0" + record("conversion", b"A text.", Content_Type="text/plain")
+
+
+def _chunked(body: bytes) -> bytes:
+    return b"5;a=b\r\n%s\r\n10\r\n%s\r\n0\r\n\r\n" % (body[:5], body[5:21])
 
 
 def _pages() -> Iterator[bytes]:

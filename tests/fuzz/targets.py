@@ -9,8 +9,19 @@ import zstandard
 from pipelines.crawl.archive.decode import decode_html
 from pipelines.extract import Extractor, make_extractor
 from tests.broken.account import count, find_all
+from tests.pipelines.warc_bytes import http, record
 
-_PACKINGS: tuple[Callable[[bytes], bytes], ...] = (bytes, gzip.compress, zstandard.compress)
+_CODINGS = ("gzip", "deflate", "br", "zstd", "chunked")
+
+
+def _coded(coding: str) -> Callable[[bytes], bytes]:
+    name = "Transfer_Encoding" if coding == "chunked" else "Content_Encoding"
+    return lambda body: record(block=http(body, **{name: coding}))
+
+
+PACKINGS: tuple[Callable[[bytes], bytes], ...] = (
+    bytes, gzip.compress, zstandard.compress, *map(_coded, _CODINGS),
+)  # fmt: skip
 _CHARSETS = (None, "utf-8", "windows-1251", "shift_jis", "utf-16", "iso-2022-jp")
 _FINEWEB = {"favor_precision": True, "deduplicate": True}
 _OWN = make_extractor("trafilatura", _FINEWEB)
@@ -20,9 +31,10 @@ _FASTER = make_extractor("trafilatura", _FINEWEB, accelerate=True)
 def reader(data: bytes) -> None:
     """Read a crawl file: every record has a row or is counted, offsets never go back.
 
-    The first byte says how the rest is packed, so that what is packed can be reached.
+    The first byte says how the rest is packed, so that what is packed can be reached; or that
+    it is a page's body in some coding, in a record whose length is right whatever becomes of it.
     """
-    file = BytesIO(_PACKINGS[data[0] % len(_PACKINGS)](data[1:]) if data else b"")
+    file = BytesIO(PACKINGS[data[0] % len(PACKINGS)](data[1:]) if data else b"")
     found = find_all(file)
     account = count(file, found)
     assert found, "a file without any row"
