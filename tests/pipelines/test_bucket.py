@@ -13,6 +13,7 @@ import pytest
 from filters.errors import UsageError, WorkError
 from pipelines.bucket import lease, objects
 from pipelines.bucket.path import S3Path, run_folder
+from pipelines.doctor.machine import check_output
 from pipelines.driver import Driver
 from pipelines.execute import InlineEngine, Task
 from pipelines.files import empty_work
@@ -226,6 +227,19 @@ def test_a_run_directory_is_made_only_where_there_is_none(root):
     with pytest.raises(WorkError, match="NoSuchBucket") as told:
         open_run_directory(missing)
     assert "Check that there is such a bucket" in str(told.value)
+
+
+def test_the_doctor_tries_what_a_run_does_and_leaves_nothing(root, s3_host):
+    (check,) = check_output(root, 0)
+    assert (check.status, check.fact) == ("ok", f"{root}: writable")
+    assert names(root) == []
+    open_run_directory(root)
+    (check,) = check_output(root, 0)
+    assert "an earlier run is there" in check.fact
+    s3_host.plan = at("DELETE", "probe", *["403"] * 99)
+    with pytest.raises(WorkError, match=r"cannot be removed: the server answers 403") as told:
+        check_output(root, 0)
+    assert "lists and removes" in str(told.value)
 
 
 def test_an_s3_that_ignores_conditions_is_refused(root, s3_host):

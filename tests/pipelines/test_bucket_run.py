@@ -22,14 +22,14 @@ KINDS = ("503", "500", "reset", "drop", "lost", "stall")
 SECRETS = ("AKIDEXAMPLE", "verysecret", "sessiontoken")
 
 
-def every_seventh() -> Plan:
-    """Fail every seventh request, whatever it is, in one way after the other."""
+def every_eleventh() -> Plan:
+    """Fail every eleventh request, whatever it is, in one way after the other."""
     number = count(1)
 
     def plan(request: Request, before: int) -> str | None:
         del request, before
         asked = next(number)
-        return KINDS[asked // 7 % len(KINDS)] if asked % 7 == 0 else None
+        return KINDS[asked // 11 % len(KINDS)] if asked % 11 == 0 else None
 
     return plan
 
@@ -75,7 +75,7 @@ def test_a_run_in_a_bucket_ends_as_a_local_one(s3_host: Host, hosted, recipe, tm
         load_manifest(run_folder("s3://runs/whole/run"))
 
     s3_host.failed.clear()
-    s3_host.plan = every_seventh()
+    s3_host.plan = every_eleventh()
     asked = len(s3_host.asked)
     succeed(*command, *inline)
     assert set(s3_host.failed) == set(KINDS)
@@ -83,7 +83,7 @@ def test_a_run_in_a_bucket_ends_as_a_local_one(s3_host: Host, hosted, recipe, tm
     root = run_folder("s3://runs/whole/run")
     assert differing(published(tmp_path / "run"), published(root)) == []
 
-    s3_host.plan = every_seventh()
+    s3_host.plan = every_eleventh()
     asked = len(s3_host.asked)
     assert "nothing was done" in succeed(*command, "--engine", "inline")
     assert not [request for request in s3_host.asked[asked:] if is_read(request, "ledger/")]
