@@ -83,7 +83,7 @@ def _starts(compared: Sequence[Compared]) -> Table:
 
 
 def _scaling(scaled: Mapping[int, Sequence[Measured]], crawl: Prepared) -> Table:
-    table = _table("Whole recipe on Ray, workers warm", "workers", "wall s", "pages/s", "speed-up",
+    table = _table("Whole recipe on Ray, workers warm, as many cores", "workers", "wall s", "pages/s", "speed-up",
                    "CPU ms/page", "peak MB")  # fmt: skip
     walls = {workers: [one.wall_seconds for one in rounds] for workers, rounds in scaled.items()}
     for workers, rounds in scaled.items():

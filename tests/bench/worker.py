@@ -206,6 +206,8 @@ def _on_ray(job: Job, workers: int) -> Measured:
     from tests.bench import whole
 
     folder, scratch = Path(job.folder), Path(job.scratch)
+    # As many cores as workers, for all of Ray: a lone worker's sandbox is not to have one more.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:workers])
     recipe = whole.CuveeRecipe(folder / "tokenizer.json", job.sets)
     with open_engine("ray", workers=workers, address=None) as engine:
         recipe.run(folder / "warm", scratch / "warm", engine)
