@@ -83,8 +83,8 @@ def _starts(compared: Sequence[Compared]) -> Table:
 
 
 def _scaling(scaled: Mapping[int, Sequence[Measured]], crawl: Prepared) -> Table:
-    table = _table("Whole recipe on Ray, workers warm, as many cores", "workers", "wall s", "pages/s", "speed-up",
-                   "CPU ms/page", "peak MB")  # fmt: skip
+    table = _table("Whole recipe on Ray, workers warm, as many cores", "workers", "wall s",
+                   "pages/s", "speed-up", "CPU ms/page", "peak MB")  # fmt: skip
     walls = {workers: [one.wall_seconds for one in rounds] for workers, rounds in scaled.items()}
     for workers, rounds in scaled.items():
         ratios = [a / b for a, b in zip(walls[min(walls)], walls[workers], strict=True)]
