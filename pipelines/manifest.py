@@ -63,7 +63,7 @@ def check_format(root: Path) -> bool:
     """Return whether `root` is a run directory; UsageError if an incompatible version made it."""
     try:
         made_by = read_json(root / _MARKER)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     if made_by.get("format") != FORMAT:
         raise UsageError(
@@ -77,7 +77,7 @@ def read_manifest(root: Path) -> dict[str, Any] | None:
     """Return the manifest of a finished run, or None where the run has not finished."""
     try:
         return read_json(root / "manifest.json", "format", "files")  # what comes first and last
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 

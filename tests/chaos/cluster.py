@@ -21,7 +21,7 @@ NOTICED = {
     "health_check_timeout_ms": 2000,
     "health_check_failure_threshold": 10,
 }
-WORKING, TEMPLATE = "ray::_perform_remotely", "pipelines.sandbox.template"
+WORKING, TEMPLATE = "ray::perform_remotely", "pipelines.sandbox.template"
 
 
 class Nodes:

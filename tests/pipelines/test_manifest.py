@@ -49,7 +49,7 @@ def test_a_crawl_file_that_may_fail_is_named_and_tried_again(lost, base, small_c
     outcome = do_run(ONE_MAY_FAIL, small_crawl, root)
     reason = f"input '{small_crawl / 'b.warc.gz'}' cannot be opened: gone."
     assert outcome.manifest["failed_units"] == {"b.warc.gz": reason}
-    assert f"- `b.warc.gz`: {reason}" in (root / "dataset/README.md").read_text()
+    assert f"- `b.warc.gz`: `{reason}`" in (root / "dataset/README.md").read_text()
     assert {file for file, _ in Finished(root).ledger()} == {"a.warc.gz"}
     assert read_status(root)["stages"]["curate"] == {
         "units": 2, "done": 1, "failed": {"000001": reason},

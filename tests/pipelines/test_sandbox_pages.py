@@ -218,7 +218,7 @@ def test_a_text_that_cannot_be_finished_costs_only_itself(
         monkeypatch.setattr(settle, "EDITS", {**settle.EDITS, "pii": edit})
     else:
         monkeypatch.setattr(
-            settle, "count_tokens", lambda path, texts: fails(texts[0]) or counts(path, texts)
+            settle, "count_tokens", lambda path, text: fails(text) or counts(path, text)
         )
     root = run_of(made_pages(), tmp_path / "run", f"{RECIPE}max_failed_pages: 1.0\n")
     rows = {row["record"]: row for row in ledger(root)}
