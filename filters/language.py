@@ -5,10 +5,12 @@ lid.176 (https://fasttext.cc/docs/en/language-identification.html).
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filters.fasttext_lines import QuickPredictor
 from filters.signal import Signal
+
+if TYPE_CHECKING:
+    from filters.fasttext_lines import QuickPredictor
 
 _PREFIX = "__label__"
 
@@ -18,7 +20,7 @@ class LanguageIdentifier:
     """Asks `model`, as `fasttext.load_model` returns it, for the likeliest language."""
 
     model: Any
-    quick: QuickPredictor | None = None
+    quick: "QuickPredictor | None" = None
     """Answers as the model does, where it can (`quick_predictor`)."""
 
     def identify(self, text: str) -> tuple[str, float]:

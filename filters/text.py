@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from filters.segment import Segmenter
-from filters.words import Words
+if TYPE_CHECKING:  # whoever only looks at an address need not wait for NumPy
+    from filters.segment import Segmenter
+    from filters.words import Words
 
 _LINE_RUN = re.compile(r"\n+")
 _PARAGRAPH_BREAK = re.compile(r"\n{2,}")
@@ -21,7 +22,7 @@ class Text:
     has 3 lines, 4 line runs and 2 nonblank lines.
     """
 
-    def __init__(self, raw: str, segmenter: Segmenter, word_count: int | None = None) -> None:
+    def __init__(self, raw: str, segmenter: "Segmenter", word_count: int | None = None) -> None:
         self.raw = raw
         self.segmenter = segmenter
         self._word_count = word_count
@@ -43,7 +44,7 @@ class Text:
         return len(self.numbered_words) if self._word_count is None else self._word_count
 
     @cached_property
-    def numbered_words(self) -> Words:
+    def numbered_words(self) -> "Words":
         """The words, with what is known of each distinct one."""
         return self.segmenter.numbered(self.raw)
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError, WorkError, nearest
-from filters.fasttext_lines import quick_predictor
 from filters.language import LanguageIdentifier
 from pipelines.files import sha256_of
 
@@ -293,6 +292,8 @@ def load_language_model(name_or_path: str) -> Any:
 
 def load_language_identifier(name_or_path: str) -> LanguageIdentifier:
     """Return what asks a fastText model for languages, quick; errors as `load_language_model`."""
+    from filters.fasttext_lines import quick_predictor  # with NumPy, which gates on addresses spare
+
     model = load_language_model(name_or_path)
     file = model_file(name_or_path).read_bytes() if model.is_quantized() else b""
     return LanguageIdentifier(model, quick_predictor(model, file))

@@ -17,8 +17,6 @@ from pathlib import Path
 from sys import byteorder
 from zlib import crc32
 
-import numpy as np
-
 _WORD = 4
 _LINE_END = b"\n"
 
@@ -61,6 +59,8 @@ class HashedLines:
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Write lines, without their ends, for `HashedLines`."""
+    import numpy as np  # slow to import, and needed once on a machine
+
     entries = list(lines)
     count = 1 << max(len(entries) // 2, 1).bit_length()
     checksums = np.fromiter(map(crc32, entries), np.uint32, len(entries))
