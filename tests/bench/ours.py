@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from filters import minhash as kernel
-from filters import segment
-from filters.segment import Segmenter
 from tests.bench.step import Work
+
+if TYPE_CHECKING:
+    from filters.segment import Segmenter
 
 
 @contextmanager
@@ -44,8 +44,10 @@ def language(_: Path) -> Iterator[Work]:
     yield lambda row: list(identifier.identify(row["text"]))
 
 
-def _new_segmenter() -> Segmenter:
+def _new_segmenter() -> "Segmenter":
     """Return one that remembers nothing, as in a new worker."""
+    from filters import segment  # the start of the URL gate is not to pay for this
+
     _forget(segment)
     return segment.segmenter("en")
 
@@ -83,6 +85,8 @@ def quality(_: Path) -> Iterator[Work]:
 @contextmanager
 def minhash(_: Path) -> Iterator[Work]:
     """The signature."""
+    from filters import minhash as kernel
+
     _new_segmenter()
     _forget(kernel)
     hasher = kernel.MinHasher()

@@ -1,0 +1,109 @@
+"""Rules as SQL, and pages counted by decision and by which rules fire on them.
+
+A ledger of many millions of rows becomes a table of a few thousand: `count_pages` groups by
+decision, by whether the page was audited and by what each rule says of it. All else is
+computed from that.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from filters.rule import Rule
+from pipelines.audit.steps import COLUMNS, Step
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+SILENT, FIRES, UNKNOWN = 0, 1, 2
+"""What a rule says of a page: no, yes, or nothing, because a value is null or divided by 0."""
+_PER_WORD = 31
+"""Answers of two bits that a 64-bit integer holds."""
+
+
+def quoted(name: str) -> str:
+    """Return a column's name for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str | float) -> str:
+    """Return a constant for SQL, with the value that Python gives it."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, int):
+        return f"{value}"
+    if not math.isfinite(value):
+        return f"'{value}'::DOUBLE"
+    return f"{value!r}::DOUBLE"
+
+
+def value_sql(rule: Rule) -> str:
+    """Return the left side of a rule's comparison as SQL; null where it is undefined."""
+    top = quoted(COLUMNS.get(rule.numerator, rule.numerator))
+    if rule.denominator is None:
+        return top
+    bottom = quoted(COLUMNS.get(rule.denominator, rule.denominator))
+    return f"({top}::DOUBLE / nullif({bottom}, 0)::DOUBLE)"
+
+
+def fires_sql(rule: Rule) -> str:
+    """Return a rule's comparison as SQL: true, false, or null where it is undefined."""
+    operator = {"==": "=", "!=": "<>"}.get(rule.op, rule.op)
+    return f"({value_sql(rule)} {operator} {literal(rule.constant)})"
+
+
+def answers_sql(rules: Sequence[Rule]) -> list[str]:
+    """Return SQL of 64-bit integers that hold the rules' answers, two bits each, 31 in each."""
+    words = []
+    for start in range(0, len(rules), _PER_WORD):
+        bits = [
+            f"(coalesce({fires_sql(rule)}::UTINYINT, {UNKNOWN})::BIGINT << {2 * at})"
+            for at, rule in enumerate(rules[start : start + _PER_WORD])
+        ]
+        words.append(" + ".join(bits))
+    return words
+
+
+def answers(frame: "pd.DataFrame", count: int) -> npt.NDArray[np.uint8]:
+    """Return what each rule says, as an array of shape (rows, rules) of SILENT, FIRES, UNKNOWN."""
+    found = np.zeros((len(frame), count), np.uint8)
+    for at in range(count):
+        word = frame[f"answers{at // _PER_WORD}"].to_numpy(np.int64)
+        found[:, at] = (word >> (2 * (at % _PER_WORD))) & 3
+    return found
+
+
+def count_pages(
+    connection: "DuckDBPyConnection",
+    steps: Sequence[Step],
+    *,
+    where: str = "true",
+    by: Iterable[str] = (),
+) -> "pd.DataFrame":
+    """Count pages and tokens of the table `ledger` by decision, audit and the rules' answers.
+
+    Columns: `status, stage, rule, audited`, those of `by` (SQL of a column), `answers0 …`
+    (see `answers`), `pages`, `tokens`. `where` is SQL.
+    """
+    keys = ["status", "stage", "rule", "audited", *by]
+    words = [f"{sql} AS answers{at}" for at, sql in enumerate(answers_sql(_rules(steps)))]
+    columns = ", ".join([*keys, *words, "count(*) AS pages", "sum(token_count) AS tokens"])
+    query = f"SELECT {columns} FROM ledger WHERE {where} GROUP BY ALL"  # noqa: S608  quoted names
+    frame = connection.execute(query).df()
+    frame["tokens"] = frame["tokens"].fillna(0).astype(np.int64)
+    for name in ("stage", "rule"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
+
+
+def _rules(steps: Sequence[Step]) -> list[Rule]:
+    return [step.rule for step in steps]
+
+
+def measured(found: npt.NDArray[np.uint8], columns: Sequence[int]) -> npt.NDArray[Any]:
+    """Return for each row whether any of these rules could be answered: the text was measured."""
+    return (found[:, list(columns)] != UNKNOWN).any(axis=1)
