@@ -123,6 +123,15 @@ def open_folder(folder: Path) -> ds.Dataset:
     return ds.dataset(folder, format="parquet")
 
 
+def open_files(paths: Sequence[Path]) -> ds.Dataset:
+    """Return tables of a run, all in one place, as one; at least one."""
+    if isinstance(paths[0], S3Path):
+        from pipelines.bucket.tables import open_files as open_on_s3
+
+        return open_on_s3([path for path in paths if isinstance(path, S3Path)])
+    return ds.dataset([str(path) for path in paths], format="parquet")
+
+
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a whole Parquet file, or some of its columns."""
     return pq.ParquetFile(opened(path)).read(columns=list(columns) if columns is not None else None)

@@ -7,7 +7,7 @@ computed from that.
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 SILENT, FIRES, UNKNOWN = 0, 1, 2
 """What a rule says of a page: no, yes, or nothing, because a value is null or divided by 0."""
+_SUMS = (
+    "count(*) AS pages",
+    "coalesce(sum(token_count), 0)::BIGINT AS tokens",
+    "coalesce(sum(token_count::DOUBLE * token_count), 0) AS squares",
+)
 _PER_WORD = 31
 """Answers of two bits that a 64-bit integer holds."""
 
@@ -83,18 +88,19 @@ def count_pages(
     *,
     where: str = "true",
     by: Iterable[str] = (),
+    source: str = "ledger",
 ) -> "pd.DataFrame":
     """Count pages and tokens of the table `ledger` by decision, audit and the rules' answers.
 
     Columns: `status, stage, rule, audited`, those of `by` (SQL of a column), `answers0 …`
-    (see `answers`), `pages`, `tokens`. `where` is SQL.
+    (see `answers`), `pages`, `tokens` and `squares`, the sum of the squares of the pages' tokens.
+    `where` and `source` are SQL.
     """
     keys = ["status", "stage", "rule", "audited", *by]
     words = [f"{sql} AS answers{at}" for at, sql in enumerate(answers_sql(_rules(steps)))]
-    columns = ", ".join([*keys, *words, "count(*) AS pages", "sum(token_count) AS tokens"])
-    query = f"SELECT {columns} FROM ledger WHERE {where} GROUP BY ALL"  # noqa: S608  quoted names
+    columns = ", ".join([*keys, *words, *_SUMS])
+    query = f"SELECT {columns} FROM {source} WHERE {where} GROUP BY ALL"  # noqa: S608  quoted names
     frame = connection.execute(query).df()
-    frame["tokens"] = frame["tokens"].fillna(0).astype(np.int64)
     for name in ("stage", "rule"):
         frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
     return frame
@@ -102,8 +108,3 @@ def count_pages(
 
 def _rules(steps: Sequence[Step]) -> list[Rule]:
     return [step.rule for step in steps]
-
-
-def measured(found: npt.NDArray[np.uint8], columns: Sequence[int]) -> npt.NDArray[Any]:
-    """Return for each row whether any of these rules could be answered: the text was measured."""
-    return (found[:, list(columns)] != UNKNOWN).any(axis=1)

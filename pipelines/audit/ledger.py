@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from filters.errors import UsageError
@@ -23,7 +22,7 @@ from pipelines.ledger import LEDGER_FIELDS
 from pipelines.manifest import check_format, read_manifest
 from pipelines.recipe.source import Node, read_file
 from pipelines.storage import Commit, CommitLog
-from pipelines.tables import opened
+from pipelines.tables import open_files, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,22 +62,17 @@ class Ledger:
         """Open DuckDB with the view `ledger`; temporary files go to the system's folder."""
         import duckdb
 
-        with tempfile.TemporaryDirectory(prefix="cuvee-audit-") as spill:
-            config = {"memory_limit": MEMORY, "temp_directory": spill, "threads": _threads()}
-            with duckdb.connect(config=config) as connection:
-                connection.execute("SET preserve_insertion_order = false")
-                connection.execute("SET enable_progress_bar = false")
-                if self.files and isinstance(self.files[0], S3Path):
-                    connection.register("ledger", self._dataset())
-                else:
-                    paths = [str(path) for path in self.files]
-                    connection.read_parquet(paths).create_view("ledger")
-                yield connection
-
-    def _dataset(self) -> ds.Dataset:
-        from pipelines.bucket.tables import open_folder
-
-        return open_folder(self.files[0].parent)
+        with tempfile.TemporaryDirectory(prefix="cuvee-audit-") as spill, duckdb.connect() as found:
+            found.execute(
+                f"SET memory_limit = '{MEMORY}'; SET threads = {_threads()}; "
+                "SET preserve_insertion_order = false; SET enable_progress_bar = false"
+            )
+            found.execute("SET temp_directory = ?", [spill])
+            if isinstance(self.root, S3Path):
+                found.register("ledger", open_files(self.files))
+            else:
+                found.read_parquet([str(path) for path in self.files]).create_view("ledger")
+            yield found
 
 
 def _threads() -> int:
@@ -124,8 +118,8 @@ def _files(
         return files, ()
     units = log.progress().get("curate", {}).get("units", len(curated))
     note = (
-        f"The run has not finished: these are the {len(curated):,} of {units:,} crawl files that are "
-        "done so far, before near-duplicates are removed."
+        f"The run has not finished: these are the {len(curated):,} of {units:,} crawl files that "
+        "are done so far, before near-duplicates are removed."
     )
     return files, (note,)
 
@@ -142,8 +136,3 @@ def _check_columns(root: Path, schema: pa.Schema) -> None:
                 "version of cuvee has written it.\n"
                 "  Run its command again with this version, or use that version."
             )
-
-
-def read_frame(connection: "DuckDBPyConnection", query: str, values: Sequence[Any] = ()) -> Any:
-    """Return a query's rows as a pandas DataFrame."""
-    return connection.execute(query, list(values)).df()
