@@ -1,0 +1,54 @@
+"""The outcomes of a run (status, stage, rule), with their place among the rules of a recipe.
+
+There are a few dozen, whatever the number of pages; a query about pages joins them.
+"""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipelines.audit.steps import Plan, Reasons, place_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+JOINED = (
+    "ledger JOIN outcomes AS o ON ledger.status = o.o_status"
+    " AND coalesce(ledger.stage, '') = o.o_stage AND coalesce(ledger.rule, '') = o.o_rule"
+)
+"""SQL of the ledger with what `register` knows of each page's outcome."""
+
+
+def count_outcomes(connection: "DuckDBPyConnection") -> pd.DataFrame:
+    """Return every outcome of the ledger with its pages and tokens, and those of audited pages."""
+    frame = connection.execute(
+        "SELECT status, stage, rule, count(*) AS pages,"
+        " coalesce(sum(token_count), 0)::BIGINT AS tokens,"
+        " count(*) FILTER (audited) AS audited_pages"
+        " FROM ledger GROUP BY ALL"
+    ).df()
+    for name in ("stage", "rule"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
+
+
+def placed(outcomes: pd.DataFrame, plan: Plan, reasons: Reasons) -> pd.DataFrame:
+    """Return outcomes with `block` and `rank`: where a recipe has them (`steps.place_of`)."""
+    rows = zip(outcomes["status"], outcomes["stage"], outcomes["rule"], strict=True)
+    places = [place_of(plan, reasons, *row) for row in rows]
+    columns = {"block": [place[0] for place in places], "rank": [place[1] for place in places]}
+    return outcomes.assign(**columns)
+
+
+def register(connection: "DuckDBPyConnection", outcomes: pd.DataFrame) -> None:
+    """Make outcomes with further columns the table `outcomes`, for `JOINED`."""
+    keys = {
+        "o_status": outcomes["status"],
+        "o_stage": outcomes["stage"].fillna(""),
+        "o_rule": outcomes["rule"].fillna(""),
+    }
+    rest = outcomes.drop(columns=["status", "stage", "rule", "pages", "tokens", "audited_pages"])
+    known = pd.DataFrame(keys).astype(object).join(rest)
+    connection.register("known_outcomes", known)
+    connection.execute("CREATE OR REPLACE TEMP TABLE outcomes AS SELECT * FROM known_outcomes")
+    connection.unregister("known_outcomes")
