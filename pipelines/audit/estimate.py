@@ -22,6 +22,8 @@ class Estimate:
     value: float
     low: float
     high: float
+    informed: bool = True
+    """False where there was no sample for a part of it, so that only the bounds mean something."""
 
     @property
     def exact(self) -> bool:
@@ -33,12 +35,12 @@ class Estimate:
         down = math.hypot(self.value - self.low, other.value - other.low)
         up = math.hypot(self.high - self.value, other.high - other.value)
         value = self.value + other.value
-        return Estimate(value, value - down, value + up)
+        return Estimate(value, value - down, value + up, self.informed and other.informed)
 
     def scaled(self, least: float = 0, most: float = math.inf) -> "Estimate":
         """Return it within bounds that are known."""
         low, high = max(self.low, least), min(self.high, most)
-        return Estimate(min(max(self.value, low), high), low, high)
+        return Estimate(min(max(self.value, low), high), low, high, self.informed)
 
 
 def counted(value: float) -> Estimate:
@@ -70,7 +72,7 @@ def pages_beyond(sample: Sample, others: int) -> Estimate:
     if others <= 0:
         return counted(0)
     if not sample.pages:
-        return Estimate(others / 2, 0, others)
+        return Estimate(others / 2, 0, others, informed=False)
     share = sample.hits / sample.pages
     low, high = _wilson(share, sample.pages * others / (sample.pages + others))
     return Estimate(others * share, others * low, others * high)
@@ -81,7 +83,7 @@ def tokens_beyond(sample: Sample, others: int, tokens: float) -> Estimate:
     if others <= 0 or tokens <= 0:
         return counted(0)
     if not sample.pages or sample.tokens <= 0:
-        return Estimate(tokens / 2, 0, tokens)
+        return Estimate(tokens / 2, 0, tokens, informed=False)
     share = sample.hit_tokens / sample.tokens
     spread = (1 - share) ** 2 * sample.hit_squares + share**2 * sample.miss_squares
     variance = spread / max(sample.pages - 1, 1)

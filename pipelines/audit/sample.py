@@ -5,10 +5,10 @@ measured to the end, so each stands for as many as its stratum, the pages that l
 rule, has. Tuning and the report's what-if panel count on such samples.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipelines.audit.cube import quoted, value_sql
@@ -45,9 +45,9 @@ def _drawn(connection: "DuckDBPyConnection", ledger: Ledger, size: int) -> pd.Da
     outcomes = outcomes[outcomes["block"] >= 0].reset_index(drop=True)
     outcomes["whole"] = outcomes["block"] >= plan.last_block()
     register(connection, outcomes.assign(share=1.0))
-    measured = f"(o.whole OR (audited AND {_has_text(plan)}))"
+    measured = f"(o.whole OR (audited AND {has_text_sql(plan)}))"
     counts = connection.execute(
-        "SELECT status, stage, rule, count(*) AS measured"  # noqa: S608  our own SQL
+        "SELECT status, stage, rule, count(*) AS measured"
         f" FROM {JOINED} WHERE {measured} GROUP BY ALL"
     ).df()
     strata = outcomes.merge(counts, on=["status", "stage", "rule"], how="left")
@@ -58,13 +58,12 @@ def _drawn(connection: "DuckDBPyConnection", ledger: Ledger, size: int) -> pd.Da
     columns = ", ".join([*map(quoted, _ABOUT), "status, stage, rule, audited", *values])
     chance = f"md5_number_lower(file_path || '#' || record) % {_SPAN} < o.share * {_SPAN}"
     rows = connection.execute(
-        f"SELECT {columns} FROM {JOINED} WHERE {measured} AND {chance}"  # noqa: S608  our own SQL
-        " ORDER BY file_path, record"
+        f"SELECT {columns} FROM {JOINED} WHERE {measured} AND {chance} ORDER BY file_path, record"
     ).df()
     return rows.assign(weight=_weights(rows, strata))
 
 
-def _has_text(plan: Plan) -> str:
+def has_text_sql(plan: Plan) -> str:
     """Return SQL for whether a page has a text: something was measured on it."""
     names = [
         quoted(name) for step in plan.steps if step.block >= FIRST_BLOCK for name in step.columns
@@ -72,17 +71,18 @@ def _has_text(plan: Plan) -> str:
     return f"coalesce({', '.join(dict.fromkeys(names))}) IS NOT NULL" if names else "true"
 
 
-def _quota(counts: Sequence[int], size: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _quota(counts: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
     """Share out `size` rows: equally, but no stratum gets more than it has."""
     have = np.asarray(counts, float)
     low, high = 0.0, max(float(have.max(initial=0)), 1.0)
     for _ in range(60):  # the level at which the strata that reach it and the others add up
         level = (low + high) / 2
         low, high = (level, high) if np.minimum(have, level).sum() <= size else (low, level)
-    return np.minimum(have, high)
+    shared: npt.NDArray[np.float64] = np.minimum(have, high)
+    return shared
 
 
-def _weights(rows: pd.DataFrame, strata: pd.DataFrame) -> "pd.Series[float]":
+def _weights(rows: pd.DataFrame, strata: pd.DataFrame) -> pd.Series:
     """Return how many pages each row stands for."""
     keys = ["status", "stage", "rule"]
     drawn = rows.groupby(keys, dropna=False).size().rename("drawn").reset_index()

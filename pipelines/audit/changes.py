@@ -1,0 +1,200 @@
+"""What a person would change in a run's recipe, and what of it a ledger cannot answer."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filters.catalog import EDITS, GATE_SIGNALS, TEXT, text_signals
+from filters.errors import UsageError, nearest
+from filters.rule import parse_rule
+from pipelines.audit.ledger import Ledger
+from pipelines.audit.steps import COLUMNS, Plan, Step, read_plan
+from pipelines.recipe.dump import recipe_yaml
+from pipelines.recipe.options import RULE_STAGES
+from pipelines.recipe.override import COMMAND_LAYER, apply_set
+from pipelines.recipe.source import Node, Place
+
+_NO_DECISION = (
+    "recipe", "input", "keep_text", "audit_fraction", "max_failed_pages", "max_failed_units",
+    "memory_per_worker", "accelerate",
+)  # fmt: skip
+"""Keys that decide on no page's text or fate."""
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes of a recipe, as the commands take them."""
+
+    sets: tuple[str, ...] = ()
+    """`NAME=VALUE`, as `cuvee run --set` has it."""
+    drops: tuple[str, ...] = ()
+    """Names of rules that are left out."""
+    adds: tuple[str, ...] = ()
+    """`NAME: signal [/ signal] > constant`: rules behind all others, before deduplication."""
+
+
+def changed_recipe(ledger: Ledger, changes: Changes) -> Node:
+    """Return the run's recipe with the changes; UsageError for what has no place in it."""
+    tree = copy.deepcopy(ledger.recipe)
+    for text in changes.sets:
+        apply_set(tree, text)
+    for name in changes.drops:
+        _drop(tree, name, ledger.plan)
+    for text in changes.adds:
+        _add(tree, text)
+    return tree
+
+
+def _drop(tree: Node, name: str, plan: Plan) -> None:
+    for rules in _rule_maps(tree):
+        if rules.map.pop(name, None) is not None:
+            return
+    raise unknown_rule(name, plan)
+
+
+def unknown_rule(name: str, plan: Plan) -> UsageError:
+    """Return the error for a rule that the recipe does not have."""
+    names = plan.names()
+    close = nearest(name, names)
+    some = ", ".join(names[:_SHOWN])
+    hint = f"Did you mean '{close}'?" if close else f"Its rules: {some} …"
+    return UsageError(f"the run's recipe has no rule '{name}'.\n  {hint}")
+
+
+def _add(tree: Node, text: str) -> None:
+    name, colon, expression = text.partition(":")
+    name = name.strip()
+    if not colon or not name.isidentifier():
+        raise UsageError(
+            f"--add '{text}' is not of the form 'NAME: signal [/ signal] > number'.\n"
+            "  For example: --add 'many_questions: question_lines / nonblank_lines > 0.1'"
+        )
+    if any(name in rules.map for rules in _rule_maps(tree)):
+        raise UsageError(
+            f"--add '{text}': the recipe has a rule '{name}'.\n  Change it: --set '{name}=…'"
+        )
+    try:
+        parse_rule(name, expression)
+    except ValueError as error:
+        raise UsageError(f"--add '{text}': {error}.") from None
+    place = Place(COMMAND_LAYER, 0, 0, f"--add {text}")
+    _last_drop(tree, place).map[name] = Node(expression.strip(), place)
+
+
+def _last_drop(tree: Node, place: Place) -> Node:
+    """Return the rules of the last drop before deduplication; made where there is none."""
+    stages = tree.map["stages"].items
+    before = next((at for at, s in enumerate(stages) if "dedup" in s.map), len(stages))
+    if before and "drop" in stages[before - 1].map:
+        return stages[before - 1].map["drop"]
+    rules = Node({}, place)
+    stages.insert(before, Node({"drop": rules}, place))
+    return rules
+
+
+def _rule_maps(tree: Node) -> Iterator[Node]:
+    for stage in tree.map["stages"].items if "stages" in tree.map else []:
+        for kind in RULE_STAGES:
+            if kind in stage.map:
+                yield stage.map[kind]
+
+
+def beyond_replay(old: Node, new: Node) -> list[str]:
+    """Return what of a change a ledger cannot answer, a sentence each."""
+    said = []
+    for key in new.map.keys() | old.map.keys():
+        if key in (*_NO_DECISION, "stages") or _plain(old, key) == _plain(new, key):
+            continue
+        said.append(_WHY.get(key, f"{key} changes what is measured: only a run can say."))
+    then, now = ([_other(stage) for stage in _stages(tree)] for tree in (old, new))
+    said += [
+        _WHY[kind]
+        for kind in ("edit", "datatrove", "dedup")
+        if [s[kind] for s in then if kind in s] != [s[kind] for s in now if kind in s]
+    ]
+    return sorted(said)
+
+
+_WHY = {
+    "tokenizer": "Another tokenizer counts other tokens: only a run can say how many.",
+    "extract": "Another extraction gives other texts: only a run can say.",
+    "cascade": "The cascade decides which pages are extracted at all: only a run can say.",
+    "words": "Words split by another language's rules are measured anew: only a run can say.",
+    "edit": "An edit with other options makes another text, on which signals are measured anew: "
+    "only a run can say; it reads the stored text, not the crawl.",
+    "datatrove": "A block of datatrove decides by itself: only a run can say.",
+    "dedup": "Which pages repeat each other has to be found again: only a run can say.",
+}
+
+
+def _stages(tree: Node) -> list[Node]:
+    return tree.map["stages"].items if "stages" in tree.map else []
+
+
+def _other(stage: Node) -> dict[str, object]:
+    """Return a stage as plain data, without what replay can answer."""
+    return {kind: body.plain() for kind, body in stage.map.items() if kind not in RULE_STAGES}
+
+
+def _plain(tree: Node, key: str) -> object:
+    return tree.map[key].plain() if key in tree.map else None
+
+
+def check_measured(ledger: Ledger, steps: Sequence[Step]) -> None:
+    """Raise UsageError for a rule that reads what this ledger has not, or measured otherwise."""
+    for step in steps:
+        for name, column in zip(step.rule.reads, step.columns, strict=True):
+            if column not in ledger.schema.names:
+                raise _unmeasured(ledger, step, name)
+            _check_version(ledger, step, name)
+
+
+def _unmeasured(ledger: Ledger, step: Step, name: str) -> UsageError:
+    measured = [*COLUMNS, *ledger.signals]
+    close = nearest(name, measured) or nearest(name.removeprefix(f"{TEXT}."), measured)
+    hint = f"Did you mean '{close.removeprefix(f'{TEXT}.')}'?  " if close else ""
+    shown = name.removeprefix(f"{TEXT}.")
+    return UsageError(
+        f"rule '{step.rule.name}' reads '{shown}', which this run has not measured.\n"
+        f"  {hint}A run with the rule in its recipe measures it, from the stored text."
+    )
+
+
+def _check_version(ledger: Ledger, step: Step, name: str) -> None:
+    revision, _, bare = name.rpartition(".")
+    own = EDITS[revision].signals if revision in EDITS else {}
+    signal = GATE_SIGNALS.get(name) or own.get(bare) or text_signals().get(bare)
+    field = ledger.schema.field(COLUMNS.get(name, name))
+    then = (field.metadata or {}).get(b"version", b"").decode()
+    if signal is not None and then and then != str(signal.version):
+        raise UsageError(
+            f"rule '{step.rule.name}' reads '{name}', which was measured by version {then} of the "
+            f"signal; this cuvee has version {signal.version}.\n"
+            "  Run the recipe again on the same folder: it measures anew, from the stored text."
+        )
+
+
+def changed_steps(old: Plan, new: Plan) -> list[int]:
+    """Return the ranks of new steps that are not in the old plan as they are."""
+    before = {(step.rule.name, step.block): step for step in old.steps}
+    return [r for r, s in enumerate(new.steps) if before.get((s.rule.name, s.block)) != s]
+
+
+def touched_names(old: Plan, new: Plan) -> set[tuple[str, str]]:
+    """Return ledger stage and name of old rules whose decisions no longer hold."""
+    after = {(step.rule.name, step.block): step for step in new.steps}
+    return {(s.stage, s.rule.name) for s in old.steps if after.get((s.rule.name, s.block)) != s}
+
+
+def save_recipe(tree: Node, path: Path) -> None:
+    """Write a changed recipe as a file that `cuvee run` takes; checked again when it is run."""
+    from pipelines.files import write_whole
+
+    write_whole(path, recipe_yaml(tree.plain()).encode())
+
+
+def new_plan(tree: Node) -> Plan:
+    """Return the steps of a changed recipe."""
+    return read_plan(tree)

@@ -1,0 +1,306 @@
+"""What another recipe would do to the pages of a run, from its ledger.
+
+Decisions are replayed exactly (`pipelines.audit.moves`). Where a page had left before later rules
+were measured, the audited pages give an estimate. What no ledger can say, such as which pages
+repeat each other among others than before, is said to be open, within what bounds.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from pipelines.audit.changes import (
+    Changes,
+    beyond_replay,
+    changed_recipe,
+    changed_steps,
+    check_measured,
+    new_plan,
+    touched_names,
+)
+from pipelines.audit.estimate import Estimate, Sample, counted, pages_beyond, tokens_beyond
+from pipelines.audit.impact import Effect
+from pipelines.audit.ledger import Ledger
+from pipelines.audit.moves import LOST, PASSES, UNSURE, Move, find_moves
+from pipelines.audit.outcomes import count_outcomes, placed
+from pipelines.audit.shifts import by_domain, by_language, examples
+from pipelines.audit.steps import DEDUP, Plan
+from pipelines.recipe.source import Node
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+NOTHING = Effect(counted(0), counted(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Pages and tokens of a run: those that pass every rule, and those that stay after repeats."""
+
+    passing: Effect
+    kept: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What a change of the recipe would do."""
+
+    recipe: Node
+    """The changed recipe."""
+    plan: Plan
+    before: Totals
+    after: Totals
+    lost: pd.DataFrame
+    """Kept pages that a rule would drop: `rule, pages, tokens`; counted."""
+    gained: pd.DataFrame
+    """Pages that would pass every rule: by the `rule` that had dropped them, `pages, pages_low,
+    pages_high, tokens, tokens_low, tokens_high`."""
+    languages: pd.DataFrame
+    """`language, lost_pages, lost_tokens, gained_pages, gained_tokens`, most changed first."""
+    domains: pd.DataFrame
+    """The same by registered domain."""
+    lost_examples: list[dict[str, Any]]
+    gained_examples: list[dict[str, Any]]
+    notes: list[str]
+    """What a person must know of these figures."""
+    open: list[str]
+    """What no ledger can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    ledger: Ledger
+    recipe: Node
+    move: Move
+
+
+def whatif(ledger: Ledger, changes: Changes, *, shown: int = 10) -> WhatIf:
+    """Return what a change would do; `shown` examples of what is lost and of what is gained.
+
+    UsageError for a rule that is not there, and for one that reads what was not measured.
+    """
+    question = _ask(ledger, changes)
+    plan = question.move.plan
+    with _moved(question) as (connection, outcomes):
+        deduplicates = bool(plan.dedup) and ledger.finished
+        lost = _lost(connection, plan)
+        gained, pages, tokens = _gained(connection)
+        before = _before(outcomes)
+        after = _after(connection, before, Effect(pages, tokens), deduplicates=deduplicates)
+        return WhatIf(
+            recipe=question.recipe,
+            plan=plan,
+            before=before,
+            after=after,
+            lost=lost,
+            gained=gained,
+            languages=by_language(connection),
+            domains=by_domain(connection),
+            lost_examples=examples(connection, plan, LOST, shown),
+            gained_examples=examples(connection, question.move.before, PASSES, shown),
+            notes=[*ledger.notes, *_notes(connection, deduplicates=deduplicates)],
+            open=beyond_replay(ledger.recipe, question.recipe),
+        )
+
+
+def moved_pages(ledger: Ledger, changes: Changes) -> pd.DataFrame:
+    """Return each page whose decision a change alters, or may alter.
+
+    Columns: `file_path, record, status, stage, rule` as they are; `new_status, new_rule` as they
+    would be: status `passes` where every rule lets it go, so that only deduplication can still
+    remove it, `unknown` where later rules were not measured.
+    """
+    question = _ask(ledger, changes)
+    names = [step.rule.name for step in question.move.plan.steps]
+    with _moved(question) as (connection, _):
+        frame = connection.execute(
+            "SELECT file_path, record, status, stage, rule, coalesce(own, whole) AS at,"
+            f" {PASSES} AS passes, {UNSURE} AS unsure, has_text FROM moved"
+            " ORDER BY file_path, record"
+        ).df()
+    told = [_told(names, row) for row in frame.itertuples()]
+    frame["new_status"], frame["new_rule"] = zip(*told, strict=True) if told else ([], [])
+    return frame.drop(columns=["at", "passes", "unsure", "has_text"])
+
+
+def _told(names: list[str], row: Any) -> tuple[str, str | None]:
+    if row.passes:
+        return "passes", None
+    if row.unsure or pd.isna(row.at):
+        return "unknown", None
+    name = names[int(row.at) // 2]
+    return ("failed", f"undefined:{name}") if int(row.at) % 2 else ("dropped", name)
+
+
+def _ask(ledger: Ledger, changes: Changes) -> _Question:
+    recipe = changed_recipe(ledger, changes)
+    plan = new_plan(recipe)
+    changed = changed_steps(ledger.plan, plan)
+    check_measured(ledger, [plan.steps[rank] for rank in changed])
+    return _Question(
+        ledger, recipe, Move(ledger.plan, plan, changed, touched_names(ledger.plan, plan))
+    )
+
+
+@contextmanager
+def _moved(question: _Question) -> "Iterator[tuple[DuckDBPyConnection, pd.DataFrame]]":
+    ledger = question.ledger
+    with ledger.connect() as connection:
+        outcomes = count_outcomes(connection)
+        find_moves(connection, outcomes, question.move, ledger.reasons)
+        yield connection, placed(outcomes, ledger.plan, ledger.reasons)
+
+
+def _before(outcomes: pd.DataFrame) -> Totals:
+    passing = outcomes[outcomes["block"] >= DEDUP]
+    kept = outcomes[outcomes["status"] == "kept"]
+    return Totals(*(Effect(*map(counted, _sums(rows))) for rows in (passing, kept)))
+
+
+def _sums(rows: pd.DataFrame) -> tuple[int, int]:
+    return int(rows["pages"].sum()), int(rows["tokens"].sum())
+
+
+def _lost(connection: "DuckDBPyConnection", plan: Plan) -> pd.DataFrame:
+    """Return what is lost by the rule that would drop it, in the order of the recipe."""
+    frame = connection.execute(
+        "SELECT own // 2 AS rank, count(*) AS pages,"
+        " coalesce(sum(token_count), 0)::BIGINT AS tokens"
+        f" FROM moved WHERE {LOST} GROUP BY ALL ORDER BY rank"
+    ).df()
+    names = [plan.steps[rank].rule.name for rank in frame["rank"]]
+    return frame.assign(rule=names)[["rule", "pages", "tokens"]]
+
+
+def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, Estimate]:
+    """Return what would pass every rule, by the rule that had dropped it, and in all."""
+    frame = connection.execute(
+        "SELECT coalesce(rule, '') AS rule, later, audited,"
+        f" {PASSES} AS passes, count(*) AS pages, coalesce(sum(token_count), 0)::BIGINT AS tokens,"
+        " coalesce(sum(token_count::DOUBLE * token_count), 0) AS squares"
+        " FROM moved WHERE touched AND own IS NULL GROUP BY ALL"
+    ).df()
+    rows = []
+    for rule, group in frame.groupby("rule", sort=True):
+        pages, tokens = _passing(group)
+        rows.append({"rule": rule, **_flat("pages", pages), **_flat("tokens", tokens)})
+    pages, tokens = _passing(frame)
+    named = ["rule", *_flat("pages", pages), *_flat("tokens", tokens)]
+    return pd.DataFrame(rows, columns=named), pages, tokens
+
+
+def _passing(group: pd.DataFrame) -> tuple[Estimate, Estimate]:
+    unsure = group[group["later"] & ~group["audited"]]
+    seen = group[group["later"] & group["audited"]]
+    known = group[group["passes"]]
+    have, lack = seen[seen["passes"]], seen[~seen["passes"]]
+    sample = Sample(
+        int(seen["pages"].sum()), int(have["pages"].sum()),
+        float(seen["tokens"].sum()), float(have["tokens"].sum()),
+        float(have["squares"].sum()), float(lack["squares"].sum()),
+    )  # fmt: skip
+    others, tokens = _sums(unsure)
+    counted_pages, counted_tokens = _sums(known)
+    return (
+        counted(counted_pages) + pages_beyond(sample, others),
+        counted(counted_tokens) + tokens_beyond(sample, others, tokens),
+    )
+
+
+def _flat(name: str, figure: Estimate) -> dict[str, float]:
+    return {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+
+
+def _after(
+    connection: "DuckDBPyConnection", before: Totals, gained: Effect, *, deduplicates: bool
+) -> Totals:
+    leaving = _counted(connection, f"SELECT token_count FROM moved WHERE {_LEAVES}")
+    lost = _counted(connection, f"SELECT token_count FROM moved WHERE {LOST}")
+    passing = _plus(_minus(before.passing, leaving), gained)
+    kept = _minus(before.kept, lost)
+    if not deduplicates:
+        return Totals(passing, _plus(kept, gained))
+    share = before.kept.pages.value / max(before.passing.pages.value, 1)
+    back, most = _returning(connection)
+    return Totals(
+        passing,
+        Effect(
+            _open(kept.pages.value + back[0], gained.pages, share, most[0] - back[0]),
+            _open(kept.tokens.value + back[1], gained.tokens, share, most[1] - back[1]),
+        ),
+    )
+
+
+_LEAVES = "NOT touched AND (status = 'kept' OR stage = 'dedup')"
+"""Pages of `moved` that had passed every rule."""
+
+
+def _open(stays: float, gained: Estimate, share: float, back: float) -> Estimate:
+    """Return what stays after deduplication: of what is gained it may take anything."""
+    return Estimate(stays + gained.value * share, stays, stays + gained.high + back)
+
+
+def _counted(connection: "DuckDBPyConnection", query: str) -> tuple[int, int]:
+    row = connection.execute(
+        f"SELECT count(*), coalesce(sum(token_count), 0)::BIGINT FROM ({query})"
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def _minus(figure: Effect, less: tuple[int, int]) -> Effect:
+    return _plus(figure, Effect(counted(-less[0]), counted(-less[1])))
+
+
+def _plus(figure: Effect, more: Effect) -> Effect:
+    return Effect(figure.pages + more.pages, figure.tokens + more.tokens)
+
+
+def _returning(
+    connection: "DuckDBPyConnection",
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return how many repeats surely come back because what they repeat leaves, and at most.
+
+    Of each cluster whose kept page leaves, one of those that are left stays in its place; which
+    of them would be told apart is for deduplication to say.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE broken AS"
+        " SELECT cluster_id, bool_or(status = 'kept') AS headless FROM moved"
+        f" WHERE {_LEAVES} AND cluster_id IS NOT NULL GROUP BY ALL"
+    )
+    if not _counted(connection, "SELECT 1 AS token_count FROM broken")[0]:
+        return (0, 0), (0, 0)
+    row = connection.execute(
+        "WITH left_over AS (SELECT l.cluster_id, b.headless, count(*) AS pages,"
+        " coalesce(sum(token_count), 0) AS tokens, coalesce(min(token_count), 0) AS least"
+        " FROM ledger AS l JOIN broken AS b USING (cluster_id)"
+        " WHERE l.stage = 'dedup' AND NOT EXISTS (SELECT 1 FROM moved AS m"
+        " WHERE m.file_path = l.file_path AND m.record = l.record) GROUP BY ALL)"
+        " SELECT count(*) FILTER (headless), coalesce(sum(least) FILTER (headless), 0)::BIGINT,"
+        " coalesce(sum(pages), 0)::BIGINT, coalesce(sum(tokens), 0)::BIGINT FROM left_over"
+    ).fetchone()
+    return ((row[0], row[1]), (row[2], row[3])) if row else ((0, 0), (0, 0))
+
+
+def _notes(connection: "DuckDBPyConnection", *, deduplicates: bool) -> Iterator[str]:
+    unsure, _ = _counted(connection, f"SELECT token_count FROM moved WHERE {UNSURE}")
+    if unsure:
+        audited, _ = _counted(
+            connection,
+            "SELECT token_count FROM moved WHERE touched AND own IS NULL AND later AND audited",
+        )
+        known = "give the estimates" if audited else "are known: only bounds can be given"
+        yield (
+            f"{unsure:,} page(s) had left before later rules were measured; {audited:,} audited "
+            f"page(s) like them {known}."
+        )
+    gained, _ = _counted(connection, f"SELECT token_count FROM moved WHERE {PASSES} OR {UNSURE}")
+    repeats = _returning(connection)[1][0]
+    if deduplicates and (gained or repeats):
+        yield (
+            "Deduplication has to run again to say which of the pages gained repeat others, and "
+            "which repeats come back: 'kept' is given within what it can do."
+        )
