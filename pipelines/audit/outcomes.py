@@ -3,7 +3,7 @@
 There are a few dozen, whatever the number of pages; a query about pages joins them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -52,3 +52,16 @@ def register(connection: "DuckDBPyConnection", outcomes: pd.DataFrame) -> None:
     connection.register("known_outcomes", known)
     connection.execute("CREATE OR REPLACE TEMP TABLE outcomes AS SELECT * FROM known_outcomes")
     connection.unregister("known_outcomes")
+
+
+def count(connection: "DuckDBPyConnection", rows: str) -> tuple[int, int]:
+    """Return pages and tokens of SQL `rows` (a table with a condition) that have `token_count`."""
+    query = f"SELECT count(*), coalesce(sum(token_count), 0)::BIGINT FROM {rows}"
+    pages, tokens = one_row(connection, query)
+    return int(pages), int(tokens)
+
+
+def one_row(connection: "DuckDBPyConnection", query: str) -> tuple[Any, ...]:
+    """Return the single row of a query; fetched whole, so that the connection is free again."""
+    row: tuple[Any, ...] = connection.execute(query).fetchall()[0]
+    return row

@@ -88,11 +88,11 @@ def _example(connection: "DuckDBPyConnection", plan: Plan, row: Any) -> dict[str
     found = connection.execute(
         f"SELECT {columns}, {value} AS value FROM ledger WHERE file_path = ? AND record = ?",
         [row.file_path, int(row.record)],
-    ).fetchone()
-    if found is None:
+    ).fetchall()
+    if not found:
         return {}
     keys = ("file_path", "record", "id", "url", "language", "token_count", "value")
-    told = dict(zip(keys, found, strict=True))
+    told = dict(zip(keys, found[0], strict=True))
     return told | {
         "rule": step.rule.name if step else row.rule,
         "expression": str(step.rule) if step else None,

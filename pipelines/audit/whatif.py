@@ -25,7 +25,7 @@ from pipelines.audit.estimate import Estimate, Sample, counted, pages_beyond, to
 from pipelines.audit.impact import Effect
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.moves import LOST, PASSES, UNSURE, Move, find_moves
-from pipelines.audit.outcomes import count_outcomes, placed
+from pipelines.audit.outcomes import count, count_outcomes, one_row, placed
 from pipelines.audit.shifts import by_domain, by_language, examples
 from pipelines.audit.steps import DEDUP, Plan
 from pipelines.recipe.source import Node
@@ -217,8 +217,8 @@ def _flat(name: str, figure: Estimate) -> dict[str, float]:
 def _after(
     connection: "DuckDBPyConnection", before: Totals, gained: Effect, *, deduplicates: bool
 ) -> Totals:
-    leaving = _counted(connection, f"SELECT token_count FROM moved WHERE {_LEAVES}")
-    lost = _counted(connection, f"SELECT token_count FROM moved WHERE {LOST}")
+    leaving = count(connection, f"moved WHERE {_LEAVES}")
+    lost = count(connection, f"moved WHERE {LOST}")
     passing = _plus(_minus(before.passing, leaving), gained)
     kept = _minus(before.kept, lost)
     if not deduplicates:
@@ -243,13 +243,6 @@ def _open(stays: float, gained: Estimate, share: float, back: float) -> Estimate
     return Estimate(stays + gained.value * share, stays, stays + gained.high + back)
 
 
-def _counted(connection: "DuckDBPyConnection", query: str) -> tuple[int, int]:
-    row = connection.execute(
-        f"SELECT count(*), coalesce(sum(token_count), 0)::BIGINT FROM ({query})"
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
-
-
 def _minus(figure: Effect, less: tuple[int, int]) -> Effect:
     return _plus(figure, Effect(counted(-less[0]), counted(-less[1])))
 
@@ -271,33 +264,29 @@ def _returning(
         " SELECT cluster_id, bool_or(status = 'kept') AS headless FROM moved"
         f" WHERE {_LEAVES} AND cluster_id IS NOT NULL GROUP BY ALL"
     )
-    if not _counted(connection, "SELECT 1 AS token_count FROM broken")[0]:
-        return (0, 0), (0, 0)
-    row = connection.execute(
+    surely, tokens, most, most_tokens = one_row(
+        connection,
         "WITH left_over AS (SELECT l.cluster_id, b.headless, count(*) AS pages,"
         " coalesce(sum(token_count), 0) AS tokens, coalesce(min(token_count), 0) AS least"
         " FROM ledger AS l JOIN broken AS b USING (cluster_id)"
         " WHERE l.stage = 'dedup' AND NOT EXISTS (SELECT 1 FROM moved AS m"
         " WHERE m.file_path = l.file_path AND m.record = l.record) GROUP BY ALL)"
         " SELECT count(*) FILTER (headless), coalesce(sum(least) FILTER (headless), 0)::BIGINT,"
-        " coalesce(sum(pages), 0)::BIGINT, coalesce(sum(tokens), 0)::BIGINT FROM left_over"
-    ).fetchone()
-    return ((row[0], row[1]), (row[2], row[3])) if row else ((0, 0), (0, 0))
+        " coalesce(sum(pages), 0)::BIGINT, coalesce(sum(tokens), 0)::BIGINT FROM left_over",
+    )
+    return (surely, tokens), (most, most_tokens)
 
 
 def _notes(connection: "DuckDBPyConnection", *, deduplicates: bool) -> Iterator[str]:
-    unsure, _ = _counted(connection, f"SELECT token_count FROM moved WHERE {UNSURE}")
+    unsure, _ = count(connection, f"moved WHERE {UNSURE}")
     if unsure:
-        audited, _ = _counted(
-            connection,
-            "SELECT token_count FROM moved WHERE touched AND own IS NULL AND later AND audited",
-        )
+        audited, _ = count(connection, "moved WHERE touched AND own IS NULL AND later AND audited")
         known = "give the estimates" if audited else "are known: only bounds can be given"
         yield (
             f"{unsure:,} page(s) had left before later rules were measured; {audited:,} audited "
             f"page(s) like them {known}."
         )
-    gained, _ = _counted(connection, f"SELECT token_count FROM moved WHERE {PASSES} OR {UNSURE}")
+    gained, _ = count(connection, f"moved WHERE {PASSES} OR {UNSURE}")
     repeats = _returning(connection)[1][0]
     if deduplicates and (gained or repeats):
         yield (

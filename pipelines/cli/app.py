@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from filters.errors import CuveeError
-from pipelines.cli import calibrating, checking, describing, health, looking, planning, running
+from pipelines.cli import (
+    auditing,
+    calibrating,
+    checking,
+    describing,
+    health,
+    looking,
+    planning,
+    running,
+)
 from pipelines.cli.console import err, out
 from pipelines.cli.options import examples
 
@@ -21,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # The order of the help.
-for _group in (running, planning, calibrating, looking, checking, describing, health):
+for _group in (running, planning, calibrating, looking, auditing, checking, describing, health):
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130

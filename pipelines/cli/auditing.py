@@ -1,0 +1,205 @@
+"""Commands that say what each rule does, and what another recipe would do."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.text import Text as Styled
+
+from filters.errors import UsageError
+from pipelines.cli.console import out, print_json
+from pipelines.cli.options import AsJson, RunFolder, examples
+
+commands = typer.Typer()
+
+RuleSets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="RULE=VALUE", help="Another threshold, or a:b > c for a rule."),
+]
+Drops = Annotated[
+    list[str] | None, typer.Option("--drop", metavar="RULE", help="Leave this rule out; again.")
+]
+Adds = Annotated[
+    list[str] | None,
+    typer.Option("--add", metavar="'NAME: a / b > c'", help="A rule behind all others; again."),
+]
+Save = Annotated[
+    Path | None, typer.Option(metavar="RECIPE", help="Write the changed recipe to this file.")
+]
+
+
+@commands.command(
+    epilog=examples("cuvee audit runs/demo", "cuvee audit runs/demo --by language --json")
+)
+def audit(
+    folder: RunFolder,
+    by: Annotated[
+        Literal["language", "domain", "dump"] | None,
+        typer.Option(help="A table for each of these."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="With --by: so many groups.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Say what each rule removes: first, alone, and only it; and what stands out."""
+    from pipelines.audit import Audit
+    from pipelines.audit.told import AUDIT_LEGEND, findings_lines, grouped_tables, rules_table
+
+    found = Audit(folder)
+    rules = found.rules(by, top)
+    if as_json:
+        standing_out = found.findings().to_dict("records")
+        print_json({"rules": _plain(rules.to_dict("records")), "findings": standing_out,
+                    "notes": found.notes})  # fmt: skip
+        return
+    if by is not None:
+        _show(grouped_tables(rules, by))
+    else:
+        _show([rules_table(rules.to_dict("records")), ""])
+        _show([*findings_lines(found.findings()), ""])
+    _show([AUDIT_LEGEND, *found.notes])
+
+
+@commands.command(
+    epilog=examples(
+        "cuvee whatif runs/demo --set gopher_short_doc=30",
+        "cuvee whatif runs/demo --drop line_punct_ratio --save mine.yaml",
+        "cuvee whatif runs/demo --add 'many_bullets: bullet_lines / lines > 0.5'",
+    )
+)
+def whatif(
+    folder: RunFolder,
+    sets: RuleSets = None,
+    drops: Drops = None,
+    adds: Adds = None,
+    save: Save = None,
+    number: Annotated[int, typer.Option("-n", min=0, help="How many examples of each.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Say what another recipe would keep, from the ledger; nothing is run again."""
+    from pipelines.audit.changes import Changes, save_recipe
+    from pipelines.audit.ledger import open_ledger
+    from pipelines.audit.told import whatif_parts
+    from pipelines.audit.whatif import whatif as ask
+
+    changes = Changes(tuple(sets or ()), tuple(drops or ()), tuple(adds or ()))
+    if changes == Changes():
+        raise UsageError(
+            "whatif: nothing is changed.\n  For example: --set gopher_short_doc=30, --drop RULE"
+        )
+    found = ask(open_ledger(folder), changes, shown=number)
+    if save is not None:
+        save_recipe(found.recipe, save)
+    if as_json:
+        print_json(_whatif_json(found))
+        return
+    _show(whatif_parts(found))
+    _show(["", "A run says it for certain; it reads the stored text, not the crawl:"])
+    recipe = save or folder / "recipe.yaml"
+    shown = "" if save else "".join(f" --set {shlex.quote(text)}" for text in changes.sets)
+    if save is None and (changes.drops or changes.adds):
+        _show(["  (first --save RECIPE, then)"])
+    typed = f"cuvee run {shlex.quote(str(recipe))} --output {shlex.quote(str(folder))}{shown}"
+    out.print(Styled(f"  {typed}"), soft_wrap=True)
+
+
+@commands.command(
+    epilog=examples(
+        "cuvee sweep runs/demo line_punct_ratio", "cuvee sweep runs/demo list_ratio --json"
+    )
+)
+def sweep(
+    folder: RunFolder,
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="A rule with a threshold.")],
+    points: Annotated[int, typer.Option(min=2, help="About so many thresholds.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a rule would leave, for every threshold that it could have."""
+    from pipelines.audit import Audit
+    from pipelines.audit.told import sweep_parts
+
+    found = Audit(folder).sweep(rule, points)
+    if as_json:
+        marks = [asdict(mark) for mark in found.marks]
+        print_json({"rule": str(found.rule), "curve": _plain(found.curve.to_dict("records")),
+                    "marks": marks, "notes": found.notes})  # fmt: skip
+        return
+    _show(sweep_parts(found))
+
+
+@commands.command(
+    epilog=examples(
+        "cuvee tune runs/demo --keep 0.3 --save mine.yaml",
+        "cuvee tune runs/demo --like runs/demo",
+    )
+)
+def tune(
+    folder: RunFolder,
+    keep: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the pages past the gates that is to pass."),
+    ] = None,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Take the quantiles that this run's thresholds have."),
+    ] = None,
+    save: Save = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move all thresholds together to a kept share, each at its quantile of a reference."""
+    from pipelines.audit import Audit
+    from pipelines.audit.told import tune_parts
+
+    if keep is None and like is None:
+        raise UsageError("tune: say what to tune to.\n  --keep SHARE, or --like DIR, or both.")
+    run = Audit(folder)
+    found = run.tune(keep, Audit(like) if like is not None else None)
+    if save is not None:
+        _save_tuned(run, found.sets, save)
+    if as_json:
+        shares = {"kept_before": found.kept_before, "kept_after": found.kept_after}
+        rules = _plain(found.rules.to_dict("records"))
+        print_json({**shares, "sample_pages": found.pages, "sets": found.sets, "rules": rules,
+                    "notes": found.notes})  # fmt: skip
+        return
+    _show(tune_parts(found))
+    if save is not None:
+        out.print(f"Written: {save}", markup=False)
+    if found.sets:
+        sets = " ".join(f"--set {text}" for text in found.sets)
+        _show(["", "What it would change:"])
+        out.print(Styled(f"  cuvee whatif {shlex.quote(str(folder))} {sets}"), soft_wrap=True)
+
+
+def _save_tuned(run: Any, sets: tuple[str, ...], save: Path) -> None:
+    from pipelines.audit.changes import Changes, changed_recipe, save_recipe
+
+    save_recipe(changed_recipe(run.ledger, Changes(sets)), save)
+
+
+def _show(parts: Iterable[Any]) -> None:
+    for part in parts:
+        out.print(part, soft_wrap=isinstance(part, Styled), markup=False)
+
+
+def _plain(rows: list[dict[Any, Any]]) -> list[dict[str, Any]]:
+    """Return rows for JSON: what is not there is null."""
+    return [
+        {str(key): None if value != value else value for key, value in row.items()}  # noqa: PLR0124  NaN
+        for row in rows
+    ]
+
+
+def _whatif_json(found: Any) -> Mapping[str, Any]:
+    tables = ("lost", "gained", "languages", "domains")
+    return {
+        "before": asdict(found.before),
+        "after": asdict(found.after),
+        **{name: _plain(getattr(found, name).to_dict("records")) for name in tables},
+        "lost_examples": found.lost_examples,
+        "gained_examples": found.gained_examples,
+        "notes": found.notes,
+        "open": found.open,
+    }
