@@ -26,15 +26,20 @@ import pandas as pd
 
 from pipelines.audit.changes import Changes, save_recipe
 from pipelines.audit.cube import FIRES, UNKNOWN, count_pages
-from pipelines.audit.findings import Finding, findings
+from pipelines.audit.findings import Finding
+from pipelines.audit.findings import findings as find_findings
 from pipelines.audit.groups import By, impact_by
-from pipelines.audit.impact import Pages, impact
+from pipelines.audit.impact import Pages
+from pipelines.audit.impact import impact as rule_rows
 from pipelines.audit.ledger import Ledger, open_ledger
 from pipelines.audit.outcomes import count_outcomes, placed, register
 from pipelines.audit.sample import measured_sample
-from pipelines.audit.sweep import Sweep, sweep
-from pipelines.audit.tune import Tuned, tune
-from pipelines.audit.whatif import WhatIf, moved_pages, whatif
+from pipelines.audit.sweep import Sweep
+from pipelines.audit.sweep import sweep as sweep_rule
+from pipelines.audit.tune import Tuned
+from pipelines.audit.tune import tune as tune_rules
+from pipelines.audit.whatif import WhatIf, moved_pages
+from pipelines.audit.whatif import whatif as replay
 from pipelines.bucket.path import run_folder
 
 __all__ = ["Audit", "Changes", "Finding", "Ledger", "Sweep", "Tuned", "WhatIf"]
@@ -66,7 +71,7 @@ class Audit:
         if by is not None:
             with self.ledger.connect() as connection:
                 return pd.DataFrame(impact_by(connection, self.ledger, by, top))
-        return pd.DataFrame(impact(self._counted()))
+        return pd.DataFrame(rule_rows(self._counted()))
 
     def findings(self) -> pd.DataFrame:
         """Return what stands out: `kind, rule, says` (`pipelines.audit.findings`)."""
@@ -103,7 +108,7 @@ class Audit:
         `set` maps names to values, `drop` names rules, `add` gives `NAME: a / b > c`; `save` is a
         file for the changed recipe. UsageError for what is not there or was not measured.
         """
-        found = whatif(self.ledger, _changes(set, drop, add))
+        found = replay(self.ledger, _changes(set, drop, add))
         if save is not None:
             save_recipe(found.recipe, Path(save))
         return found
@@ -119,11 +124,11 @@ class Audit:
 
     def sweep(self, rule: str, points: int = 40) -> Sweep:
         """Return the curve of a rule's threshold (`pipelines.audit.sweep`)."""
-        return sweep(self.ledger, rule, points=points)
+        return sweep_rule(self.ledger, rule, points=points)
 
     def tune(self, keep: float | None = None, like: "Audit | None" = None) -> Tuned:
         """Return thresholds moved together (`pipelines.audit.tune`)."""
-        return tune(self.ledger, keep, like.ledger if like else None)
+        return tune_rules(self.ledger, keep, like.ledger if like else None)
 
     def sample(self, size: int = 5_000) -> pd.DataFrame:
         """Return pages on which every rule was measured, with weights and the rules' values.
@@ -141,7 +146,7 @@ class Audit:
                 self._pages = Pages(ledger, count_pages(connection, ledger.plan.steps))
                 outcomes = placed(count_outcomes(connection), ledger.plan, ledger.reasons)
                 register(connection, outcomes)
-                self._findings = findings(connection, self._pages)
+                self._findings = find_findings(connection, self._pages)
         return self._pages
 
 

@@ -149,8 +149,8 @@ def _near_thresholds(
     columns = []
     for rank in ranks:
         step, value = plan.steps[rank], value_sql(plan.steps[rank].rule)
-        width = abs(float(step.rule.constant)) * _STEP  # type: ignore[arg-type]  # no label here
-        middle = float(step.rule.constant)  # type: ignore[arg-type]
+        width = abs(float(step.rule.constant)) * _STEP
+        middle = float(step.rule.constant)
         came = f"o.block >= {step.block}"
         columns.append(
             f"count(*) FILTER ({came} AND abs({value} - {middle!r}::DOUBLE) <= {width!r}::DOUBLE)"

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipelines.audit.cube import fires_sql
-from pipelines.audit.outcomes import JOINED, placed, register
+from pipelines.audit.outcomes import outcome_sql, placed
 from pipelines.audit.sample import has_text_sql
-from pipelines.audit.steps import KEPT, Plan, Reasons, rank_place
+from pipelines.audit.steps import KEPT, Plan, Reasons, Step, rank_place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_COLUMNS = (
+    "file_path, record, host, language, status, stage, rule, audited, token_count, cluster_id,"
+    " cluster_size"
+)
 _BLOCK = 10_000
 """More rules than a block has: places become numbers that sort as they do."""
 _LAST = 1e18
@@ -49,38 +53,97 @@ def find_moves(
     """Make the temporary table `moved`.
 
     Columns: `file_path, record, host, language, status, stage, rule, audited, token_count,
-    cluster_id, cluster_size`, `block`: where the page had been decided, `touched`: its own rule
-    has changed, `later`: rules lie behind its block, `own`: twice the rank of the step that
-    decides now among the steps that were measured on every such page, plus 1 where that is
-    undefined; null if none does; `whole`: the same among all steps, for audited pages;
-    `has_text`.
+    cluster_id, cluster_size`, `touched`: its own rule has changed, `later`: rules lie behind the
+    block where it had been decided, `own`: twice the rank of the step that decides now among the
+    steps that were measured on every such page, plus 1 where that is undefined; null if none
+    does; `whole`: the same among all steps, for audited pages; `has_text`.
     """
     table = placed(outcomes, move.plan, reasons)
     table["at"] = [_at((b, r)) for b, r in zip(table["block"], table["rank"], strict=True)]
     # Where a rule is gone, the new plan does not say in which block it had decided.
     table = placed(table, move.before, reasons)
     names = [_decided_by(move.before, row.block, row.rank) for row in table.itertuples()]
-    table["touched"] = [name in move.touched for name in names]
-    table["same"] = [_same(move.plan, name) for name in names]
-    last = max([move.plan.last_block(), *move.plan.foreign.values()])
-    table["later"] = table["block"] < last
-    register(connection, table)
-    caught = _first(move, move.changed, "o.at > {at}")
-    own = _first(move, range(len(move.plan.steps)), "o.block >= {block}")
-    whole = _first(move, range(len(move.plan.steps)), "audited")
-    columns = (
-        "file_path, record, host, language, status, stage, rule, audited, token_count, cluster_id,"
-        " cluster_size, o.block, o.touched, o.later, o.same"
-    )
-    has_text = has_text_sql(move.before)
+    fallen = table.assign(name=names)[[name in move.touched for name in names]]
+    standing = table.drop(index=fallen.index)
+    # Columns of all rules are read only if a page is let go.
+    go = f"{outcome_sql(fallen)} AND NOT ({_stay(move, fallen)})"
+    any_goes = connection.execute(f"SELECT 1 FROM ledger WHERE {go} LIMIT 1").fetchall()
+    gone = _let_go(move, fallen, go if any_goes else "false")
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE moved AS SELECT * EXCLUDE (same) FROM ("
-        f"SELECT {columns}, {caught} AS own, NULL::BIGINT AS whole, true AS has_text"
-        f" FROM {JOINED} WHERE NOT o.touched AND ({_any(move)})"
-        f" UNION ALL SELECT {columns}, {own} AS own, {whole} AS whole, {has_text} AS has_text"
-        f" FROM {JOINED} WHERE o.touched"
-        ") WHERE own IS DISTINCT FROM same"
+        f"CREATE OR REPLACE TEMP TABLE moved AS {_caught(move, standing)} UNION ALL {gone}"
     )
+
+
+def _caught(move: Move, standing: pd.DataFrame) -> str:
+    """Return SQL of the pages that a changed step catches before what had decided on them."""
+    cases, reached = [], []
+    for rank in move.changed:
+        rule = move.plan.steps[rank].rule
+        behind = outcome_sql(standing[standing["at"] > _at(rank_place(move.plan, rank))])
+        cases += _cases(f"{behind} AND ", fires_sql(rule), rank)
+        reached.append(f"({behind} AND coalesce({fires_sql(rule)}, true))")
+    own = f"CASE {' '.join(cases)} END" if cases else "NULL"
+    where = " OR ".join(reached) or "false"
+    return (
+        f"SELECT {_COLUMNS}, false AS touched, false AS later, {own}::BIGINT AS own,"
+        f" NULL::BIGINT AS whole, true AS has_text FROM ledger WHERE {where}"
+    )
+
+
+def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
+    """Return SQL of the pages that their own rule lets go, with what decides on them now."""
+    last = max([move.plan.last_block(), *move.plan.foreign.values()])
+    by_block = [(block, outcome_sql(rows)) for block, rows in fallen.groupby("block")]
+    block = _choose([(f"{block!r}", condition) for block, condition in by_block])
+    own, whole = [], []
+    least = fallen["block"].min()
+    for rank, step in enumerate(move.plan.steps):
+        fires = fires_sql(step.rule)
+        whole += _cases("", fires, rank)
+        if step.block <= least:
+            own += _cases("", fires, rank)
+        elif step.block <= fallen["block"].max():
+            own += _cases(f"block >= {step.block} AND ", fires, rank)
+    first = f"CASE {' '.join(own)} END" if own else "NULL"
+    every = f"CASE WHEN audited THEN CASE {' '.join(whole)} END END" if whole else "NULL"
+    rows = f"SELECT *, {block} AS block FROM ledger WHERE {go}"
+    return (
+        f"SELECT {_COLUMNS}, true AS touched, block < {last} AS later, {first}::BIGINT AS own,"
+        f" {every}::BIGINT AS whole, {has_text_sql(move.before)} AS has_text FROM ({rows})"
+    )
+
+
+def _stay(move: Move, fallen: pd.DataFrame) -> str:
+    """Return SQL for pages that their own rule, though changed, still drops and no earlier one."""
+    stays = []
+    for name, rows in fallen[fallen["status"] == "dropped"].groupby("name", sort=False):
+        rank = next((r for r, s in enumerate(move.plan.steps) if _named(s) == name), None)
+        if rank is None:
+            continue
+        earlier = [r for r in move.changed if r < rank]
+        others = [f"NOT coalesce({fires_sql(move.plan.steps[r].rule)}, true)" for r in earlier]
+        fires = f"coalesce({fires_sql(move.plan.steps[rank].rule)}, false)"
+        stays.append(" AND ".join([outcome_sql(rows), fires, *others]))
+    return " OR ".join(f"({condition})" for condition in stays) or "false"
+
+
+def _named(step: Step) -> tuple[str, str]:
+    return step.stage, step.rule.name
+
+
+def _cases(condition: str, fires: str, rank: int) -> list[str]:
+    return [
+        f"WHEN {condition}{fires} THEN {2 * rank}",
+        f"WHEN {condition}{fires} IS NULL THEN {2 * rank + 1}",
+    ]
+
+
+def _choose(values: Sequence[tuple[str, str]]) -> str:
+    """Return SQL that is the first value whose condition holds; without conditions null."""
+    if len(values) == 1:
+        return values[0][0]
+    cases = [f"WHEN {condition} THEN {value}" for value, condition in values]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
 
 def _decided_by(plan: Plan, block: float, rank: int) -> tuple[str, str] | None:
@@ -89,36 +152,5 @@ def _decided_by(plan: Plan, block: float, rank: int) -> tuple[str, str] | None:
     return (step.stage, step.rule.name) if step is not None and step.block == block else None
 
 
-def _same(plan: Plan, name: tuple[str, str] | None) -> int:
-    """Return what `own` says of a page that its own rule, though changed, drops; -1 if gone."""
-    for rank, step in enumerate(plan.steps):
-        if (step.stage, step.rule.name) == name:
-            return 2 * rank
-    return -1
-
-
 def _at(place: tuple[float, int]) -> float:
     return _LAST if place == KEPT else place[0] * _BLOCK + place[1]
-
-
-def _first(move: Move, ranks: Sequence[int], condition: str) -> str:
-    """Return SQL of the first of these steps that decides where the condition holds."""
-    cases = []
-    for rank in ranks:
-        step = move.plan.steps[rank]
-        at = _at(rank_place(move.plan, rank))
-        holds = condition.format(at=at, block=step.block)
-        fires = fires_sql(step.rule)
-        cases.append(f"WHEN {holds} AND {fires} THEN {2 * rank}")
-        cases.append(f"WHEN {holds} AND {fires} IS NULL THEN {2 * rank + 1}")
-    return f"CASE {' '.join(cases)} END::BIGINT" if cases else "NULL::BIGINT"
-
-
-def _any(move: Move) -> str:
-    """Return SQL for whether a changed step catches a page before what had decided on it."""
-    caught = [
-        f"(o.at > {_at(rank_place(move.plan, rank))}"
-        f" AND coalesce({fires_sql(move.plan.steps[rank].rule)}, true))"
-        for rank in move.changed
-    ]
-    return " OR ".join(caught) or "false"

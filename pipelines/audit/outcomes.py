@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from pipelines.audit.cube import literal
 from pipelines.audit.steps import Plan, Reasons, place_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,19 @@ def register(connection: "DuckDBPyConnection", outcomes: pd.DataFrame) -> None:
     connection.register("known_outcomes", known)
     connection.execute("CREATE OR REPLACE TEMP TABLE outcomes AS SELECT * FROM known_outcomes")
     connection.unregister("known_outcomes")
+
+
+def outcome_sql(outcomes: pd.DataFrame) -> str:
+    """Return SQL for whether a page of the ledger has one of these outcomes."""
+    conditions = []
+    for (status, stage), rows in outcomes.groupby(["status", "stage"], dropna=False):
+        where = f"stage = {literal(stage)}" if isinstance(stage, str) else "stage IS NULL"
+        condition = f"status = {literal(status)} AND {where}"
+        names = [literal(rule) for rule in rows["rule"] if isinstance(rule, str)]
+        if names:
+            condition += f" AND rule IN ({', '.join(names)})"
+        conditions.append(f"({condition})")
+    return f"({' OR '.join(conditions)})" if conditions else "false"
 
 
 def count(connection: "DuckDBPyConnection", rows: str) -> tuple[int, int]:

@@ -64,7 +64,7 @@ def _values(connection: "DuckDBPyConnection", ledger: Ledger, step: Step) -> pd.
     tree = changed_recipe(ledger, Changes(drops=(step.rule.name,)))
     plan = new_plan(tree)
     outcomes = count_outcomes(connection)
-    touched = {(step.stage, step.rule.name)}
+    touched: set[tuple[str, str]] = {(step.stage, step.rule.name)}
     move = Move(ledger.plan, plan, changed_steps(ledger.plan, plan), touched)
     find_moves(connection, outcomes, move, ledger.reasons)
     unsure, _ = count(connection, f"moved WHERE {UNSURE}")

@@ -1,0 +1,1 @@
+"""What questions to a ledger cost: `make bench-audit`."""
