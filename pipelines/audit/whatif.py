@@ -8,7 +8,7 @@ repeat each other among others than before, is said to be open, within what boun
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
@@ -33,7 +33,9 @@ from pipelines.recipe.source import Node
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-NOTHING = Effect(counted(0), counted(0))
+_Returning: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""Pages and tokens of repeats that surely come back, and of all that may."""
+_NONE: _Returning = ((0, 0), (0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def whatif(ledger: Ledger, changes: Changes, *, shown: int = 10) -> WhatIf:
         lost = _lost(connection, plan)
         gained, pages, tokens = _gained(connection)
         before = _before(outcomes)
-        after = _after(connection, before, Effect(pages, tokens), deduplicates=deduplicates)
+        back = _returning(connection) if deduplicates else _NONE
+        after = _after(connection, before, Effect(pages, tokens), back, deduplicates=deduplicates)
         return WhatIf(
             recipe=question.recipe,
             plan=plan,
@@ -101,7 +104,7 @@ def whatif(ledger: Ledger, changes: Changes, *, shown: int = 10) -> WhatIf:
             domains=by_domain(connection),
             lost_examples=examples(connection, plan, LOST, shown),
             gained_examples=examples(connection, question.move.before, PASSES, shown),
-            notes=[*ledger.notes, *_notes(connection, deduplicates=deduplicates)],
+            notes=[*ledger.notes, *_notes(connection, back, deduplicates=deduplicates)],
             open=beyond_replay(ledger.recipe, question.recipe),
         )
 
@@ -215,7 +218,12 @@ def _flat(name: str, figure: Estimate) -> dict[str, float]:
 
 
 def _after(
-    connection: "DuckDBPyConnection", before: Totals, gained: Effect, *, deduplicates: bool
+    connection: "DuckDBPyConnection",
+    before: Totals,
+    gained: Effect,
+    back: _Returning,
+    *,
+    deduplicates: bool,
 ) -> Totals:
     leaving = count(connection, f"moved WHERE {_LEAVES}")
     lost = count(connection, f"moved WHERE {LOST}")
@@ -224,12 +232,12 @@ def _after(
     if not deduplicates:
         return Totals(passing, _plus(kept, gained))
     share = before.kept.pages.value / max(before.passing.pages.value, 1)
-    back, most = _returning(connection)
+    surely, most = back
     return Totals(
         passing,
         Effect(
-            _open(kept.pages.value + back[0], gained.pages, share, most[0] - back[0]),
-            _open(kept.tokens.value + back[1], gained.tokens, share, most[1] - back[1]),
+            _open(kept.pages.value + surely[0], gained.pages, share, most[0] - surely[0]),
+            _open(kept.tokens.value + surely[1], gained.tokens, share, most[1] - surely[1]),
         ),
     )
 
@@ -251,9 +259,7 @@ def _plus(figure: Effect, more: Effect) -> Effect:
     return Effect(figure.pages + more.pages, figure.tokens + more.tokens)
 
 
-def _returning(
-    connection: "DuckDBPyConnection",
-) -> tuple[tuple[int, int], tuple[int, int]]:
+def _returning(connection: "DuckDBPyConnection") -> _Returning:
     """Return how many repeats surely come back because what they repeat leaves, and at most.
 
     Of each cluster whose kept page leaves, one of those that are left stays in its place; which
@@ -277,7 +283,9 @@ def _returning(
     return (surely, tokens), (most, most_tokens)
 
 
-def _notes(connection: "DuckDBPyConnection", *, deduplicates: bool) -> Iterator[str]:
+def _notes(
+    connection: "DuckDBPyConnection", back: _Returning, *, deduplicates: bool
+) -> Iterator[str]:
     unsure, _ = count(connection, f"moved WHERE {UNSURE}")
     if unsure:
         audited, _ = count(connection, "moved WHERE touched AND own IS NULL AND later AND audited")
@@ -287,8 +295,12 @@ def _notes(connection: "DuckDBPyConnection", *, deduplicates: bool) -> Iterator[
             f"page(s) like them {known}."
         )
     gained, _ = count(connection, f"moved WHERE {PASSES} OR {UNSURE}")
-    repeats = _returning(connection)[1][0]
-    if deduplicates and (gained or repeats):
+    if gained:
+        yield (
+            "Tokens of pages gained are those of the text that was judged; later edits may take "
+            "some of it."
+        )
+    if deduplicates and (gained or back[1][0]):
         yield (
             "Deduplication has to run again to say which of the pages gained repeat others, and "
             "which repeats come back: 'kept' is given within what it can do."
