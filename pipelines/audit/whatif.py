@@ -104,7 +104,11 @@ def whatif(ledger: Ledger, changes: Changes, *, shown: int = 10) -> WhatIf:
             domains=by_domain(connection),
             lost_examples=examples(connection, plan, LOST, shown),
             gained_examples=examples(connection, question.move.before, PASSES, shown),
-            notes=[*ledger.notes, *_notes(connection, back, deduplicates=deduplicates)],
+            notes=[
+                *ledger.notes,
+                *_notes(connection, back, deduplicates=deduplicates),
+                *_of_tokenizer(ledger, moved=not lost.empty or not gained.empty),
+            ],
             open=beyond_replay(ledger.recipe, question.recipe),
         )
 
@@ -304,4 +308,13 @@ def _notes(
         yield (
             "Deduplication has to run again to say which of the pages gained repeat others, and "
             "which repeats come back: 'kept' is given within what it can do."
+        )
+
+
+def _of_tokenizer(ledger: Ledger, *, moved: bool) -> Iterator[str]:
+    tokenizer = ledger.recipe.map.get("tokenizer")
+    if moved and tokenizer is not None and tokenizer.map:
+        yield (
+            "The run trains its tokenizer on the pages that are kept: with others it will count "
+            "a little otherwise. Tokens here are those of the tokenizer that it has."
         )
