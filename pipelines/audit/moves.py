@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines.audit.cube import fires_sql
 from pipelines.audit.outcomes import outcome_sql, placed
 from pipelines.audit.sample import has_text_sql
-from pipelines.audit.steps import KEPT, Plan, Reasons, Step, rank_place
+from pipelines.audit.steps import FIRST_BLOCK, KEPT, Plan, Reasons, Step, rank_place
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -92,12 +92,18 @@ def _caught(move: Move, standing: pd.DataFrame) -> str:
 
 def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
     """Return SQL of the pages that their own rule lets go, with what decides on them now."""
+    if fallen.empty:
+        go = "false"
     last = max([move.plan.last_block(), *move.plan.foreign.values()])
     by_block = [(block, outcome_sql(rows)) for block, rows in fallen.groupby("block")]
     block = _choose([(f"{block!r}", condition) for block, condition in by_block])
     own, whole = [], []
     least = fallen["block"].min()
+    # What stands before the first of the rules that fall had said no, and says it still.
+    known = {_named(step) for step in move.before.steps[: int(fallen["rank"].min())]}
     for rank, step in enumerate(move.plan.steps):
+        if _named(step) in known and rank not in move.changed:
+            continue
         fires = fires_sql(step.rule)
         whole += _cases("", fires, rank)
         if step.block <= least:
@@ -106,10 +112,11 @@ def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
             own += _cases(f"block >= {step.block} AND ", fires, rank)
     first = f"CASE {' '.join(own)} END" if own else "NULL"
     every = f"CASE WHEN audited THEN CASE {' '.join(whole)} END END" if whole else "NULL"
+    has_text = "true" if least >= FIRST_BLOCK else has_text_sql(move.before)
     rows = f"SELECT *, {block} AS block FROM ledger WHERE {go}"
     return (
         f"SELECT {_COLUMNS}, true AS touched, block < {last} AS later, {first}::BIGINT AS own,"
-        f" {every}::BIGINT AS whole, {has_text_sql(move.before)} AS has_text FROM ({rows})"
+        f" {every}::BIGINT AS whole, {has_text} AS has_text FROM ({rows})"
     )
 
 

@@ -252,7 +252,8 @@ _LEAVES = "NOT touched AND (status = 'kept' OR stage = 'dedup')"
 
 def _open(stays: float, gained: Estimate, share: float, back: float) -> Estimate:
     """Return what stays after deduplication: of what is gained it may take anything."""
-    return Estimate(stays + gained.value * share, stays, stays + gained.high + back)
+    value = stays + gained.value * share
+    return Estimate(value, stays, stays + gained.high + back, gained.informed)
 
 
 def _minus(figure: Effect, less: tuple[int, int]) -> Effect:
