@@ -8,7 +8,7 @@ READY   := $(VENV)/.ready
 KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity bench bench-dedup broken fuzz chaos picture reference lock clean
+.PHONY: help setup demo test check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench: $(READY) ## measure against datatrove, page by page (BENCH="--help" for o
 
 bench-dedup: $(READY) ## cluster up to 30 million documents, beside datatrove (8 GB of disk)
 	$(BIN)/python -m tests.bench.scale $(BENCH)
+
+bench-audit: $(READY) ## ask ledgers of 1 and 10 million pages (BENCH="--pages 5e7"; 3 GB of disk)
+	$(BIN)/python -m tests.bench.audit $(BENCH)
 
 broken: $(READY) ## read every broken crawl file and count what became of what was in them
 	$(BIN)/python -m tests.broken

@@ -2,13 +2,15 @@
 
 A byte-level tokenizer first parts a text by a pattern, then encodes each piece by itself
 (Radford et al. 2019, section 2.2; `ByteLevel` of the tokenizers library). So what a piece gave
-once it gives always. The kernels part a text as GPT-2's pattern does and look its pieces up;
-the tokenizer itself is asked for pieces that are new, and once for each character outside
-ASCII whether its Unicode has it for a letter, a number, a space or something else.
+once it gives always. The kernels part a text as GPT-2's pattern does, look its pieces up and join
+the bytes of new ones by a byte-pair encoding's merges. The tokenizer itself is asked for new pieces
+if its model has more to it than merges, and once for each character outside ASCII whether its
+Unicode has it for a letter, a number, a space or something else.
 """
 
 import ctypes
 import json
+from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -26,6 +28,10 @@ _MOST_PIECES, _MOST_BYTES = 1 << 17, 16 << 20
 """Of what is remembered, in each of two halves: what comes again and again stays."""
 _LETTER, _NUMBER, _SPACE, _OTHER = 1, 2, 3, 4
 _UNKNOWN_PIECES, _UNKNOWN_CHARACTERS = 0, 1
+_OPTIONS = (
+    "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges",
+)  # fmt: skip
+"""Of a model: with any of them it does more than to merge."""
 
 
 def piece_encoder(tokenizer: Tokenizer) -> "PieceEncoder | None":
@@ -34,9 +40,10 @@ def piece_encoder(tokenizer: Tokenizer) -> "PieceEncoder | None":
     None where there are no kernels, or where a text is not parted by GPT-2's pattern alone.
     """
     library = kernels()
-    if library is None or not _is_byte_level(json.loads(tokenizer.to_str())):
+    written = json.loads(tokenizer.to_str()) if library is not None else {}
+    if library is None or not _is_byte_level(written):
         return None
-    return PieceEncoder(library, tokenizer)
+    return PieceEncoder(library, tokenizer, merges=_merges(written.get("model") or {}))
 
 
 def _is_byte_level(written: dict[str, Any]) -> bool:
@@ -53,11 +60,49 @@ def _is_byte_level(written: dict[str, Any]) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Merges:
+    """A byte-pair encoding as arrays of int32."""
+
+    bytes: NDArray[np.int32]
+    """The id of each byte; shape (256,)."""
+    joined: NDArray[np.int32]
+    """Left, right and joined id of each pair, best first; shape (merges, 3)."""
+
+
+def _merges(model: dict[str, Any]) -> Merges | None:
+    """Return a model's merges; None where a piece is encoded by more than these."""
+    plain = model.get("type") == "BPE" and not any(model.get(option) for option in _OPTIONS)
+    vocab: dict[str, int] = model.get("vocab") or {}
+    alphabet = _byte_characters()
+    if not plain or any(character not in vocab for character in alphabet):
+        return None
+    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
+    joined = [(vocab[left], vocab[right], vocab[left + right]) for left, right in pairs]
+    ids = np.array([vocab[character] for character in alphabet], np.int32)
+    return Merges(ids, np.array(joined, np.int32).reshape(-1, 3))
+
+
+def _byte_characters() -> list[str]:
+    """Return the characters that stand for the bytes, in their order (`bytes_to_unicode`, GPT-2).
+
+    Bytes that print stand for themselves in Latin-1; the others for what follows U+0100.
+    """
+    shown = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    others = {byte: chr(256 + at) for at, byte in enumerate(hidden)}
+    return [others.get(byte, chr(byte)) for byte in range(256)]
+
+
 class PieceEncoder:
     """Encodes texts of at most `LONGEST_TEXT` characters as its tokenizer does."""
 
     def __init__(
-        self, library: ctypes.PyDLL, tokenizer: Tokenizer, most_pieces: int = _MOST_PIECES
+        self,
+        library: ctypes.PyDLL,
+        tokenizer: Tokenizer,
+        most_pieces: int = _MOST_PIECES,
+        merges: Merges | None = None,
     ) -> None:
         self._library = library
         self._tokenizer = tokenizer
@@ -66,6 +111,10 @@ class PieceEncoder:
         if not self._handle:
             raise MemoryError
         finalize(self, partial(library.pieces_free, self._handle))
+        if merges is not None:
+            places = merges.bytes.ctypes.data, merges.joined.ctypes.data
+            if library.pieces_teach(self._handle, *places, len(merges.joined)) < 0:
+                raise MemoryError
 
     def encode(self, text: str) -> NDArray[np.int32]:
         """Return the token ids of a text."""

@@ -1,8 +1,10 @@
 // Token ids of a text by the pieces that a byte-level tokenizer parts it into first. See
-// pipelines/pieces.py, which asks the tokenizer itself for what is not known here.
+// pipelines/pieces.py, which asks the tokenizer itself for what cannot be known here.
 
 #include <exception>
 #include <memory>
+#include <queue>
+#include <unordered_map>
 #include <utility>
 
 #include "strings.h"
@@ -24,6 +26,73 @@ struct Known {
     parts.emplace_back(ids.size(), count);
     ids.insert(ids.end(), first, first + count);
   }
+};
+
+// Joins the bytes of a piece by the merges of a byte-pair encoding (Sennrich et al. 2016), in the
+// order of the tokenizers library (`Word::merge_all`): the pair of lowest rank first, of equal
+// ones the leftmost, each by itself.
+class Merges {
+ public:
+  Merges(const int32_t* bytes, const int32_t* merges, size_t count) : bytes_(bytes, bytes + 256) {
+    joined_.reserve(count);
+    for (size_t rank = 0; rank < count; ++rank, merges += 3)
+      joined_[pair(merges[0], merges[1])] = {static_cast<int32_t>(rank), merges[2]};
+  }
+
+  void encode(std::string_view piece, std::vector<int32_t>& ids) {
+    const int32_t size = static_cast<int32_t>(piece.size());
+    symbols_.clear();
+    for (int32_t at = 0; at < size; ++at)
+      symbols_.push_back({bytes_[static_cast<unsigned char>(piece[at])], at - 1, at + 1});
+    for (int32_t at = 0; at + 1 < size; ++at) offer(at, size);
+    while (!queue_.empty()) {
+      const Offer best = queue_.top();
+      queue_.pop();
+      Symbol& left = symbols_[best.at];
+      if (left.id < 0 || left.next >= size) continue;
+      const auto found = joined_.find(pair(left.id, symbols_[left.next].id));
+      if (found == joined_.end() || found->second.id != best.id) continue;  // it has changed since
+      Symbol& right = symbols_[left.next];
+      left.id = best.id;
+      left.next = right.next;
+      right.id = kGone;
+      if (left.next < size) symbols_[left.next].previous = best.at;
+      if (left.previous >= 0) offer(left.previous, size);
+      offer(best.at, size);
+    }
+    for (int32_t at = 0; at < size; at = symbols_[at].next) ids.push_back(symbols_[at].id);
+  }
+
+ private:
+  static constexpr int32_t kGone = -1;
+  struct Symbol {
+    int32_t id, previous, next;
+  };
+  struct Join {
+    int32_t rank, id;
+  };
+  struct Offer {
+    int32_t rank, at, id;
+    bool operator<(const Offer& other) const {  // the queue's top is the largest
+      return rank != other.rank ? rank > other.rank : at > other.at;
+    }
+  };
+
+  static uint64_t pair(int32_t left, int32_t right) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+  }
+
+  void offer(int32_t at, int32_t size) {
+    const Symbol& left = symbols_[at];
+    if (left.next >= size) return;
+    const auto found = joined_.find(pair(left.id, symbols_[left.next].id));
+    if (found != joined_.end()) queue_.push({found->second.rank, at, found->second.id});
+  }
+
+  std::vector<int32_t> bytes_;
+  std::unordered_map<uint64_t, Join> joined_;
+  std::vector<Symbol> symbols_;
+  std::priority_queue<Offer> queue_;
 };
 
 struct Character {
@@ -61,6 +130,10 @@ class Pieces {
   }
 
   void classify(uint32_t code, uint8_t as) { classes_[code] = as; }
+
+  void teach(const int32_t* bytes, const int32_t* merges, size_t count) {
+    merges_ = std::make_unique<Merges>(bytes, merges, count);
+  }
 
   void learn(std::string_view piece, const int32_t* first, size_t count) {
     const uint64_t hash = hash_of(piece);
@@ -134,14 +207,20 @@ class Pieces {
     int64_t number = known_->pieces.find(piece, hash);
     if (number == Numbered::kNone) {
       const int64_t old = older_ ? older_->pieces.find(piece, hash) : Numbered::kNone;
-      if (old == Numbered::kNone) {
+      if (old == Numbered::kNone && !merges_) {
         unknown.push_back(begin);
         unknown.push_back(begin + piece.size());
         return 0;
       }
-      const auto [first, count] = older_->parts[old];
       number = known_->pieces.size();
-      known_->add(piece, hash, older_->ids.data() + first, count);
+      if (old == Numbered::kNone) {
+        made_.clear();
+        merges_->encode(piece, made_);
+        known_->add(piece, hash, made_.data(), made_.size());
+      } else {
+        const auto [first, count] = older_->parts[old];
+        known_->add(piece, hash, older_->ids.data() + first, count);
+      }
     }
     const auto [first, count] = known_->parts[number];
     if (keep) ids.insert(ids.end(), known_->ids.begin() + first, known_->ids.begin() + first + count);
@@ -149,6 +228,8 @@ class Pieces {
   }
 
   std::vector<uint8_t> classes_;
+  std::vector<int32_t> made_;
+  std::unique_ptr<Merges> merges_;  // none where the tokenizer is asked for new pieces
   const size_t most_pieces_, most_bytes_;
   std::unique_ptr<Known> known_ = std::make_unique<Known>(), older_;
 };
@@ -170,6 +251,16 @@ Pieces* pieces_new(int64_t most_pieces, int64_t most_bytes) {
 void pieces_free(Pieces* pieces) { delete pieces; }
 
 void pieces_classify(Pieces* pieces, int64_t code, int64_t as) { pieces->classify(code, as); }
+
+// `bytes` has the id of each byte, `merges` left, right and joined id of each pair, best first.
+int64_t pieces_teach(Pieces* pieces, const int32_t* bytes, const int32_t* merges, int64_t count) {
+  try {
+    pieces->teach(bytes, merges, count);
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
 
 int64_t pieces_learn(Pieces* pieces, const char* piece, int64_t size, const int32_t* ids,
                      int64_t count) {

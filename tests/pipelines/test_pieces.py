@@ -99,3 +99,49 @@ def test_without_kernels_and_for_other_tokenizers_the_library_encodes(tmp_path, 
     monkeypatch.setattr(module, "LONGEST_TEXT", 3)
     assert encode(str(own), TEXTS) == compiled
     assert [count_tokens(str(own), text) for text in TEXTS] == list(map(len, compiled))
+
+
+def with_merges(trained: Tokenizer, chance: random.Random) -> Tokenizer:
+    """A tokenizer whose merges come in any order, and make the same token in several ways."""
+    written = json.loads(trained.to_str())
+    letters = [chr(code) for code in range(ord("a"), ord("e"))]
+    vocab = {
+        token: number for number, token in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))
+    }
+    known, pairs = list(letters), []
+    for _ in range(chance.randint(1, 25)):
+        left, right = chance.choice(known), chance.choice(known)
+        vocab.setdefault(left + right, len(vocab))
+        known.append(left + right)
+        pairs.append([left, right])
+    chance.shuffle(pairs)
+    model = {**written["model"], "vocab": vocab, "merges": pairs}
+    return changed(trained, model=model, added_tokens=[])
+
+
+def test_merges_in_any_order_join_as_the_library_joins_them(trained: Tokenizer):
+    chance = random.Random("merges")
+    for _ in range(60):
+        tokenizer = with_merges(trained, chance)
+        pieces = piece_encoder(tokenizer)
+        assert pieces is not None
+        for _ in range(40):
+            text = "".join(chance.choices("abcdf ", k=chance.randint(1, 40)))
+            assert pieces.encode(text).tolist() == ids_of(tokenizer, text), text
+
+
+def test_a_piece_of_any_length_is_joined(trained: Tokenizer, pieces: PieceEncoder):
+    for text in ("a" * 100_000, "the" * 20_000, "é" * 5_000, "\n" * 3_000):
+        assert pieces.count(text) == len(ids_of(trained, text))
+
+
+def test_a_model_that_does_more_than_merge_is_asked(trained: Tokenizer):
+    written = json.loads(trained.to_str())
+    whole = {**written["model"]["vocab"], "garden": len(written["model"]["vocab"])}
+    model = {**written["model"], "vocab": whole, "ignore_merges": True}
+    asked = changed(trained, model=model)
+    pieces = piece_encoder(asked)
+    assert pieces is not None
+    for text in ("garden", "the garden gardens", *TEXTS):
+        assert pieces.encode(text).tolist() == ids_of(asked, text)
+    assert len(ids_of(asked, "garden")) == 1 < len(ids_of(trained, "garden"))
