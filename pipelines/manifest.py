@@ -7,14 +7,16 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
 from pipelines.bucket.path import S3Path
-from pipelines.files import is_full_or_closed, read_json, write_whole
-from pipelines.totals import file_totals
+from pipelines.files import is_full_or_closed, read_json, sha256_of, write_whole
+from pipelines.storage import CommitLog, CommittedFile
+from pipelines.totals import file_totals, published_files
 
 FORMAT = 1
 """Grows when a run directory can no longer be read by an older or newer version."""
@@ -111,6 +113,30 @@ def code_version() -> dict[str, str]:
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def described(root: Path, path: Path) -> dict[str, Any]:
+    """Describe a published file that no stage has written, as a manifest lists it."""
+    name = path.relative_to(root).as_posix()
+    return asdict(CommittedFile(name, 0, path.stat().st_size, sha256_of(path)))
+
+
+def run_files(root: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return path, rows, bytes and sha256 of every published file of a finished run.
+
+    They are in its manifest or, where that has only totals, in its commits.
+    """
+    if manifest["files"]:
+        return list(manifest["files"])
+    log = CommitLog(root)
+    files = published_files({s: list(log.commits(s).values()) for s in log.planned()})
+    named = {item["path"] for item in files}
+    others = [root / "tokenizer.json", *sorted((root / "dataset").glob("[!.]*"))]
+    return files + [
+        described(root, path)
+        for path in others
+        if path.relative_to(root).as_posix() not in named and path.is_file()
+    ]
 
 
 def write_manifest(root: Path, manifest: Mapping[str, Any], files: Sequence[Any]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from pipelines.terminal import harmless
+
 _WIDTH, _ROW, _TOP = 940, 22, 74
 _RULE, _LABEL, _BAR = 104, 330, 450  # pixels: where rules and bars begin, the longest bar
 _COUNTS = (_LABEL + _BAR + 60, _LABEL + _BAR + 120)  # where the counts end
@@ -39,7 +41,7 @@ def draw_funnel(manifest: Mapping[str, Any]) -> str:
 
 
 def _caption(manifest: Mapping[str, Any]) -> str:
-    name = escape(str(manifest["recipe"]["name"]))
+    name = escape(harmless(str(manifest["recipe"]["name"])))
     return (
         f"{name}: {manifest['pages']:,} pages crawled, {manifest['rows']:,} kept, "
         f"{manifest['tokens']:,} tokens"
@@ -79,5 +81,5 @@ def _text(
 ) -> str:
     return (
         f'<text x="{x}" y="{y}" fill="{fill}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="{anchor}">{escape(content)}</text>'
+        f'text-anchor="{anchor}">{escape(harmless(content))}</text>'
     )

@@ -7,13 +7,13 @@ has finished.
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.card import write_card
+from pipelines.card import Person, card_files, ready_for_card, remove_beside, write_card
 from pipelines.cascade import measured_loss
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
 from pipelines.crawl.remote.address import without_secrets
@@ -33,6 +33,7 @@ from pipelines.hold import held
 from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import (
     code_version,
+    described,
     open_run_directory,
     package_versions,
     read_manifest,
@@ -42,7 +43,7 @@ from pipelines.recipe.model import Recipe
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity
-from pipelines.storage import CommitLog, CommittedFile, digest
+from pipelines.storage import CommitLog, digest
 from pipelines.tokenizer import find_tokenizer
 from pipelines.totals import (
     accelerated,
@@ -110,7 +111,9 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             now = {**_versions(recipe), "inputs": inputs, "assets_sha256": known}
             if manifest and _is_finished(manifest, now, output):
                 return Outcome(output, manifest, did_work=False)
+            person = ready_for_card(output)
             (output / "manifest.json").unlink(missing_ok=True)
+            remove_beside(output)  # it is of what was there before
             empty_work(output)
             remove_temporaries(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
@@ -122,7 +125,8 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
                 inputs |= fetched(work.commits["curate"].values())
             still_ours()
             seconds = round(time.monotonic() - began, 1)
-            manifest = _finish(work, {"inputs": inputs, "engine": facts, "seconds": seconds})
+            told = {"inputs": inputs, "engine": facts, "seconds": seconds}
+            manifest = _finish(work, told, person)
     return Outcome(output, manifest, did_work=True)
 
 
@@ -133,8 +137,14 @@ def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str,
         "files": len(whole),
         "bytes": sum(file.size or 0 for file in whole),
         "digest": digest([identity, limit]),
+        "list_sha256": _list_sha256(whole),
         **({"limit_per_file": limit} if limit is not None else {}),
     }
+
+
+def _list_sha256(files: Iterable[CrawlFile]) -> str:
+    """Return the digest of the files' paths as the ledger has them, one a line, in order."""
+    return hashlib.sha256("".join(f"{file.file_path}\n" for file in files).encode()).hexdigest()
 
 
 def _is_finished(manifest: Mapping[str, Any], now: Mapping[str, Any], root: Path) -> bool:
@@ -175,7 +185,7 @@ def _versions(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[str, Any]:
     """Remove what no commit names, then write the card and, last, the manifest."""
     root, recipe = work.root, work.recipe
     done = {stage: list(units.values()) for stage, units in work.commits.items()}
@@ -187,7 +197,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
     sha256 = sha256_of(tokenizer)
     files = published_files(done)
     if isinstance(recipe.tokenizer, str):  # no stage has written it
-        files.append(_committed(root, tokenizer))
+        files.append(described(root, tokenizer))
     manifest = {
         **_versions(recipe),
         "assets_sha256": {**work.assets, "tokenizer": sha256},
@@ -201,16 +211,10 @@ def _finish(work: RunContext, facts: Mapping[str, Any]) -> dict[str, Any]:
         **accelerated(done["curate"]),
         **at_limits(done["curate"]),
     }
-    card = write_card(root, recipe, manifest, files)
-    files.append(_committed(root, card))
+    write_card(root, recipe, manifest, files, person)
+    files.extend(card_files(root))
     write_manifest(root, manifest, files)
     return read_manifest(root) or {}
-
-
-def _committed(root: Path, path: Path) -> dict[str, Any]:
-    """Describe a published file that no stage has written."""
-    name = path.relative_to(root).as_posix()
-    return asdict(CommittedFile(name, 0, path.stat().st_size, sha256_of(path)))
 
 
 def _failed_units(work: RunContext) -> dict[str, str]:

@@ -10,6 +10,7 @@ from filters.errors import CuveeError
 from pipelines.cli import (
     auditing,
     calibrating,
+    carding,
     checking,
     describing,
     health,
@@ -30,7 +31,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # The order of the help.
-for _group in (running, planning, calibrating, looking, auditing, checking, describing, health):
+_GROUPS = (
+    running, planning, calibrating, looking, auditing, checking, carding, describing, health,
+)  # fmt: skip
+for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130

@@ -17,6 +17,8 @@ class Problems:
     """What is wrong with a recipe, in the order in which it was found."""
 
     found: list[tuple[Place, str]] = field(default_factory=list)
+    what: str = "recipe"
+    """What the file is called in a message."""
 
     def add(self, place: Place, fact: str, hint: str = "") -> None:
         """Note a problem; the hint is the way out, in one line."""
@@ -29,7 +31,8 @@ class Problems:
         _, text = min(self.found, key=lambda problem: problem[0])
         others = len(self.found) - 1
         if others:
-            text += f"\n  {others} more {'problem' if others == 1 else 'problems'} in this recipe."
+            noun = "problem" if others == 1 else "problems"
+            text += f"\n  {others} more {noun} in this {self.what}."
         raise RecipeError(text)
 
 

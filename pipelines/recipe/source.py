@@ -93,10 +93,18 @@ def _one_line(text: str) -> str:
     return safe if len(text) <= MAX_LINE else f"{safe}…"
 
 
-def read_file(path: Path, shown: str, layer: int) -> Node:
+def read_file(
+    path: Path,
+    shown: str,
+    layer: int,
+    *,
+    what: str = "recipe",
+    start: str = "Start from a shipped one: cuvee recipes",
+) -> Node:
     """Read a recipe file into a tree; RecipeError when it is no map of keys.
 
     `shown` is the file's name in messages, `layer` its distance from the person's own file.
+    Another file in the same form is called `what`, and `start` says how one is begun.
     """
     try:
         with path.open("rb") as file:
@@ -104,7 +112,7 @@ def read_file(path: Path, shown: str, layer: int) -> Node:
     except OSError as error:
         refuse(shown, f"cannot be read: {error.strerror}.")
     if len(raw) > MAX_BYTES:
-        refuse(shown, f"is larger than {MAX_BYTES:,} bytes, so it is no recipe.")
+        refuse(shown, f"is larger than {MAX_BYTES:,} bytes, so it is no {what}.")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -112,7 +120,7 @@ def read_file(path: Path, shown: str, layer: int) -> Node:
         refuse(Place(layer, line, 0, shown), "is not UTF-8 text.", "Save it as UTF-8.")
     node = read_text(text, Place(layer, 1, 0, shown))
     if not isinstance(node.value, dict):
-        refuse(node.place, "a recipe is a map of keys.", "Start from a shipped one: cuvee recipes")
+        refuse(node.place, f"a {what} is a map of keys.", start)
     return node
 
 

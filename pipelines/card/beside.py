@@ -1,0 +1,86 @@
+"""What lies beside a card: recipe, funnel, checksums; and which files those are."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from pipelines.card.facts import Facts
+from pipelines.recipe.dump import recipe_yaml
+
+FUNNEL = pa.schema(
+    [
+        pa.field("step", pa.int64()),
+        pa.field("status", pa.string()),
+        pa.field("stage", pa.string()),
+        pa.field("rule", pa.string()),
+        pa.field("block", pa.string()),
+        pa.field("condition", pa.string()),
+        pa.field("pages", pa.int64()),
+        pa.field("tokens", pa.int64()),
+    ]
+)
+"""`funnel.parquet`: what became of the pages, in the order in which they meet the rules.
+
+`stage` and `rule` are null for the kept pages, `block` but for the reasons of a block of
+datatrove, `condition` where no rule of the recipe decided.
+"""
+
+BESIDE = {
+    "croissant.json": "the dataset in Croissant 1.1, with where it comes from (PROV-O)",
+    "domains.parquet": "pages, bytes of text and tokens of every registered domain, by rank",
+    "funnel.parquet": "the funnel above as a table",
+    "annex.md": "the fields of the EU's template for the public summary of training content",
+    "annex.json": "the same, for programs",
+    "recipe.yaml": "the complete recipe",
+    "SHA256SUMS": "sha256 of every file, for `sha256sum -c`",
+}
+"""What `cuvee card` writes besides the card and its figure, below `dataset/`."""
+
+
+def funnel_rows(facts: Facts) -> Iterable[dict[str, Any]]:
+    """Yield the rows of `FUNNEL`."""
+    rules = facts.rules
+    for step, row in enumerate(facts.manifest["funnel"]):
+        judged = row["status"] == "dropped" and row["stage"] in ("url", "language", "quality")
+        yield {
+            "step": step,
+            "status": row["status"],
+            "stage": row["stage"] or None,
+            "rule": row["rule"] or None,
+            "block": row.get("block"),
+            "condition": rules.get(row["rule"]) if judged and not row.get("block") else None,
+            "pages": row["pages"],
+            "tokens": row["tokens"],
+        }
+
+
+def published_recipe(recipe: Mapping[str, Any], digest: str) -> str:
+    """Return a resolved recipe as it is published: of paths of one's own machine, the last part."""
+    shown = {key: _shortened(value) for key, value in recipe.items()}
+    shown["input"] = [_last_part(path) for path in recipe.get("input") or ()]
+    return (
+        f"# Digest of the recipe as it was run: {digest}\n"
+        "# Of paths on the machine where it was run only the last part is written here.\n"
+        f"{recipe_yaml(shown)}"
+    )
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_shortened(item) for item in value]
+    if isinstance(value, str) and value.startswith(("/", "./", "../", "~/")):
+        return _last_part(value)
+    return value
+
+
+def _last_part(path: str) -> str:
+    return path if "://" in path else path.rstrip("/").rsplit("/", 1)[-1]
+
+
+def checksums(files: Iterable[Mapping[str, Any]]) -> str:
+    """Return `SHA256SUMS` of files below `dataset/`, as `sha256sum -c` reads it there."""
+    lines = {str(item["path"]).removeprefix("dataset/"): item["sha256"] for item in files}
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in sorted(lines.items()))

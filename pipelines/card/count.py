@@ -1,0 +1,242 @@
+"""What a card needs and no commit record has: counted in two passes over a finished run.
+
+The shards are read once, for what each dump, language and domain has; of the ledger only a
+few columns, twice. Nothing here grows with the number of pages.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.card.domains import DOMAINS, Held, domain_of, domain_of_url, ranked
+from pipelines.storage import Attempt
+from pipelines.tables import TableWriter, opened, read_rows
+
+LOW_SCORE = 0.8
+"""A page whose language is less sure than this is counted as unsure."""
+LEAST_PAGES = 10
+"""Rules that removed fewer pages say nothing about domains."""
+LARGEST = 10
+"""Domains that the card names."""
+_COLUMNS = ("text", "url", "dump", "language", "language_score", "token_count")
+_BATCH = 2_000
+
+Told = Callable[[int], None]
+"""Is told of bytes of files that have been read."""
+Files = Sequence[tuple[Path, int]]
+"""Where files are, and their bytes."""
+
+
+@dataclass(slots=True)
+class Amount:
+    """Documents with their tokens and bytes of text."""
+
+    rows: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class Scores:
+    """How sure the language model was of one language's documents."""
+
+    rows: int = 0
+    total: float = 0.0
+    lowest: float = 1.0
+    low: int = 0
+    """Documents below `LOW_SCORE`."""
+
+
+@dataclass(slots=True)
+class Domains:
+    """What `domains.parquet` adds up to."""
+
+    count: int = 0
+    bytes: int = 0
+    largest: list[dict[str, Any]] = field(default_factory=list)
+    tenth: int = 0
+    """Domains in the tenth of them, rounded up, that has most bytes."""
+    tenth_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OneDomain:
+    """A rule more than half of whose removals are pages of one domain."""
+
+    stage: str
+    rule: str
+    domain: str
+    pages: int
+    of: int
+
+
+@dataclass(slots=True)
+class Counted:
+    """Everything that was counted."""
+
+    amounts: dict[tuple[str, str], Amount] = field(default_factory=lambda: defaultdict(Amount))
+    """By dump and language."""
+    scores: dict[str, Scores] = field(default_factory=lambda: defaultdict(Scores))
+    arrow_bytes: Counter[str] = field(default_factory=Counter)
+    """Uncompressed bytes of the shards by dump, as their footers say."""
+    truncated: Counter[str] = field(default_factory=Counter)
+    """Pages kept although the crawler had cut them off, by its reason."""
+    domains: Domains = field(default_factory=Domains)
+    one_domain: list[OneDomain] = field(default_factory=list)
+
+
+def count_run(
+    attempt: Attempt, shards: Files, ledgers: Files, told: Told
+) -> Counted:
+    """Count a finished run; writes `dataset/domains.parquet` into the attempt."""
+    found = Counted()
+    pages = (held for path, size in shards for held in _count_shard(path, size, found, told))
+    with TableWriter(attempt, "dataset/domains.parquet", DOMAINS) as writer:
+        for row in ranked(pages, attempt.folder / "sorting"):
+            writer.add(row)
+    found.domains = _domains(attempt.path("dataset/domains.parquet"), writer.rows)
+    _count_ledger(ledgers, found, told)
+    return found
+
+
+def _count_shard(path: Path, size: int, found: Counted, told: Told) -> Iterator[Held]:
+    """Count one shard; yields each page's domain with what the page has."""
+    file = pq.ParquetFile(opened(path))
+    groups = (file.metadata.row_group(index) for index in range(file.metadata.num_row_groups))
+    found.arrow_bytes[path.parent.name] += sum(group.total_byte_size for group in groups)
+    for batch in file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
+        sizes = pc.fill_null(pc.binary_length(batch["text"]), 0)
+        _add_amounts(batch, sizes, found)
+        _add_scores(batch, found)
+        columns = (batch["url"], sizes, batch["token_count"])
+        for url, held, tokens in zip(*(column.to_pylist() for column in columns), strict=True):
+            yield Held(domain_of_url(url), 1, held, tokens or 0)
+    told(size)
+
+
+def _add_amounts(batch: pa.RecordBatch, sizes: pa.Array, found: Counted) -> None:
+    table = pa.table(
+        {
+            "dump": batch["dump"],
+            "language": batch["language"],
+            "tokens": batch["token_count"],
+            "bytes": sizes,
+        }
+    )
+    sums = table.group_by(["dump", "language"]).aggregate(
+        [([], "count_all"), ("tokens", "sum"), ("bytes", "sum")]
+    )
+    for row in sums.to_pylist():
+        amount = found.amounts[row["dump"] or "", row["language"] or ""]
+        amount.rows += row["count_all"]
+        amount.tokens += row["tokens_sum"] or 0
+        amount.bytes += row["bytes_sum"] or 0
+
+
+def _add_scores(batch: pa.RecordBatch, found: Counted) -> None:
+    table = pa.table(
+        {
+            "language": batch["language"],
+            "score": batch["language_score"],
+            "low": pc.cast(pc.less(batch["language_score"], LOW_SCORE), pa.int64()),
+        }
+    )
+    scored = table.filter(pc.is_valid(table["score"]))
+    sums = scored.group_by(["language"]).aggregate(
+        [("score", "count"), ("score", "sum"), ("score", "min"), ("low", "sum")]
+    )
+    for row in sums.to_pylist():
+        scores = found.scores[row["language"] or ""]
+        scores.rows += row["score_count"]
+        scores.total += row["score_sum"]
+        scores.lowest = min(scores.lowest, row["score_min"])
+        scores.low += row["low_sum"]
+
+
+def _domains(path: Path, count: int) -> Domains:
+    """Return what a `domains.parquet` adds up to; it is read once more, in order."""
+    found = Domains(count=count, tenth=-(-count // 10))
+    for row in read_rows(path):
+        found.bytes += row["bytes"]
+        if row["rank"] <= LARGEST:
+            found.largest.append(row)
+        if row["rank"] <= found.tenth:
+            found.tenth_bytes += row["bytes"]
+    return found
+
+
+class _Majority:
+    """Finds for each rule the only domain that can have more than half of its pages.
+
+    Boyer and Moore's vote (1991): one counter for each rule, however many domains there are.
+    The candidate has to be counted again.
+    """
+
+    def __init__(self) -> None:
+        self.candidates: dict[tuple[str, str], tuple[str, int]] = {}
+        self.pages: Counter[tuple[str, str]] = Counter()
+
+    def add(self, rule: tuple[str, str], domain: str, pages: int) -> None:
+        self.pages[rule] += pages
+        held, lead = self.candidates.get(rule, (domain, 0))
+        if held == domain:
+            lead += pages
+        elif lead >= pages:
+            lead -= pages
+        else:
+            held, lead = domain, pages - lead
+        self.candidates[rule] = held, lead
+
+
+def _count_ledger(ledgers: Files, found: Counted, told: Told) -> None:
+    votes = _Majority()
+    for path, size in ledgers:
+        for rule, domain, pages in _removals(path):
+            votes.add(rule, domain, pages)
+        _count_truncated(path, found)
+        told(size)
+    asked = {
+        rule: domain
+        for rule, (domain, _) in votes.candidates.items()
+        if domain and votes.pages[rule] >= LEAST_PAGES
+    }
+    exact = _exactly(ledgers, asked) if asked else {}
+    for (stage, rule), pages in sorted(exact.items()):
+        of = votes.pages[stage, rule]
+        if 2 * pages > of:
+            found.one_domain.append(OneDomain(stage, rule, asked[stage, rule], pages, of))
+
+
+def _exactly(ledgers: Files, asked: Mapping[tuple[str, str], str]) -> Counter[tuple[str, str]]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for path, _ in ledgers:
+        for rule, domain, pages in _removals(path):
+            if asked.get(rule) == domain:
+                counts[rule] += pages
+    return counts
+
+
+def _removals(path: Path) -> Iterator[tuple[tuple[str, str], str, int]]:
+    """Yield stage and rule, domain, pages for what rules removed of one file of the ledger."""
+    names = ["status", "stage", "rule", "host"]
+    for batch in pq.ParquetFile(opened(path)).iter_batches(batch_size=65_536, columns=names):
+        table = pa.Table.from_batches([batch]).filter(pc.field("status") == "dropped")
+        counts = table.group_by(["stage", "rule", "host"]).aggregate([([], "count_all")])
+        for row in counts.to_pylist():
+            host = row["host"]
+            rule = (row["stage"] or "", row["rule"] or "")
+            yield rule, domain_of(host) if host else "", row["count_all"]
+
+
+def _count_truncated(path: Path, found: Counted) -> None:
+    names = ["status", "truncated"]
+    for batch in pq.ParquetFile(opened(path)).iter_batches(batch_size=65_536, columns=names):
+        table = pa.Table.from_batches([batch])
+        cut = table.filter((pc.field("status") == "kept") & pc.field("truncated").is_valid())
+        found.truncated.update(cut["truncated"].to_pylist())

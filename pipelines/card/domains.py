@@ -1,0 +1,116 @@
+"""What each registered domain has in a dataset, however many domains there are.
+
+Sums are held in memory for so many domains at a time; beyond that, sorted runs lie in a
+folder of this machine and are merged.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.hosts import host_reader
+from pipelines.curator import host_of
+from pipelines.tables import read_rows
+
+DOMAINS = pa.schema(
+    [
+        pa.field("rank", pa.int64()),
+        pa.field("domain", pa.string()),
+        pa.field("pages", pa.int64()),
+        pa.field("bytes", pa.int64()),
+        pa.field("tokens", pa.int64()),
+    ]
+)
+"""`domains.parquet`: by bytes of UTF-8 text, most first, equal ones by name; rank 1 has most.
+
+`domain` is the registered one (`filters.hosts`), the host itself where that has none, such as
+an address in numbers, and empty for pages that have no address.
+"""
+
+_RUN = pa.schema([field for field in DOMAINS if field.name != "rank"])
+IN_MEMORY = 200_000
+"""Domains, about 40 MB of them."""
+
+
+class Held(NamedTuple):
+    """What one domain has."""
+
+    domain: str
+    pages: int
+    bytes: int
+    tokens: int
+
+
+@lru_cache(maxsize=100_000)
+def domain_of(host: str) -> str:
+    """Return the registered domain of a host, or the host where it has none."""
+    return host_reader().domains(f"http://{host}/")[0] or host
+
+
+def domain_of_url(url: str | None) -> str:
+    """Return the domain of an address; empty where there is no address or no host in it."""
+    host = host_of(url)
+    return domain_of(host) if host else ""
+
+
+def ranked(pages: Iterable[Held], folder: Path, most: int = IN_MEMORY) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `DOMAINS` for what single pages or groups of them have.
+
+    At most `most` domains are in memory at a time, whatever there is; runs go into `folder`.
+    """
+    by_name = _sorted(_partial_sums(pages, most), lambda held: held.domain, folder / "names", most)
+    summed = (_sum(domain, each) for domain, each in groupby(by_name, lambda held: held.domain))
+    by_size = _sorted(summed, lambda held: (-held.bytes, held.domain), folder / "sizes", most)
+    for rank, held in enumerate(by_size, start=1):
+        yield {"rank": rank, **held._asdict()}
+
+
+def _partial_sums(pages: Iterable[Held], most: int) -> Iterator[Held]:
+    """Yield sums; a domain may come again, since no more than `most` are held."""
+    sums: dict[str, list[int]] = {}
+    for domain, *counts in pages:
+        held = sums.get(domain)
+        if held is None:
+            sums[domain] = counts
+            if len(sums) >= most:
+                yield from (Held(name, *total) for name, total in sums.items())
+                sums.clear()
+        else:
+            for index, count in enumerate(counts):
+                held[index] += count
+    yield from (Held(name, *total) for name, total in sums.items())
+
+
+def _sum(domain: str, each: Iterable[Held]) -> Held:
+    columns = list(zip(*each, strict=True))[1:]
+    return Held(domain, *(sum(column) for column in columns))
+
+
+def _sorted(
+    rows: Iterable[Held], key: Callable[[Held], Any], folder: Path, most: int
+) -> Iterator[Held]:
+    """Yield rows in order; what is more than `most` is sorted in pieces that are merged."""
+    rows = iter(rows)
+    pieces: list[Path] = []
+    while True:
+        piece = sorted(islice(rows, most), key=key)
+        if not pieces and len(piece) < most:
+            yield from piece
+            return
+        if not piece:
+            break
+        folder.mkdir(parents=True, exist_ok=True)
+        pieces.append(folder / f"{len(pieces):06d}.parquet")
+        columns = list(zip(*piece, strict=True))
+        pq.write_table(pa.table(list(map(list, columns)), schema=_RUN), pieces[-1])
+    yield from heapq.merge(*map(_read_run, pieces), key=key)
+
+
+def _read_run(path: Path) -> Iterator[Held]:
+    return (Held(**row) for row in read_rows(path))

@@ -1,0 +1,75 @@
+"""Everything that a card is made of, in one place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.card.count import Counted
+from pipelines.card.person import Person
+
+NO_REPOSITORY = "ORG/NAME"
+"""What stands for the repository's name while nobody has said it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A finished run, what was counted of it, and what a person has said."""
+
+    manifest: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    """The resolved recipe as plain data."""
+    shards: Sequence[Mapping[str, Any]]
+    """Path, rows, bytes and sha256 of each shard; paths are relative to the run's folder."""
+    person: Person = field(default_factory=Person)
+    repo: str | None = None
+    """ORG/NAME on the Hub."""
+    counted: Counted | None = None
+    """None at the end of a run, where no pass over its rows is made."""
+    samples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Files of each sample below `dataset/sample/`, as for shards."""
+
+    @property
+    def name(self) -> str:
+        """The dataset's name as people read it."""
+        return self.person.text("pretty_name") or str(self.recipe["recipe"])
+
+    @property
+    def repository(self) -> str:
+        """The repository's name, or what stands for it."""
+        return self.repo or NO_REPOSITORY
+
+    @property
+    def address(self) -> str:
+        """Address of the repository's page."""
+        return f"https://huggingface.co/datasets/{self.repository}"
+
+    @property
+    def dumps(self) -> dict[str, list[Mapping[str, Any]]]:
+        """The shards of each dump, by name."""
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for item in self.shards:
+            found.setdefault(str(item["path"]).split("/")[2], []).append(item)
+        return dict(sorted(found.items()))
+
+    @property
+    def rules(self) -> dict[str, str]:
+        """The condition of each rule of the recipe, by its name."""
+        found: dict[str, str] = {}
+        for stage in self.recipe["stages"]:
+            for kind in ("gate", "drop"):
+                found.update(stage.get(kind) or {})
+        return found
+
+    @property
+    def tokenizer(self) -> str:
+        """What counts tokens, in words."""
+        given = self.recipe["tokenizer"]
+        if isinstance(given, str):  # of a local path only the last part is anybody's business
+            return given.rsplit("/", 1)[-1] if given.startswith(("/", ".", "~")) else given
+        size = int(given["train"]["vocab_size"])
+        return f"a byte-level BPE of {size:,} tokens, trained on this dataset"
+
+
+def total(files: Sequence[Mapping[str, Any]], key: str) -> int:
+    """Return the sum of rows or bytes of files."""
+    return sum(int(item[key]) for item in files)

@@ -1,0 +1,97 @@
+"""The YAML head of a card: what the Hub and `datasets` read of it."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipelines.card.facts import Facts, total
+from pipelines.ledger import DATASET
+
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
+    (10_000_000_000, "1B<n<10B"),
+    (100_000_000_000, "10B<n<100B"),
+    (1_000_000_000_000, "100B<n<1T"),
+)
+_WIKIPEDIA = {"als": "gsw", "bh": "bho", "eml": "egl", "sh": "hbs"}
+"""Wikipedia's codes, which fastText's labels are, where ISO 639 means another or no language."""
+_CODE = re.compile(r"[a-z]{2,3}")
+DEFAULT = "default"
+
+
+def card_head(facts: Facts) -> dict[str, Any]:
+    """Return the head: configs, languages, licence, sizes in rows, features."""
+    person = facts.person
+    head: dict[str, Any] = {"pretty_name": facts.name}
+    codes = language_codes(facts.manifest["languages"])
+    if codes:
+        head["language"] = codes
+    for key in ("license", "license_name", "license_link"):
+        if person.text(key):
+            head[key] = person.text(key)
+    head["task_categories"] = ["text-generation"]
+    head["size_categories"] = [_size(facts.manifest["rows"])]
+    head["tags"] = ["cuvee"]
+    if facts.shards:
+        head["configs"] = list(_configs(facts))
+    head["dataset_info"] = _info(facts)
+    return head
+
+
+def language_codes(labels: Iterable[str]) -> list[str]:
+    """Return the ISO 639-1 or 639-3 codes of language labels; what is no such code is left out.
+
+    A label may name the script, too, as `eng_Latn` does.
+    """
+    codes = (label.partition("_")[0] for label in labels)
+    return sorted({_WIKIPEDIA.get(code, code) for code in codes if _CODE.fullmatch(code)})
+
+
+def _configs(facts: Facts) -> Iterable[dict[str, Any]]:
+    yield {"config_name": DEFAULT, "default": True, "data_files": _train("data/*/*.parquet")}
+    for dump in facts.dumps:
+        if dump != DEFAULT:
+            yield {"config_name": dump, "data_files": _train(f"data/{dump}/*.parquet")}
+    for name in facts.samples:
+        yield {"config_name": name, "data_files": _train(f"sample/{name}/*.parquet")}
+
+
+def _train(pattern: str) -> list[dict[str, str]]:
+    return [{"split": "train", "path": pattern}]
+
+
+def _info(facts: Facts) -> Any:
+    """Return the features; with them rows and bytes of each config where they were counted."""
+    from datasets import Features
+
+    features = Features.from_arrow_schema(DATASET)._to_yaml_list()  # noqa: SLF001  the one function that writes the Hub's form of a schema
+    if facts.counted is None or not facts.shards:
+        return {"features": features}
+    unpacked = facts.counted.arrow_bytes
+    every = {"config_name": DEFAULT, "features": features}
+    return [
+        {**every, **_sizes(facts.shards, unpacked.total())},
+        *(
+            {"config_name": dump, **_sizes(files, unpacked[dump])}
+            for dump, files in facts.dumps.items()
+            if dump != DEFAULT
+        ),
+    ]
+
+
+def _sizes(files: Sequence[Mapping[str, Any]], unpacked: int) -> dict[str, Any]:
+    return {
+        "splits": [{"name": "train", "num_bytes": unpacked, "num_examples": total(files, "rows")}],
+        "download_size": total(files, "bytes"),
+        "dataset_size": unpacked,
+    }
+
+
+def _size(rows: int) -> str:
+    return next((name for limit, name in _SIZES if rows < limit), "n>1T")

@@ -1,0 +1,207 @@
+"""What a card says of the data: how much there is, what was removed, which fields it has."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipelines.card.count import Amount
+from pipelines.card.facts import Facts, total
+from pipelines.card.markup import bullets, code, counted, share, size, table
+from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
+from pipelines.ledger import DATASET
+
+FIGURE = "funnel.svg"
+"""The funnel's figure, beside the card."""
+_MOST_ROWS = 100
+_NUMBERS = ("documents", "tokens", "bytes of text", "shards", "size of files", "pages", "share")
+FIELD_MEANINGS = {
+    "text": "the published text",
+    "id": "record id in the crawl",
+    "dump": "crawl the page comes from",
+    "url": "address of the page",
+    "date": "when it was crawled",
+    "file_path": "crawl file, relative to the input",
+    "language": "most probable language (fastText label)",
+    "language_score": "its probability",
+    "token_count": "tokens of `text`, without special tokens",
+    "minhash_cluster_size": "pages that are nearly this one, itself included; not counted are "
+    "those that another kind of deduplication had removed before",
+}
+_EDITS = {
+    "pii.emails": "e-mail addresses",
+    "pii.ips": "public IP addresses",
+}
+
+
+def title(facts: Facts) -> str:
+    """Return what the dataset is."""
+    manifest = facts.manifest
+    dumps = counted(len(facts.dumps), "crawl")
+    languages = counted(len([label for label in manifest["languages"] if label]), "language")
+    dates = manifest["dates"]
+    crawled = f", crawled from {dates[0][:10]} to {dates[1][:10]}" if dates else ""
+    what = (
+        f"Web pages curated with the recipe {code(facts.recipe['recipe'])} by Cuvée: "
+        f"{manifest['rows']:,} documents, {manifest['tokens']:,} tokens, "
+        f"{size(manifest['text_bytes'])} of text in {languages}, kept from "
+        f"{manifest['pages']:,} pages of {dumps}{crawled}. Tokens are those of {facts.tokenizer}."
+    )
+    return "\n\n".join([f"# {_one_line(facts.name)}", what, _stated(facts, "purpose", "Purpose")])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _stated(facts: Facts, name: str, heading: str, level: int = 2) -> str:
+    """Return what a person has said below a heading, or that nobody has said it."""
+    return f"{'#' * level} {heading}\n\n{facts.person.text(name) or 'Not stated.'}"
+
+
+def composition(facts: Facts) -> str:
+    """Return how much there is of each dump and language."""
+    if facts.counted is not None:
+        amounts = facts.counted.amounts
+        head = ("dump", "language", "documents", "tokens", "bytes of text")
+        order = sorted(amounts, key=lambda key: (key[0], -amounts[key].rows, key[1]))
+        rows = [(*map(code, key), *_amount(amounts[key])) for key in order[:_MOST_ROWS]]
+        rest = [amounts[key] for key in order[_MOST_ROWS:]]
+        if rest:
+            rows.append((f"{len(rest):,} more", "", *_amount(_add_up(rest))))
+        rows.append(("**all**", "", *_amount(_add_up(amounts.values()))))
+        return f"## What is in it\n\n{table(head, rows, _NUMBERS)}"
+    head = ("dump", "documents", "shards", "size of files")
+    rows = [
+        (code(dump), f"{total(files, 'rows'):,}", f"{len(files):,}", size(total(files, "bytes")))
+        for dump, files in facts.dumps.items()
+    ]
+    languages = sorted(facts.manifest["languages"].items(), key=lambda item: (-item[1], item[0]))
+    shown = [(code(label), f"{count:,}") for label, count in languages[:_MOST_ROWS]]
+    if languages[_MOST_ROWS:]:
+        more = sum(count for _, count in languages[_MOST_ROWS:])
+        shown.append((f"{len(languages) - _MOST_ROWS:,} more", f"{more:,}"))
+    tables = (table(head, rows, _NUMBERS), table(("language", "documents"), shown, _NUMBERS))
+    return "\n\n".join(["## What is in it", *tables])
+
+
+def _amount(amount: Amount) -> tuple[str, str, str]:
+    return f"{amount.rows:,}", f"{amount.tokens:,}", f"{amount.bytes:,}"
+
+
+def _add_up(amounts: Any) -> Amount:
+    whole = Amount()
+    for amount in amounts:
+        whole.rows += amount.rows
+        whole.tokens += amount.tokens
+        whole.bytes += amount.bytes
+    return whole
+
+
+def funnel(facts: Facts) -> str:
+    """Return what became of the pages, rule by rule."""
+    manifest, rules = facts.manifest, facts.rules
+    head = ("stage", "rule", "pages", "share", "tokens", "removes where")
+    rows = [
+        (
+            row["stage"] or "**kept**",
+            _rule(row),
+            f"{row['pages']:,}",
+            share(row["pages"], manifest["pages"]),
+            f"{row['tokens']:,}",
+            _condition(row, rules),
+        )
+        for row in manifest["funnel"]
+        if row["pages"]
+    ]
+    idle = [row["rule"] for row in manifest["funnel"] if not row["pages"] and row["rule"]]
+    parts = [
+        "## What was removed, and why",
+        "Each page is counted once, at the first rule that removed it.",
+        f"![What each rule removed, and what was left]({FIGURE})",
+        table(head, rows, _NUMBERS),
+    ]
+    if idle:
+        names = ", ".join(map(code, dict.fromkeys(idle)))
+        parts.append(f"Removed nothing: {names}.")
+    return "\n\n".join(parts)
+
+
+def _rule(row: Mapping[str, Any]) -> str:
+    """Return a row's rule; the reason of a block of datatrove may be any text."""
+    if not row.get("block"):
+        return code(row["rule"]) if row["rule"] else ""
+    return f"{row['block']}: {code(str(row['rule']))}"
+
+
+def _condition(row: Mapping[str, Any], rules: Mapping[str, str]) -> str:
+    is_rule = row["status"] == "dropped" and row["stage"] in ("url", "language", "quality")
+    condition = rules.get(row["rule"]) if is_rule and not row.get("block") else None
+    return code(condition) if condition else ""
+
+
+def repeats(facts: Facts) -> str:
+    """Return what each kind of deduplication found; nothing for a recipe without any."""
+    found = facts.manifest.get("dedup") or {}
+    if not found:
+        return ""
+    rows = dedup_rows(facts.manifest)
+    parts = ["## Repeats", table(HEAD, rows, HEAD[1:-1]) if rows else "None were found."]
+    parts += [note.replace("<", "&lt;") for note in dedup_notes(facts.manifest)]
+    kinds = {kind: body for kind, body in _dedup_options(facts) if kind in found}
+    parts += [f"{code(kind)}: {_options(body)}." for kind, body in kinds.items() if body]
+    return "\n\n".join(parts)
+
+
+def _dedup_options(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for stage in facts.recipe["stages"]:
+        yield from (stage.get("dedup") or {}).items()
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    given = {name: value for name, value in options.items() if value is not None}
+    given.pop("against", None)  # paths of this machine
+    return ", ".join(f"{name} {code(str(value))}" for name, value in given.items())
+
+
+def fields(facts: Facts) -> str:
+    """Return what each column means."""
+    del facts
+    rows = ((code(field.name), str(field.type), FIELD_MEANINGS[field.name]) for field in DATASET)
+    return f"## Fields\n\n{table(('field', 'type', 'what'), rows)}"
+
+
+def personal(facts: Facts) -> str:
+    """Return what was done about personal data, and how to ask for removal."""
+    edits = facts.manifest["edits"]
+    said = [
+        f"{_EDITS.get(name, '')} ({code(name)}): {count:,} replaced".strip()
+        for name, count in edits.items()
+    ]
+    what = "The recipe replaces with stand-ins:" if said else "The recipe replaces none."
+    parts = ["## Personal data", what, *([bullets(said)] if said else [])]
+    parts.append(
+        "Names, postal addresses, telephone numbers and what people have written about "
+        "themselves or others are still in the text."
+    )
+    parts += ["### How to ask for removal", facts.person.removal or "Not stated."]
+    return "\n\n".join(parts)
+
+
+def sources(facts: Facts) -> str:
+    """Return where the pages come from."""
+    manifest = facts.manifest
+    inputs, dates = manifest["inputs"], manifest["dates"]
+    lines = [f"crawls: {', '.join(map(code, facts.dumps)) or 'none'}"]
+    lines.append(f"crawl files: {inputs['files']:,}, {inputs['bytes']:,} bytes")
+    if "list_sha256" in inputs:
+        lines.append(f"sha256 of the list of their paths, one a line: {code(inputs['list_sha256'])}")
+    if dates:
+        lines.append(f"first and last page kept: {code(dates[0])}, {code(dates[1])}")
+    if "limit_per_file" in inputs:
+        lines.append(f"of each file only the first {counted(inputs['limit_per_file'], 'page')}")
+    lines.append(f"pages: {manifest['pages']:,}")
+    others = manifest["other_records"]
+    if others:
+        named = ", ".join(f"{code(kind)} {count:,}" for kind, count in others.items())
+        lines.append(f"other records of these files: {sum(others.values()):,} ({named})")
+    crawler = facts.person.text("crawler")
+    return "\n\n".join(["## Sources", bullets(lines), *([crawler] if crawler else [])])

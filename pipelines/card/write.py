@@ -1,0 +1,205 @@
+"""Writing a card: the plain one at the end of a run, and everything beside it on demand."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filters.errors import UsageError
+from pipelines.card.annex import annex, annex_page
+from pipelines.card.beside import BESIDE, FUNNEL, checksums, funnel_rows, published_recipe
+from pipelines.card.count import Counted, count_run
+from pipelines.card.croissant import croissant
+from pipelines.card.facts import Facts, total
+from pipelines.card.head import card_head
+from pipelines.card.merge import compose, merge
+from pipelines.card.parts import card_parts
+from pipelines.card.person import Person, read_person
+from pipelines.card.sections import FIGURE
+from pipelines.files import write_whole
+from pipelines.hold import held
+from pipelines.manifest import described, load_manifest, run_files, write_manifest
+from pipelines.picture import draw_funnel
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.source import read_file
+from pipelines.storage import Attempt
+from pipelines.tables import TableWriter
+
+CARD = "dataset/README.md"
+_SHARDS = "dataset/data/"
+_SAMPLES = "dataset/sample/"
+_LEDGER = "ledger/"
+_WRITTEN_ANEW = ("format", "file_totals", "files")
+_TEXTS = ("recipe.yaml", "annex.json", "annex.md", "croissant.json")
+_OURS = frozenset({CARD, f"dataset/{FIGURE}", *(f"dataset/{name}" for name in BESIDE)})
+
+Told = Callable[[int, int], None]
+"""Is told of bytes read so far, and of how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What `cuvee card` has done."""
+
+    files: tuple[Mapping[str, Any], ...]
+    """Path, rows, bytes and sha256 of what was written."""
+    missing: tuple[str, ...]
+    """Required fields of `card.yaml` that are empty."""
+    counted: Counted
+
+
+def ready_for_card(root: Path) -> Person:
+    """Return what a person has said; UsageError where a card could not be written later.
+
+    That is for a wrong `card.yaml`, or an existing card whose head cannot be read.
+    """
+    existing = existing_card(root)
+    if existing is not None:
+        merge("", existing, name=str(root / CARD))
+    return read_person(root)
+
+
+def existing_card(root: Path) -> str | None:
+    """Return the card that is there, or None. UsageError for one that is no text."""
+    path = root / CARD
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: is not UTF-8 text.\n  Save it as UTF-8, or remove it.") from error
+
+
+def write_card(
+    root: Path,
+    recipe: Recipe,
+    manifest: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    person: Person | None = None,
+) -> Path:
+    """Write the card and its figure for a run that is about to be finished; return where.
+
+    It costs the same however large the run is: everything in it is in the manifest.
+    """
+    shards = _below(files, _SHARDS)
+    _write(root, Facts(manifest, recipe.resolved(), shards, person or Person()))
+    return root / CARD
+
+
+def _below(files: Sequence[Mapping[str, Any]], folder: str) -> list[Mapping[str, Any]]:
+    return [item for item in files if str(item["path"]).startswith(folder)]
+
+
+def _write(root: Path, facts: Facts) -> None:
+    write_whole(root / "dataset" / FIGURE, draw_funnel(facts.manifest).encode())
+    card = compose(card_head(facts), card_parts(facts))
+    existing = existing_card(root)
+    if existing is not None:
+        card = merge(card, existing, name=str(root / CARD))
+    write_whole(root / CARD, card.encode())
+
+
+def card_files(root: Path) -> list[dict[str, Any]]:
+    """Return path, rows, bytes and sha256 of the card and its figure."""
+    return [described(root, root / path) for path in (CARD, f"dataset/{FIGURE}")]
+
+
+def remove_beside(root: Path) -> None:
+    """Remove what `cuvee card` has written beside the card of an earlier state of a run."""
+    for name in BESIDE:
+        (root / "dataset" / name).unlink(missing_ok=True)
+
+
+def make_card(root: Path, repo: str | None = None, told: Told = lambda done, of: None) -> Made:
+    """Write the card of a finished run and everything beside it; note them in the manifest.
+
+    `repo` is the dataset's name on the Hub, for the programs that load it. The shards are read
+    once, a few columns of the ledger twice. UsageError where no finished run is, or for a wrong
+    `card.yaml` or head of the existing card.
+    """
+    manifest = load_manifest(root)
+    with held(root) as still_ours:
+        person = ready_for_card(root)
+        files = [item for item in run_files(root, manifest) if item["path"] not in _OURS]
+        recipe = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0).plain()
+        facts = Facts(
+            manifest, recipe, _below(files, _SHARDS), person, repo, samples=_samples(root, files)
+        )
+        counted, tables = _tables(root, facts, _below(files, _LEDGER), told)
+        facts = replace(facts, counted=counted)
+        still_ours()
+        _write(root, facts)
+        _write_beside(root, facts)
+        made = [*card_files(root), *tables, *(described(root, root / path) for path in _texts())]
+        below = [*_below(files, "dataset/"), *(f for each in facts.samples.values() for f in each)]
+        sums = root / "dataset" / "SHA256SUMS"
+        write_whole(sums, checksums([*below, *made]).encode())
+        made.append(described(root, sums))
+        said = {key: value for key, value in manifest.items() if key not in _WRITTEN_ANEW}
+        write_manifest(root, said, sorted([*files, *made], key=lambda item: str(item["path"])))
+    return Made(tuple(made), tuple(person.missing()), counted)
+
+
+def _texts() -> list[str]:
+    return [f"dataset/{name}" for name in _TEXTS]
+
+
+def _samples(
+    root: Path, files: Sequence[Mapping[str, Any]]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the files of each sample below `dataset/sample/`, by name."""
+    known = {str(item["path"]): item for item in files}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for path in sorted((root / _SAMPLES).rglob("*.parquet")):
+        name = path.relative_to(root).as_posix()
+        item = known.get(name) or described(root, path)
+        found.setdefault(name.split("/")[2], []).append(item)
+    return found
+
+
+def _tables(
+    root: Path, facts: Facts, ledgers: Sequence[Mapping[str, Any]], told: Told
+) -> tuple[Counted, list[dict[str, Any]]]:
+    """Count the run, and write what is a table beside the card."""
+    read = _Progress(total(facts.shards, "bytes") + total(ledgers, "bytes"), told)
+    attempt = Attempt(root, "card", "all")
+    try:
+        shards, rows = (_places(root, each) for each in (facts.shards, ledgers))
+        counted = count_run(attempt, shards, rows, read.add)
+        with TableWriter(attempt, "dataset/funnel.parquet", FUNNEL) as writer:
+            for row in funnel_rows(facts):
+                writer.add(row)
+        sealed = attempt.seal()
+        attempt.place()
+    finally:
+        attempt.close()
+    return counted, [asdict(item) for item in sealed]
+
+
+def _places(root: Path, files: Sequence[Mapping[str, Any]]) -> list[tuple[Path, int]]:
+    return [(root / str(item["path"]), int(item["bytes"])) for item in files]
+
+
+class _Progress:
+    """Adds up the bytes that were read."""
+
+    def __init__(self, whole: int, told: Told) -> None:
+        self._done, self._whole, self._told = 0, whole, told
+
+    def add(self, count: int) -> None:
+        self._done += count
+        self._told(self._done, self._whole)
+
+
+def _write_beside(root: Path, facts: Facts) -> None:
+    data = annex(facts)
+    digest = str(facts.manifest["recipe"]["digest"])
+    texts = (
+        published_recipe(facts.recipe, digest),
+        json.dumps(data, indent=1, ensure_ascii=False) + "\n",
+        annex_page(data),
+        croissant(facts),
+    )
+    for name, text in zip(_TEXTS, texts, strict=True):
+        write_whole(root / "dataset" / name, text.encode())
