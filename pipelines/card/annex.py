@@ -140,14 +140,13 @@ def _illegal(facts: Facts) -> dict[str, Any]:
 
 def annex_page(data: Mapping[str, Any]) -> str:
     """Return the annex as a page of Markdown."""
-    lines = [
-        "# Annex for the public summary of training content",
-        "",
+    about = (
         "For providers of general-purpose AI models who train on this dataset: what the template "
         "of the European Commission asks about it (Article 53(1)(d) of Regulation (EU) 2024/1689; "
         "C(2025) 8311), with the template's numbers. Computed from the run; "
-        f"“{NOT_MEASURED}” means what it says.",
-    ]
+        f"“{NOT_MEASURED}” means what it says."
+    )
+    lines = ["# Annex for the public summary of training content", "", about]
     for heading, entries in data.items():
         lines += ["", f"## {heading[0].upper()}{heading[1:]}", "", *_lines(entries, 0)]
     return "\n".join([*lines, ""])
@@ -180,5 +179,5 @@ def _value(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(code(str(item)) for item in value) or "none"
     return " ".join(str(value).split())

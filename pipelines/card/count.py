@@ -91,9 +91,7 @@ class Counted:
     one_domain: list[OneDomain] = field(default_factory=list)
 
 
-def count_run(
-    attempt: Attempt, shards: Files, ledgers: Files, told: Told
-) -> Counted:
+def count_run(attempt: Attempt, shards: Files, ledgers: Files, told: Told) -> Counted:
     """Count a finished run; writes `dataset/domains.parquet` into the attempt."""
     found = Counted()
     pages = (held for path, size in shards for held in _count_shard(path, size, found, told))

@@ -219,9 +219,7 @@ def _repository(facts: Facts) -> list[dict[str, Any]]:
     ]
 
 
-def _file_sets(
-    facts: Facts, configs: Mapping[str, tuple[str, str]]
-) -> Iterator[dict[str, Any]]:
+def _file_sets(facts: Facts, configs: Mapping[str, tuple[str, str]]) -> Iterator[dict[str, Any]]:
     inside = {"containedIn": {"@id": _REPOSITORY}} if facts.repo else {}
     for name, (pattern, said) in configs.items():
         yield {

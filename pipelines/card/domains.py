@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from filters.hosts import host_reader
 from pipelines.curator import host_of
-from pipelines.tables import read_rows
 
 DOMAINS = pa.schema(
     [
@@ -36,6 +34,8 @@ an address in numbers, and empty for pages that have no address.
 _RUN = pa.schema([field for field in DOMAINS if field.name != "rank"])
 IN_MEMORY = 200_000
 """Domains, about 40 MB of them."""
+_OF_A_RUN = 200
+"""The part of them, one in so many, that each run has in memory while runs are merged."""
 
 
 class Held(NamedTuple):
@@ -106,11 +106,21 @@ def _sorted(
         if not piece:
             break
         folder.mkdir(parents=True, exist_ok=True)
-        pieces.append(folder / f"{len(pieces):06d}.parquet")
-        columns = list(zip(*piece, strict=True))
-        pq.write_table(pa.table(list(map(list, columns)), schema=_RUN), pieces[-1])
+        pieces.append(folder / f"{len(pieces):06d}.arrow")
+        _write_run(pieces[-1], piece, -(-most // _OF_A_RUN))
     yield from heapq.merge(*map(_read_run, pieces), key=key)
 
 
+def _write_run(path: Path, rows: list[Held], at_once: int) -> None:
+    table = pa.table(list(map(list, zip(*rows, strict=True))), schema=_RUN)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, _RUN) as writer:
+        writer.write_table(table, max_chunksize=at_once)
+
+
 def _read_run(path: Path) -> Iterator[Held]:
-    return (Held(**row) for row in read_rows(path))
+    """Yield a run's rows; only one batch of them is in memory."""
+    with pa.memory_map(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        for index in range(reader.num_record_batches):
+            columns = (column.to_pylist() for column in reader.get_batch(index).columns)
+            yield from map(Held._make, zip(*columns, strict=True))

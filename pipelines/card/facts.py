@@ -33,6 +33,10 @@ class Facts:
         """The dataset's name as people read it."""
         return self.person.text("pretty_name") or str(self.recipe["recipe"])
 
+    def said(self, name: str) -> str:
+        """Return what a person has said, or that nobody has said it."""
+        return self.person.text(name) or "Not stated."
+
     @property
     def repository(self) -> str:
         """The repository's name, or what stands for it."""

@@ -71,8 +71,8 @@ def _doubtful(facts: Facts, found: Counted) -> Iterator[str]:
         yield (
             f"The text comes from {counted(domains.count, 'domain')}. The "
             f"{counted(len(domains.largest), 'largest', 'largest')} of them have "
-            f"{share(held, domains.bytes)} of its bytes, the tenth of them that has most "
-            f"({domains.tenth:,}) {share(domains.tenth_bytes, domains.bytes)}."
+            f"{share(held, domains.bytes)} of its bytes, the tenth with most text "
+            f"({counted(domains.tenth, 'domain')}) {share(domains.tenth_bytes, domains.bytes)}."
         )
     for rule in found.one_domain:
         yield (

@@ -78,12 +78,13 @@ def _split(card: str, name: str) -> tuple[dict[str, Any], str]:
     if found is None:
         return {}, card
     try:
-        head = read_text(found.group(1), Place(0, 2, 0, name)).plain()
+        # An empty line for the one of dashes, so that lines are those of the card.
+        head = read_text(f"\n{found.group(1)}", Place(0, 1, 0, name)).plain()
     except RecipeError as error:
         raise UsageError(f"{error}\n  It is the head of an existing card: mend it.") from error
-    if not isinstance(head, dict):
+    if not isinstance(head, dict) and head is not None:
         raise UsageError(f"{name}: its head is no map of keys.\n  Mend it, or remove it.")
-    return head, card[found.end() :].removeprefix("\n")
+    return head or {}, card[found.end() :].removeprefix("\n")
 
 
 def _merged_head(

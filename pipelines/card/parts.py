@@ -58,7 +58,7 @@ def _inert(text: str) -> str:
 
 
 def _uses(facts: Facts) -> str:
-    said = (f"### {heading}\n\n{facts.person.text(name) or 'Not stated.'}" for name, heading in _USES)
+    said = (f"### {heading}\n\n{facts.said(name)}" for name, heading in _USES)
     return "\n\n".join(["## Uses", *said])
 
 
@@ -74,11 +74,14 @@ def _reproduction(facts: Facts) -> str:
     extractor = next(iter(facts.recipe["extract"]))
     packages = ", ".join(f"{name} {version}" for name, version in manifest["packages"].items())
     where = "is `recipe.yaml` beside this card" if facts.counted else "is the run's `recipe.yaml`"
+    made_by = f"cuvee {manifest['code']['version']}, {extractor} {manifest['packages'][extractor]}"
+    whole = (
+        f"The complete recipe with every threshold {where}; the run's manifest lists the sha256 "
+        "of every file."
+    )
     lines = [
-        f"Recipe digest {code(manifest['recipe']['digest'])}, "
-        f"cuvee {manifest['code']['version']}, "
-        f"{extractor} {manifest['packages'][extractor]}. The complete recipe with every threshold "
-        f"{where}; the run's manifest lists the sha256 of every file.",
+        f"Recipe digest {code(manifest['recipe']['digest'])}, {made_by}.",
+        whole,
         "With the crawl files named above below `crawl/`, the same bytes come from",
         "```sh\ncuvee run recipe.yaml --input crawl/ --output runs/again\n```",
         f"Digest of the code: {code(manifest['code']['sources_sha256'])}. Packages: {packages}.",
@@ -94,7 +97,7 @@ def _licence(facts: Facts) -> str:
     for name, heading in (("funding", "Funding"), ("maintenance", "Maintenance")):
         if person.text(name):
             parts += [f"## {heading}", person.text(name)]
-    parts += ["## Contact", person.text("contact") or "Not stated."]
+    parts += ["## Contact", facts.said("contact")]
     return "\n\n".join([*parts, "## Citation", f"```bibtex\n{citation(facts)}\n```"])
 
 

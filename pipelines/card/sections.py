@@ -45,16 +45,13 @@ def title(facts: Facts) -> str:
         f"{size(manifest['text_bytes'])} of text in {languages}, kept from "
         f"{manifest['pages']:,} pages of {dumps}{crawled}. Tokens are those of {facts.tokenizer}."
     )
-    return "\n\n".join([f"# {_one_line(facts.name)}", what, _stated(facts, "purpose", "Purpose")])
+    return "\n\n".join(
+        [f"# {_one_line(facts.name)}", what, f"## Purpose\n\n{facts.said('purpose')}"]
+    )
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _stated(facts: Facts, name: str, heading: str, level: int = 2) -> str:
-    """Return what a person has said below a heading, or that nobody has said it."""
-    return f"{'#' * level} {heading}\n\n{facts.person.text(name) or 'Not stated.'}"
 
 
 def composition(facts: Facts) -> str:
@@ -145,9 +142,10 @@ def repeats(facts: Facts) -> str:
         return ""
     rows = dedup_rows(facts.manifest)
     parts = ["## Repeats", table(HEAD, rows, HEAD[1:-1]) if rows else "None were found."]
-    parts += [note.replace("<", "&lt;") for note in dedup_notes(facts.manifest)]
-    kinds = {kind: body for kind, body in _dedup_options(facts) if kind in found}
-    parts += [f"{code(kind)}: {_options(body)}." for kind, body in kinds.items() if body]
+    parts += dedup_notes(facts.manifest)
+    for kind, options in _dedup_options(facts):
+        if kind in found and options:
+            parts.append(f"Settings of {code(kind)}: {_options(options)}.")
     return "\n\n".join(parts)
 
 
@@ -193,7 +191,8 @@ def sources(facts: Facts) -> str:
     lines = [f"crawls: {', '.join(map(code, facts.dumps)) or 'none'}"]
     lines.append(f"crawl files: {inputs['files']:,}, {inputs['bytes']:,} bytes")
     if "list_sha256" in inputs:
-        lines.append(f"sha256 of the list of their paths, one a line: {code(inputs['list_sha256'])}")
+        digest = code(inputs["list_sha256"])
+        lines.append(f"sha256 of the list of their paths, one a line: {digest}")
     if dates:
         lines.append(f"first and last page kept: {code(dates[0])}, {code(dates[1])}")
     if "limit_per_file" in inputs:

@@ -68,7 +68,9 @@ def existing_card(root: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not UTF-8 text.\n  Save it as UTF-8, or remove it.") from error
+        raise UsageError(
+            f"{path}: is not UTF-8 text.\n  Save it as UTF-8, or remove it."
+        ) from error
 
 
 def write_card(
@@ -111,7 +113,7 @@ def remove_beside(root: Path) -> None:
         (root / "dataset" / name).unlink(missing_ok=True)
 
 
-def make_card(root: Path, repo: str | None = None, told: Told = lambda done, of: None) -> Made:
+def make_card(root: Path, repo: str | None = None, told: Told | None = None) -> Made:
     """Write the card of a finished run and everything beside it; note them in the manifest.
 
     `repo` is the dataset's name on the Hub, for the programs that load it. The shards are read
@@ -145,9 +147,7 @@ def _texts() -> list[str]:
     return [f"dataset/{name}" for name in _TEXTS]
 
 
-def _samples(
-    root: Path, files: Sequence[Mapping[str, Any]]
-) -> dict[str, list[Mapping[str, Any]]]:
+def _samples(root: Path, files: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
     """Return the files of each sample below `dataset/sample/`, by name."""
     known = {str(item["path"]): item for item in files}
     found: dict[str, list[Mapping[str, Any]]] = {}
@@ -159,7 +159,7 @@ def _samples(
 
 
 def _tables(
-    root: Path, facts: Facts, ledgers: Sequence[Mapping[str, Any]], told: Told
+    root: Path, facts: Facts, ledgers: Sequence[Mapping[str, Any]], told: Told | None
 ) -> tuple[Counted, list[dict[str, Any]]]:
     """Count the run, and write what is a table beside the card."""
     read = _Progress(total(facts.shards, "bytes") + total(ledgers, "bytes"), told)
@@ -184,12 +184,13 @@ def _places(root: Path, files: Sequence[Mapping[str, Any]]) -> list[tuple[Path, 
 class _Progress:
     """Adds up the bytes that were read."""
 
-    def __init__(self, whole: int, told: Told) -> None:
+    def __init__(self, whole: int, told: Told | None) -> None:
         self._done, self._whole, self._told = 0, whole, told
 
     def add(self, count: int) -> None:
         self._done += count
-        self._told(self._done, self._whole)
+        if self._told is not None:
+            self._told(self._done, self._whole)
 
 
 def _write_beside(root: Path, facts: Facts) -> None:

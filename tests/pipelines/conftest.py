@@ -9,8 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.card import make_card
 from tests.pipelines.hosts import Host, Request, forwarded, lay_out, moto_s3, serving
-from tests.pipelines.small_run import RECIPE, Finished, do_run, made_pages
+from tests.pipelines.small_run import (
+    CARD_FILE,
+    RECIPE,
+    REPOSITORY,
+    Finished,
+    do_run,
+    made_pages,
+)
 from tests.pipelines.warc_bytes import gzip_each
 
 
@@ -57,6 +65,15 @@ def garbage(small_crawl: Path) -> Path:
 def base(small_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("base") / "run"
     do_run(RECIPE, small_crawl, root)
+    return Finished(root)
+
+
+@pytest.fixture(scope="session")
+def carded(base: Finished, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The small run with its card and everything beside it; a person has said what they can."""
+    root = base.copy(tmp_path_factory.mktemp("carded") / "run")
+    (root / "card.yaml").write_text(CARD_FILE)
+    make_card(root, REPOSITORY)
     return Finished(root)
 
 

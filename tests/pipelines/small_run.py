@@ -41,6 +41,19 @@ tokenizer: {train: {vocab_size: 400}}
 audit_fraction: 0.3
 keep_text: gated
 """
+CARD_FILE = """\
+pretty_name: A small run
+purpose: Made for tests.
+license: odc-by
+contact: The discussions of the repository.
+intended_uses: Tests.
+out_of_scope_uses: Everything else.
+biases: Rivers and houses.
+authors: [A. Person, B. Person]
+released: 2026-01-31
+version: 1.0.0
+"""
+REPOSITORY = "org/small"
 PUBLISHED = ("ledger", "documents", "dataset/data", "tokens")
 NOUNS = (
     "river",
