@@ -9,12 +9,13 @@ import pytest
 from filters.errors import UsageError
 from pipelines.api import load_run
 from pipelines.bucket.path import run_folder
+from pipelines.card import make_card
 from pipelines.manifest import load_manifest
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import load_recipe
 from tests.command import cuvee, succeed
 from tests.pipelines.hosts import NAMES, SEGMENT, Host, Plan, Request
-from tests.pipelines.small_run import RECIPE, differing, published
+from tests.pipelines.small_run import RECIPE, REPOSITORY, Finished, differing, published
 from tests.pipelines.units import Listener
 
 GIVEN = f"{SEGMENT}/{NAMES[0]}"
@@ -102,3 +103,17 @@ def look_into(local: Path, root: Path) -> list[str]:
         assert getattr(one, look)().equals(getattr(other, look)()), look
     assert (other.status()["done"] == one.status()["done"]).all()
     return said
+
+
+@pytest.mark.usefixtures("s3_host")
+def test_the_card_of_a_run_in_a_bucket_is_that_of_a_local_one(carded: Finished):
+    root = run_folder("s3://runs/card/run")
+    made = {f"dataset/{path.name}" for path in (carded.root / "dataset").glob("*.*")}
+    for path in sorted(carded.root.rglob("[!.]*")):
+        name = path.relative_to(carded.root).as_posix()
+        if path.is_file() and name not in made:
+            (root / name).write_bytes(path.read_bytes())
+    make_card(root, REPOSITORY)
+    assert len(made) > 5
+    for name in {*made, "dataset/SHA256SUMS", "manifest.json"}:
+        assert (root / name).read_bytes() == (carded.root / name).read_bytes(), name

@@ -1,8 +1,11 @@
 """The dataset card as its readers and the Hub see it, and what lies beside it."""
 
 import hashlib
+import importlib.util
 import json
+import re
 import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,7 +22,7 @@ from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest, run_files
 from pipelines.picture import draw_funnel
 from pipelines.recipe import load_recipe
-from tests.command import cuvee, succeed
+from tests.command import cuvee, shell, succeed
 from tests.pipelines.small_run import (
     RECIPE,
     REPOSITORY,
@@ -30,6 +33,7 @@ from tests.pipelines.small_run import (
 )
 from tests.pipelines.units import Listener
 
+LIBRARIES = ("load_dataset", "pandas", "polars", "duckdb", "datatrove", "cuvee run")
 HOSTILE = "</table><script>alert(1)</script>|`x`\n# Head\n<!-- cuvee:end funnel -->\x1b[31m"
 
 
@@ -312,3 +316,40 @@ def test_a_run_whose_manifest_lists_no_files_names_them_by_its_commits(carded: F
     listed = {item["path"]: item for item in manifest["files"]}
     assert {item["path"]: item for item in found} == listed
     assert missing_fields(carded.root) == []
+
+
+def test_the_pages_commands_work(base: Finished, tmp_path):
+    page = (Path(__file__).parents[2] / "docs/card.md").read_text()
+    (block,) = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    typed = block.splitlines()
+    assert len(typed) == 2
+    base.copy(tmp_path / "runs/demo")
+    for command in typed:
+        assert shell(command, tmp_path)
+    for name in re.findall(r"^\| `(\S+?)`", page, re.MULTILINE):
+        assert (tmp_path / "runs/demo/dataset" / name).exists(), name
+
+
+@pytest.mark.slow
+def test_the_programs_of_the_card_load_the_dataset(carded: Finished, tmp_path):
+    """Each as it is written, with the folder in place of the repository."""
+    folder, manifest = carded.root / "dataset", load_manifest(carded.root)
+    written = re.findall(
+        r"^```(python|sh)\n(.*?)^```$", card_of(carded.root), re.MULTILINE | re.DOTALL
+    )
+    loading = [(kind, text) for kind, text in written if REPOSITORY in text]
+    assert len(loading) == 6
+    said = {}
+    for kind, program in loading:
+        name = next(word for word in LIBRARIES if word in program)
+        if name == "polars" and importlib.util.find_spec(name) is None:
+            continue
+        here = program.replace(f"hf://datasets/{REPOSITORY}", str(folder))
+        here = here.replace(f'"{REPOSITORY}"', f'"{folder}"')
+        said[name] = shell(here if kind == "sh" else [sys.executable, "-c", here], tmp_path)
+    rows = manifest["rows"]
+    assert said["load_dataset"].startswith(f"{rows} http://")
+    assert "minhash_cluster_size" in said["pandas"] or "..." in said["pandas"]
+    assert f"│ {rows} " in said["duckdb"].replace("  ", " ") or str(rows) in said["duckdb"]
+    assert said["datatrove"].count("http://") == 3
+    assert f"{rows:,} pages" in said["cuvee run"]
