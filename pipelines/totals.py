@@ -91,12 +91,14 @@ def published_files(commits: Mapping[str, Sequence[Commit]]) -> list[dict[str, A
 
 
 def file_totals(files: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
-    """Return files, rows and bytes by top folder."""
+    """Return files, rows and bytes by top folder; rows of the dataset are those of its shards."""
     totals: dict[str, dict[str, int]] = {}
     for item in files:
         entry = totals.setdefault(str(item["path"]).split("/", maxsplit=1)[0], Counter())
         entry["files"] = entry.get("files", 0) + 1
-        entry["rows"] = entry.get("rows", 0) + item["rows"]
+        path = str(item["path"])
+        beside = path.startswith("dataset/") and not path.startswith("dataset/data/")
+        entry["rows"] = entry.get("rows", 0) + (0 if beside else item["rows"])
         entry["bytes"] = entry.get("bytes", 0) + item["bytes"]
     return {folder: dict(entry) for folder, entry in totals.items()}
 

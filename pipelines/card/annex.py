@@ -47,23 +47,22 @@ def annex(facts: Facts) -> dict[str, Any]:
 
 
 def _size_and_content(facts: Facts) -> dict[str, Any]:
-    manifest = facts.manifest
-    tokens = manifest["tokens"]
-    codes = language_codes(manifest["languages"])
-    band = next((name for limit, name in _BANDS if tokens < limit), _LARGEST_BAND)
+    amount = facts.amount
+    codes = language_codes(facts.languages)
+    band = next((name for limit, name in _BANDS if amount.tokens < limit), _LARGEST_BAND)
     return {
         "modality": "text",
         "size_band": band,
-        "tokens": tokens,
+        "tokens": amount.tokens,
         "tokenizer": facts.tokenizer,
-        "documents": manifest["rows"],
-        "bytes_of_text": manifest["text_bytes"],
+        "documents": amount.rows,
+        "bytes_of_text": amount.bytes,
         "content": "web pages, as extracted text",
         "first_page": _date(facts, 0),
         "latest_acquisition": _date(facts, 1),
         "official_languages_of_the_EU": [code for code in codes if code in _EU_LANGUAGES],
         "other_languages": [code for code in codes if code not in _EU_LANGUAGES],
-        "documents_by_language_label": dict(manifest["languages"]),
+        "documents_by_language_label": facts.languages,
     }
 
 

@@ -41,6 +41,12 @@ class Amount:
     tokens: int = 0
     bytes: int = 0
 
+    def add(self, other: "Amount") -> None:
+        """Add another one."""
+        self.rows += other.rows
+        self.tokens += other.tokens
+        self.bytes += other.bytes
+
 
 @dataclass(slots=True)
 class Scores:
@@ -131,10 +137,8 @@ def _add_amounts(batch: pa.RecordBatch, sizes: pa.Array, found: Counted) -> None
         [([], "count_all"), ("tokens", "sum"), ("bytes", "sum")]
     )
     for row in sums.to_pylist():
-        amount = found.amounts[row["dump"] or "", row["language"] or ""]
-        amount.rows += row["count_all"]
-        amount.tokens += row["tokens_sum"] or 0
-        amount.bytes += row["bytes_sum"] or 0
+        amount = Amount(row["count_all"], row["tokens_sum"] or 0, row["bytes_sum"] or 0)
+        found.amounts[row["dump"] or "", row["language"] or ""].add(amount)
 
 
 def _add_scores(batch: pa.RecordBatch, found: Counted) -> None:

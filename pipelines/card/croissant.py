@@ -94,7 +94,7 @@ def croissant(facts: Facts) -> str:
         "conformsTo": _VERSION,
         "name": facts.name,
         "description": _description(facts),
-        "inLanguage": language_codes(facts.manifest["languages"]),
+        "inLanguage": language_codes(facts.languages),
         "keywords": ["pretraining", "web", "text"],
         "citeAs": citation(facts),
         **_about(facts),
@@ -107,11 +107,11 @@ def croissant(facts: Facts) -> str:
 
 
 def _description(facts: Facts) -> str:
-    manifest = facts.manifest
+    amount = facts.amount
     what = (
         f"Web pages curated with the recipe {facts.recipe['recipe']} by Cuvée: "
-        f"{manifest['rows']:,} documents, {manifest['tokens']:,} tokens, kept from "
-        f"{manifest['pages']:,} crawled pages."
+        f"{amount.rows:,} documents, {amount.tokens:,} tokens, kept from "
+        f"{facts.manifest['pages']:,} crawled pages."
     )
     return "\n\n".join(text for text in (what, facts.person.text("purpose")) if text)
 

@@ -1,10 +1,11 @@
 """Everything that a card is made of, in one place."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipelines.card.count import Counted
+from pipelines.card.count import Amount, Counted
 from pipelines.card.person import Person
 
 NO_REPOSITORY = "ORG/NAME"
@@ -36,6 +37,27 @@ class Facts:
     def said(self, name: str) -> str:
         """Return what a person has said, or that nobody has said it."""
         return self.person.text(name) or "Not stated."
+
+    @property
+    def amount(self) -> Amount:
+        """Documents, tokens and bytes of text: as counted, else as the run has them."""
+        if self.counted is None:
+            manifest = self.manifest
+            return Amount(manifest["rows"], manifest["tokens"], manifest["text_bytes"])
+        whole = Amount()
+        for amount in self.counted.amounts.values():
+            whole.add(amount)
+        return whole
+
+    @property
+    def languages(self) -> dict[str, int]:
+        """Documents by language label, by name: as counted, else as the run has them."""
+        if self.counted is None:
+            return dict(self.manifest["languages"])
+        found: Counter[str] = Counter()
+        for (_, language), amount in self.counted.amounts.items():
+            found[language] += amount.rows
+        return dict(sorted(found.items()))
 
     @property
     def repository(self) -> str:

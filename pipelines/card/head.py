@@ -29,14 +29,14 @@ def card_head(facts: Facts) -> dict[str, Any]:
     """Return the head: configs, languages, licence, sizes in rows, features."""
     person = facts.person
     head: dict[str, Any] = {"pretty_name": facts.name}
-    codes = language_codes(facts.manifest["languages"])
+    codes = language_codes(facts.languages)
     if codes:
         head["language"] = codes
     for key in ("license", "license_name", "license_link"):
         if person.text(key):
             head[key] = person.text(key)
     head["task_categories"] = ["text-generation"]
-    head["size_categories"] = [_size(facts.manifest["rows"])]
+    head["size_categories"] = [_size(facts.amount.rows)]
     head["tags"] = ["cuvee"]
     if facts.shards:
         head["configs"] = list(_configs(facts))

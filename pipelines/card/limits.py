@@ -62,7 +62,7 @@ def _doubtful(facts: Facts, found: Counted) -> Iterator[str]:
     if cut:
         named = ", ".join(f"{code(why)} {pages:,}" for why, pages in sorted(cut.items()))
         yield (
-            f"{counted(cut.total(), 'document')} ({share(cut.total(), facts.manifest['rows'])}) "
+            f"{counted(cut.total(), 'document')} ({share(cut.total(), facts.amount.rows)}) "
             f"are of pages that the crawler had cut off: {named}."
         )
     domains = found.domains

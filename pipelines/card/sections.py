@@ -36,13 +36,14 @@ def title(facts: Facts) -> str:
     """Return what the dataset is."""
     manifest = facts.manifest
     dumps = counted(len(facts.dumps), "crawl")
-    languages = counted(len([label for label in manifest["languages"] if label]), "language")
+    amount = facts.amount
+    languages = counted(len([label for label in facts.languages if label]), "language")
     dates = manifest["dates"]
     crawled = f", crawled from {dates[0][:10]} to {dates[1][:10]}" if dates else ""
     what = (
         f"Web pages curated with the recipe {code(facts.recipe['recipe'])} by Cuvée: "
-        f"{manifest['rows']:,} documents, {manifest['tokens']:,} tokens, "
-        f"{size(manifest['text_bytes'])} of text in {languages}, kept from "
+        f"{amount.rows:,} documents, {amount.tokens:,} tokens, "
+        f"{size(amount.bytes)} of text in {languages}, kept from "
         f"{manifest['pages']:,} pages of {dumps}{crawled}. Tokens are those of {facts.tokenizer}."
     )
     return "\n\n".join(
@@ -63,15 +64,18 @@ def composition(facts: Facts) -> str:
         rows = [(*map(code, key), *_amount(amounts[key])) for key in order[:_MOST_ROWS]]
         rest = [amounts[key] for key in order[_MOST_ROWS:]]
         if rest:
-            rows.append((f"{len(rest):,} more", "", *_amount(_add_up(rest))))
-        rows.append(("**all**", "", *_amount(_add_up(amounts.values()))))
+            more = Amount()
+            for amount in rest:
+                more.add(amount)
+            rows.append((f"{len(rest):,} more", "", *_amount(more)))
+        rows.append(("**all**", "", *_amount(facts.amount)))
         return f"## What is in it\n\n{table(head, rows, _NUMBERS)}"
     head = ("dump", "documents", "shards", "size of files")
     rows = [
         (code(dump), f"{total(files, 'rows'):,}", f"{len(files):,}", size(total(files, "bytes")))
         for dump, files in facts.dumps.items()
     ]
-    languages = sorted(facts.manifest["languages"].items(), key=lambda item: (-item[1], item[0]))
+    languages = sorted(facts.languages.items(), key=lambda item: (-item[1], item[0]))
     shown = [(code(label), f"{count:,}") for label, count in languages[:_MOST_ROWS]]
     if languages[_MOST_ROWS:]:
         more = sum(count for _, count in languages[_MOST_ROWS:])
@@ -82,15 +86,6 @@ def composition(facts: Facts) -> str:
 
 def _amount(amount: Amount) -> tuple[str, str, str]:
     return f"{amount.rows:,}", f"{amount.tokens:,}", f"{amount.bytes:,}"
-
-
-def _add_up(amounts: Any) -> Amount:
-    whole = Amount()
-    for amount in amounts:
-        whole.rows += amount.rows
-        whole.tokens += amount.tokens
-        whole.bytes += amount.bytes
-    return whole
 
 
 def funnel(facts: Facts) -> str:
