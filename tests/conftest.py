@@ -1,6 +1,7 @@
 """Fixtures for all tests: the sample crawl, and third-party data where there is some."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def desk(demo_run: Path, sample_crawl: Path, tmp_path_factory: pytest.TempPathFa
     """A folder as a reader of the documents has it: the demo's run, and a crawl of their own."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "runs").mkdir()
-    (folder / "runs/demo").symlink_to(demo_run)
+    shutil.copytree(demo_run, folder / "runs/demo", copy_function=shutil.copy2)
     (folder / "crawl").mkdir()
     for path in sorted(sample_crawl.glob("*.warc.gz"))[:2]:
         (folder / "crawl" / path.name).symlink_to(path)

@@ -5,7 +5,7 @@ only a pass over the rows can say, and writes what a published dataset has besid
 `croissant.json`, `domains.parquet`, the annex, the funnel as a table, the checksums.
 """
 
-from pipelines.card.merge import merge
+from pipelines.card.merge import changed_parts, merge
 from pipelines.card.person import Person, missing_fields, read_person, start_card_file
 from pipelines.card.write import (
     card_files,
@@ -18,6 +18,7 @@ from pipelines.card.write import (
 __all__ = [
     "Person",
     "card_files",
+    "changed_parts",
     "make_card",
     "merge",
     "missing_fields",

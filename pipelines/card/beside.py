@@ -1,6 +1,7 @@
 """What lies beside a card: recipe, funnel, checksums; and which files those are."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,10 +27,33 @@ FUNNEL = pa.schema(
 datatrove, `condition` where no rule of the recipe decided.
 """
 
+_FIGURES = [
+    f"{what}_{unit}{end}"
+    for what in ("alone", "only")
+    for unit in ("pages", "tokens")
+    for end in ("", "_low", "_high")
+]
+AUDIT = pa.schema(
+    [
+        pa.field("stage", pa.string()),
+        pa.field("rule", pa.string()),
+        pa.field("expression", pa.string()),
+        pa.field("reached_pages", pa.int64()),
+        pa.field("reached_tokens", pa.int64()),
+        pa.field("removed_pages", pa.int64()),
+        pa.field("removed_tokens", pa.int64()),
+        pa.field("removed_share", pa.float64()),
+        pa.field("failed_pages", pa.int64()),
+        *(pa.field(name, pa.float64()) for name in _FIGURES),
+    ]
+)
+"""`audit.parquet`: the rows of `pipelines.audit.impact.impact`."""
+
 BESIDE = {
     "croissant.json": "the dataset in Croissant 1.1, with where it comes from (PROV-O)",
     "domains.parquet": "pages, bytes of text and tokens of every registered domain, by rank",
     "funnel.parquet": "the funnel above as a table",
+    "audit.parquet": "what each rule removes first, alone, and only it, with intervals",
     "annex.md": "the fields of the EU's template for the public summary of training content",
     "annex.json": "the same, for programs",
     "recipe.yaml": "the complete recipe",
@@ -53,6 +77,14 @@ def funnel_rows(facts: Facts) -> Iterable[dict[str, Any]]:
             "pages": row["pages"],
             "tokens": row["tokens"],
         }
+
+
+def audit_table(root: Path) -> pa.Table:
+    """Return the table of `AUDIT` for a finished run that has pages."""
+    from pipelines.audit import Audit
+
+    rows = Audit(root).rules()
+    return pa.Table.from_pandas(rows, schema=AUDIT, preserve_index=False)
 
 
 def published_recipe(recipe: Mapping[str, Any], digest: str) -> str:

@@ -1,13 +1,15 @@
 """A card that is written anew and keeps what a person has added to the old one.
 
 What is computed stands between two lines, `<!-- cuvee:begin NAME -->` and
-`<!-- cuvee:end NAME -->`, which a reader does not see. A person's text stands anywhere
-else and stays where it was, between the same two parts.
+`<!-- cuvee:end NAME DIGEST -->`, which a reader does not see. A person's text stands
+anywhere else and stays where it was, between the same two parts. The digest shows whether
+a person has changed a computed part all the same: then what it said stays, as a comment.
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -16,7 +18,7 @@ from filters.errors import RecipeError, UsageError
 from pipelines.recipe.source import Place, read_text
 
 _BEGIN = re.compile(r"<!-- cuvee:begin ([a-z-]+) -->")
-_END = re.compile(r"<!-- cuvee:end ([a-z-]+) -->")
+_END = re.compile(r"<!-- cuvee:end ([a-z-]+)(?: ([0-9a-f]{8}))? -->")
 _MARK = re.compile(r"<!--(?=\s*cuvee:)")
 _HEAD = re.compile(r"\A---\n(.*?)^---(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _OURS = re.compile(r"(data|sample)/[^/*?]+/\*(\.parquet)?|data/\*/\*(\.parquet)?")
@@ -29,10 +31,24 @@ class Part:
 
     name: str
     text: str
+    changed: bool = False
+    """Whether a person has changed its text since it was computed."""
+
+    @property
+    def digest(self) -> str:
+        """The first digits of its text's sha256; ends of lines do not count."""
+        lines = (line.rstrip() for line in self.text.strip().splitlines())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
 
     def marked(self) -> str:
         """Return the part between its two lines."""
-        return f"<!-- cuvee:begin {self.name} -->\n{self.text}\n<!-- cuvee:end {self.name} -->\n"
+        begin, end = f"begin {self.name}", f"end {self.name} {self.digest}"
+        return f"<!-- cuvee:{begin} -->\n{self.text}\n<!-- cuvee:{end} -->\n"
+
+    def kept(self) -> str:
+        """Return a changed part's text as a comment."""
+        text = self.text.replace("-->", "--&gt;")
+        return f"<!-- The part '{self.name}' had been changed by hand. It said:\n{text}\n-->\n"
 
 
 def without_marks(text: str) -> str:
@@ -49,8 +65,9 @@ def merge(card: str, existing: str, stay: Collection[str] = (), name: str = "REA
     """Return a newly computed card with everything that a person has added to an existing one.
 
     The text of a person stays between the computed parts where it was; below all of them where
-    the existing card has none. Of the YAML head what is computed replaces what was, and a
-    person's keys, tags and configs stay. `stay` names computed configs of the existing card
+    the existing card has none. A computed part that a person has changed stays below the new
+    one, as a comment. Of the YAML head what is computed replaces what was, and a person's keys,
+    tags and configs stay. `stay` names computed configs of the existing card
     that stay, too: dumps that lie in the same repository and are not in this run.
     `name` is the existing card's in messages. UsageError for a head that is not YAML.
     """
@@ -65,6 +82,12 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
         return True
+
+
+def changed_parts(card: str) -> list[str]:
+    """Return the names of those computed parts of a card that a person has changed."""
+    _, body = _split(card, "README.md")
+    return [piece.name for piece in _pieces(body) if isinstance(piece, Part) and piece.changed]
 
 
 def _yaml(head: Mapping[str, Any]) -> str:
@@ -129,7 +152,9 @@ def _pieces(body: str) -> list[Part | str]:
             text += inside
             name, inside = begin.group(1), []
         elif end and end.group(1) == name:
-            pieces += ["".join(text), Part(name, "".join(inside).removesuffix("\n"))]
+            part = Part(name, "".join(inside).removesuffix("\n"))
+            changed = end.group(2) not in (None, part.digest)
+            pieces += ["".join(text), replace(part, changed=changed)]
             name, text, inside = "", [], []
         elif not end:
             (inside if name else text).append(line)
@@ -141,17 +166,24 @@ def _merged_body(new: Sequence[Part | str], old: Sequence[Part | str]) -> str:
     there = [piece.name for piece in old if isinstance(piece, Part) and piece.name in computed]
     follow = _followers(list(computed), there)
     if not there:
-        texts = [piece for piece in old if isinstance(piece, str)]
-        return _joined([*computed.values(), *texts])
+        kept = (piece if isinstance(piece, str) else piece.kept() for piece in _of_a_person(old))
+        return _joined([*computed.values(), *kept])
     merged: list[Part | str] = [computed[name] for name in follow.get("", ())]
     seen: set[str] = set()
     for piece in old:
         if isinstance(piece, str):
             merged.append(piece)
-        elif piece.name in computed and piece.name not in seen:
-            seen.add(piece.name)
-            merged += [computed[name] for name in (piece.name, *follow.get(piece.name, ()))]
+            continue
+        new_part = piece.name in computed and piece.name not in seen
+        seen.add(piece.name)
+        merged += [computed[piece.name]] if new_part else []
+        merged += [piece.kept()] if piece.changed else []
+        merged += [computed[name] for name in follow.get(piece.name, ())] if new_part else []
     return _joined(merged)
+
+
+def _of_a_person(pieces: Sequence[Part | str]) -> list[Part | str]:
+    return [piece for piece in pieces if isinstance(piece, str) or piece.changed]
 
 
 def _followers(names: Sequence[str], there: Collection[str]) -> dict[str, list[str]]:

@@ -8,12 +8,20 @@ from typing import Any
 
 from filters.errors import UsageError
 from pipelines.card.annex import annex, annex_page
-from pipelines.card.beside import BESIDE, FUNNEL, checksums, funnel_rows, published_recipe
+from pipelines.card.beside import (
+    AUDIT,
+    BESIDE,
+    FUNNEL,
+    audit_table,
+    checksums,
+    funnel_rows,
+    published_recipe,
+)
 from pipelines.card.count import Counted, count_run
 from pipelines.card.croissant import croissant
 from pipelines.card.facts import Facts, total
 from pipelines.card.head import card_head
-from pipelines.card.merge import compose, merge
+from pipelines.card.merge import changed_parts, compose, merge
 from pipelines.card.parts import card_parts
 from pipelines.card.person import Person, read_person
 from pipelines.card.sections import FIGURE
@@ -46,6 +54,8 @@ class Made:
     """Path, rows, bytes and sha256 of what was written."""
     missing: tuple[str, ...]
     """Required fields of `card.yaml` that are empty."""
+    changed: tuple[str, ...]
+    """Computed parts of the card that a person had changed; what they said is a comment now."""
     counted: Counted
 
 
@@ -123,6 +133,7 @@ def make_card(root: Path, repo: str | None = None, told: Told | None = None) -> 
     manifest = load_manifest(root)
     with held(root) as still_ours:
         person = ready_for_card(root)
+        changed = changed_parts(existing_card(root) or "")
         files = [item for item in run_files(root, manifest) if item["path"] not in _OURS]
         recipe = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0).plain()
         facts = Facts(
@@ -140,7 +151,7 @@ def make_card(root: Path, repo: str | None = None, told: Told | None = None) -> 
         made.append(described(root, sums))
         said = {key: value for key, value in manifest.items() if key not in _WRITTEN_ANEW}
         write_manifest(root, said, sorted([*files, *made], key=lambda item: str(item["path"])))
-    return Made(tuple(made), tuple(person.missing()), counted)
+    return Made(tuple(made), tuple(person.missing()), tuple(changed), counted)
 
 
 def _texts() -> list[str]:
@@ -170,6 +181,9 @@ def _tables(
         with TableWriter(attempt, "dataset/funnel.parquet", FUNNEL) as writer:
             for row in funnel_rows(facts):
                 writer.add(row)
+        with TableWriter(attempt, "dataset/audit.parquet", AUDIT) as writer:
+            if facts.manifest["pages"]:
+                writer.add_table(audit_table(root))
         sealed = attempt.seal()
         attempt.place()
     finally:

@@ -16,7 +16,7 @@ commands = typer.Typer()
 
 
 @commands.command(
-    epilog=examples("cuvee card runs/demo --init", "cuvee card runs/demo --repo ORG/NAME --json")
+    epilog=examples("cuvee card runs/demo --repo ORG/NAME", "cuvee card runs/demo --init")
 )
 def card(
     folder: RunFolder,
@@ -43,11 +43,18 @@ def card(
     with _progress() as told:
         made = make_card(folder, repo, told)
     if as_json:
-        found = {"domains": made.counted.domains.count, "missing": list(made.missing)}
+        noted = {"missing": list(made.missing), "changed_by_hand": list(made.changed)}
+        found = {"domains": made.counted.domains.count, **noted}
         print_json({"run": str(folder), "files": list(made.files), **found})
         return
     for item in made.files:
         _say(str(folder / item["path"]), item["bytes"])
+    if made.changed:
+        parts = ", ".join(made.changed)
+        out.print(
+            Styled(f"Changed by hand, computed anew: {parts}. What it said is a comment below.")
+        )
+        out.print(Styled("Text outside of cuvee:begin and cuvee:end stays as it is."))
     if made.missing:
         fields = ", ".join(made.missing)
         out.print(Styled(f"card.yaml does not say yet: {fields}. Start one: --init"))

@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from markdown_it import MarkdownIt
 
+from pipelines.audit import Audit
 from pipelines.card import make_card, missing_fields, write_card
 from pipelines.card.annex import NOT_MEASURED
-from pipelines.card.beside import BESIDE, FUNNEL
+from pipelines.card.beside import AUDIT, BESIDE, FUNNEL
 from pipelines.card.head import language_codes
 from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest, run_files
@@ -243,7 +245,7 @@ def test_a_hostile_name_is_only_text(base: Finished, tmp_path):
     assert shown.count("&lt;script&gt;") > 8
     for meant in ("<script", "<h1>Head", "\x1b", "cuvee:end funnel -->\n\n"):
         assert meant not in shown, meant
-    assert card.splitlines().count("<!-- cuvee:end funnel -->") == 1
+    assert len(re.findall(r"^<!-- cuvee:end funnel \w+ -->$", card, re.MULTILINE)) == 1
     assert all("|" not in cell for cell in ET.fromstring(  # noqa: S314  our own
         f"<x>{shown[shown.index('<table>'):shown.index('</table>')]}</table></x>"
     ).itertext() if "script" not in cell)  # fmt: skip
@@ -279,6 +281,27 @@ def test_a_hostile_domain_is_only_text(carded: Finished):
         assert "<script" not in shown
         assert "<h1>Head" not in shown
         assert "\x1b" not in page
+
+
+def test_the_audit_beside_the_card_is_that_of_the_ledger(carded: Finished):
+    table = pq.read_table(carded.root / "dataset/audit.parquet")
+    assert table.schema.equals(AUDIT)
+    asked = Audit(carded.root).rules()
+    assert table.to_pylist() == pa.Table.from_pandas(asked, schema=AUDIT).to_pylist()
+    assert table.num_rows > 10
+
+
+def test_a_part_that_was_changed_by_hand_is_named_and_kept_as_a_comment(carded, tmp_path):
+    root = carded.copy(tmp_path / "run")
+    card = root / "dataset/README.md"
+    card.write_text(card.read_text().replace("## Fields\n", "## Fields\n\nMy own words.\n"))
+    said = succeed("card", root, "--repo", REPOSITORY)
+    assert "Changed by hand, computed anew: fields." in said
+    written = card_of(root)
+    assert written.count("My own words.") == 1
+    assert "My own words." not in re.sub(r"<!--.*?-->", "", written, flags=re.DOTALL)
+    assert "Changed by hand" not in succeed("card", root, "--repo", REPOSITORY)
+    assert card_of(root) == written
 
 
 @pytest.mark.parametrize("name", ["small", "a/b/c", "../x", "org/na me", "https://x.y/z"])

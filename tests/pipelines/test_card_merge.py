@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from filters.errors import UsageError
-from pipelines.card.merge import Part, compose, merge, without_marks
+from pipelines.card.merge import Part, changed_parts, compose, merge, without_marks
 
 HEAD = {
     "pretty_name": "demo",
@@ -101,8 +101,30 @@ def test_marks_that_do_not_fit_lose_no_text(broken):
     assert visible(merged).count("lost?") == 1
     for part in NEW:
         assert merged.count(f"<!-- cuvee:begin {part.name} -->") == 1
-        assert merged.count(f"<!-- cuvee:end {part.name} -->") == 1
+        assert merged.count(f"<!-- cuvee:end {part.name} ") == 1
     assert merge(compose(HEAD, NEW), merged) == merged
+
+
+@pytest.mark.parametrize("part", ["title", "limits", "gone"])
+def test_what_was_changed_inside_a_part_is_kept_as_a_comment(part):
+    old = compose(HEAD, [*PARTS, Part("gone", "## Old")])
+    mine = f"<!-- cuvee:begin {part} -->\nMine --> <b>x</b>."
+    changed = old.replace(f"<!-- cuvee:begin {part} -->", mine)
+    assert changed_parts(changed) == [part]
+    merged = merge(compose(HEAD, NEW), changed)
+    assert merged.count("Mine --&gt; <b>x</b>.") == 1
+    shown = re.sub(r"<!--.*?-->", "", body_of(merged), flags=re.DOTALL)
+    assert "Mine" not in shown
+    assert [line for line in shown.splitlines() if line] == [
+        "# Demo", "2 pages.", "## Funnel 2", "## E",
+    ]  # fmt: skip
+    assert changed_parts(merged) == []
+    assert merge(compose(HEAD, NEW), merged) == merged
+
+
+def test_other_ends_of_lines_change_nothing():
+    card = compose(HEAD, PARTS)
+    assert changed_parts(card.replace("\n", " \r\n")) == []
 
 
 def test_of_the_head_a_persons_keys_tags_and_configs_stay():

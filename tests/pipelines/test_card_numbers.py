@@ -52,7 +52,7 @@ def tables(text: str) -> Iterator[list[list[str]]]:
 
 
 def part(body: str, name: str) -> str:
-    begin, end = f"<!-- cuvee:begin {name} -->\n", f"<!-- cuvee:end {name} -->"
+    begin, end = f"<!-- cuvee:begin {name} -->\n", f"<!-- cuvee:end {name} "
     return body[body.index(begin) + len(begin) : body.index(end)]
 
 
