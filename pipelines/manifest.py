@@ -16,6 +16,7 @@ from filters.errors import UsageError
 from pipelines.bucket.path import S3Path
 from pipelines.files import is_full_or_closed, read_json, sha256_of, write_whole
 from pipelines.storage import CommitLog, CommittedFile
+from pipelines.tables import count_rows
 from pipelines.totals import file_totals, published_files
 
 FORMAT = 1
@@ -118,7 +119,8 @@ def package_versions() -> dict[str, str]:
 def described(root: Path, path: Path) -> dict[str, Any]:
     """Describe a published file that no stage has written, as a manifest lists it."""
     name = path.relative_to(root).as_posix()
-    return asdict(CommittedFile(name, 0, path.stat().st_size, sha256_of(path)))
+    rows = count_rows(path) if path.suffix == ".parquet" else 0
+    return asdict(CommittedFile(name, rows, path.stat().st_size, sha256_of(path)))
 
 
 def run_files(root: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pipelines.card.facts import Facts
 from pipelines.card.head import language_codes
 from pipelines.card.markup import code
 
+_AS_IS = ("first_page", "latest_acquisition", "recipe_digest", "sha256_of_their_list")
 _BY_NAME = ("documents_by_language_label", "pages_removed_by_address")
 NOT_MEASURED = "not measured"
 NOT_STATED = "not stated"
@@ -165,7 +166,7 @@ def _lines(entries: Mapping[str, Any], depth: int) -> list[str]:
             lines.append(label)
             lines += [f"{indent}  {row['rank']:,}. {_row(row)}" for row in value]
         else:
-            lines.append(f"{label} {_value(value)}")
+            lines.append(f"{label} {code(value) if name in _AS_IS else _value(value)}")
     return lines
 
 

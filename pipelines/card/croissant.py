@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.card.facts import Facts, total
-from pipelines.card.head import DEFAULT, language_codes
+from pipelines.card.head import DEFAULT, language_codes, sample_config
 from pipelines.card.parts import citation
 from pipelines.card.sections import FIELD_MEANINGS
 from pipelines.ledger import DATASET
@@ -198,7 +198,8 @@ def _configs(facts: Facts) -> Iterator[tuple[str, tuple[str, str]]]:
             said = f"The {total(files, 'rows'):,} documents of {dump}."
             yield dump, (f"data/{dump}/*.parquet", said)
     for name, files in facts.samples.items():
-        yield name, (f"sample/{name}/*.parquet", f"A sample of {total(files, 'rows'):,} documents.")
+        said = f"A sample of {total(files, 'rows'):,} documents."
+        yield sample_config(name), (f"sample/{name}/*.parquet", said)
 
 
 def _repository(facts: Facts) -> list[dict[str, Any]]:

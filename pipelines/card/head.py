@@ -59,7 +59,12 @@ def _configs(facts: Facts) -> Iterable[dict[str, Any]]:
         if dump != DEFAULT:
             yield {"config_name": dump, "data_files": _train(f"data/{dump}/*.parquet")}
     for name in facts.samples:
-        yield {"config_name": name, "data_files": _train(f"sample/{name}/*.parquet")}
+        yield {"config_name": sample_config(name), "data_files": _train(f"sample/{name}/*.parquet")}
+
+
+def sample_config(name: str) -> str:
+    """Return the config of the sample in a folder, as FineWeb names them."""
+    return f"sample-{name}"
 
 
 def _train(pattern: str) -> list[dict[str, str]]:

@@ -131,7 +131,8 @@ def _stays(config: Any, names: Collection[str], stay: Collection[str]) -> bool:
     if not isinstance(config, dict) or config.get("config_name") in names:
         return False
     files = config.get("data_files")
-    paths = [item.get("path") for item in files or () if isinstance(item, dict)]
+    given = [item.get("path") for item in files or () if isinstance(item, dict)]
+    paths = [path for item in given for path in (item if isinstance(item, list) else [item])]
     ours = bool(paths) and all(isinstance(path, str) and _OURS.fullmatch(path) for path in paths)
     return not ours or config.get("config_name") in stay
 

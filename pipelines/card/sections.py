@@ -39,7 +39,8 @@ def title(facts: Facts) -> str:
     amount = facts.amount
     languages = counted(len([label for label in facts.languages if label]), "language")
     dates = manifest["dates"]
-    crawled = f", crawled from {dates[0][:10]} to {dates[1][:10]}" if dates else ""
+    first, last = (code(date[:10]) for date in dates) if dates else ("", "")
+    crawled = f", crawled from {first} to {last}" if dates else ""
     what = (
         f"Web pages curated with the recipe {code(facts.recipe['recipe'])} by Cuvée: "
         f"{amount.rows:,} documents, {amount.tokens:,} tokens, "
