@@ -209,10 +209,10 @@ def _count_ledger(ledgers: Files, found: Counted, told: Told) -> None:
         if domain and votes.pages[rule] >= LEAST_PAGES
     }
     exact = _exactly(ledgers, asked) if asked else {}
-    for (stage, rule), pages in sorted(exact.items()):
-        of = votes.pages[stage, rule]
+    for key, pages in sorted(exact.items()):
+        of = votes.pages[key]
         if 2 * pages > of:
-            found.one_domain.append(OneDomain(stage, rule, asked[stage, rule], pages, of))
+            found.one_domain.append(OneDomain(*key, asked[key], pages, of))
 
 
 def _exactly(ledgers: Files, asked: Mapping[tuple[str, str], str]) -> Counter[tuple[str, str]]:

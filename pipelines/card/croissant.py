@@ -137,7 +137,7 @@ def license_address(facts: Facts) -> str:
 
 
 def _said(facts: Facts) -> dict[str, Any]:
-    said = {key: facts.person.text(name) for key, name in _SAID.items()}
+    said: dict[str, Any] = {key: facts.person.text(name) for key, name in _SAID.items()}
     edits = facts.manifest["edits"]
     if edits:
         replaced = ", ".join(f"{name} {count:,}" for name, count in edits.items())
@@ -197,8 +197,8 @@ def _configs(facts: Facts) -> Iterator[tuple[str, tuple[str, str]]]:
         if dump != DEFAULT:
             said = f"The {total(files, 'rows'):,} documents of {dump}."
             yield dump, (f"data/{dump}/*.parquet", said)
-    for name, files in facts.samples.items():
-        said = f"A sample of {total(files, 'rows'):,} documents."
+    for name, sampled in facts.samples.items():
+        said = f"A sample of {total(sampled, 'rows'):,} documents."
         yield sample_config(name), (f"sample/{name}/*.parquet", said)
 
 

@@ -58,31 +58,37 @@ def _one_line(text: str) -> str:
 
 def composition(facts: Facts) -> str:
     """Return how much there is of each dump and language."""
-    if facts.counted is not None:
-        amounts = facts.counted.amounts
-        head = ("dump", "language", "documents", "tokens", "bytes of text")
-        order = sorted(amounts, key=lambda key: (key[0], -amounts[key].rows, key[1]))
-        rows = [(*map(code, key), *_amount(amounts[key])) for key in order[:_MOST_ROWS]]
-        rest = [amounts[key] for key in order[_MOST_ROWS:]]
-        if rest:
-            more = Amount()
-            for amount in rest:
-                more.add(amount)
-            rows.append((f"{len(rest):,} more", "", *_amount(more)))
-        rows.append(("**all**", "", *_amount(facts.amount)))
-        return f"## What is in it\n\n{table(head, rows, _NUMBERS)}"
-    head = ("dump", "documents", "shards", "size of files")
+    if facts.counted is None:
+        return "\n\n".join(["## What is in it", _by_dump(facts), _by_language(facts)])
+    amounts = facts.counted.amounts
+    head = ("dump", "language", "documents", "tokens", "bytes of text")
+    order = sorted(amounts, key=lambda key: (key[0], -amounts[key].rows, key[1]))
+    rows = [(*map(code, key), *_amount(amounts[key])) for key in order[:_MOST_ROWS]]
+    rest = [amounts[key] for key in order[_MOST_ROWS:]]
+    if rest:
+        more = Amount()
+        for amount in rest:
+            more.add(amount)
+        rows.append((f"{len(rest):,} more", "", *_amount(more)))
+    rows.append(("**all**", "", *_amount(facts.amount)))
+    return f"## What is in it\n\n{table(head, rows, _NUMBERS)}"
+
+
+def _by_dump(facts: Facts) -> str:
     rows = [
         (code(dump), f"{total(files, 'rows'):,}", f"{len(files):,}", size(total(files, "bytes")))
         for dump, files in facts.dumps.items()
     ]
+    return table(("dump", "documents", "shards", "size of files"), rows, _NUMBERS)
+
+
+def _by_language(facts: Facts) -> str:
     languages = sorted(facts.languages.items(), key=lambda item: (-item[1], item[0]))
-    shown = [(code(label), f"{count:,}") for label, count in languages[:_MOST_ROWS]]
+    rows = [(code(label), f"{count:,}") for label, count in languages[:_MOST_ROWS]]
     if languages[_MOST_ROWS:]:
         more = sum(count for _, count in languages[_MOST_ROWS:])
-        shown.append((f"{len(languages) - _MOST_ROWS:,} more", f"{more:,}"))
-    tables = (table(head, rows, _NUMBERS), table(("language", "documents"), shown, _NUMBERS))
-    return "\n\n".join(["## What is in it", *tables])
+        rows.append((f"{len(languages) - _MOST_ROWS:,} more", f"{more:,}"))
+    return table(("language", "documents"), rows, _NUMBERS)
 
 
 def _amount(amount: Amount) -> tuple[str, str, str]:

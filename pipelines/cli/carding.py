@@ -1,5 +1,6 @@
 """The command that writes the dataset card and what lies beside it."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from pipelines.cli.console import err, out, print_json
 from pipelines.cli.options import AsJson, RunFolder, examples
 
 commands = typer.Typer()
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 
 
 @commands.command(
@@ -61,16 +63,7 @@ def card(
 
 
 def _check_name(repo: str | None) -> None:
-    from huggingface_hub.utils import HFValidationError, validate_repo_id
-
-    if repo is None:
-        return
-    try:
-        validate_repo_id(repo)
-        valid = "/" in repo
-    except HFValidationError:
-        valid = False
-    if not valid:
+    if repo is not None and not _NAME.fullmatch(repo):
         raise UsageError(f"--repo '{repo}' is no dataset's name.\n  It is ORG/NAME, as on the Hub.")
 
 
