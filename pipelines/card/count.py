@@ -199,8 +199,8 @@ class _Majority:
 def _count_ledger(ledgers: Files, found: Counted, told: Told) -> None:
     votes = _Majority()
     for path, size in ledgers:
-        for rule, domain, pages in _removals(path):
-            votes.add(rule, domain, pages)
+        for rule, host, pages in _removals(path):
+            votes.add(rule, domain_of(host) if host else "", pages)
         _count_truncated(path, found)
         told(size)
     asked = {
@@ -218,22 +218,23 @@ def _count_ledger(ledgers: Files, found: Counted, told: Told) -> None:
 def _exactly(ledgers: Files, asked: Mapping[tuple[str, str], str]) -> Counter[tuple[str, str]]:
     counts: Counter[tuple[str, str]] = Counter()
     for path, _ in ledgers:
-        for rule, domain, pages in _removals(path):
-            if asked.get(rule) == domain:
+        for rule, host, pages in _removals(path):
+            domain = asked.get(rule)
+            # A host ends with its domain: few have to be looked up.
+            if domain and host.endswith(domain) and domain_of(host) == domain:
                 counts[rule] += pages
     return counts
 
 
 def _removals(path: Path) -> Iterator[tuple[tuple[str, str], str, int]]:
-    """Yield stage and rule, domain, pages for what rules removed of one file of the ledger."""
+    """Yield stage and rule, host, pages for what rules removed of one file of the ledger."""
     names = ["status", "stage", "rule", "host"]
     for batch in pq.ParquetFile(opened(path)).iter_batches(batch_size=65_536, columns=names):
         table = pa.Table.from_batches([batch]).filter(pc.field("status") == "dropped")
         counts = table.group_by(["stage", "rule", "host"]).aggregate([([], "count_all")])
-        for row in counts.to_pylist():
-            host = row["host"]
-            rule = (row["stage"] or "", row["rule"] or "")
-            yield rule, domain_of(host) if host else "", row["count_all"]
+        columns = (counts[name].to_pylist() for name in ("stage", "rule", "host", "count_all"))
+        for stage, rule, host, pages in zip(*columns, strict=True):
+            yield (stage or "", rule or ""), host or "", pages
 
 
 def _count_truncated(path: Path, found: Counted) -> None:
