@@ -377,3 +377,18 @@ def test_the_programs_of_the_card_load_the_dataset(carded: Finished, tmp_path):
     assert f"│ {rows} " in said["duckdb"].replace("  ", " ") or str(rows) in said["duckdb"]
     assert said["datatrove"].count("http://") == 3
     assert f"{rows:,} pages" in said["cuvee run"]
+
+
+def test_a_dataset_without_pages_has_a_card_too(base: Finished, tmp_path):
+    manifest = load_manifest(base.root)
+    funnel = [row for row in manifest["funnel"] if row["status"] != "kept"]
+    nothing = {"rows": 0, "tokens": 0, "text_bytes": 0, "languages": {}, "dates": [], "dedup": {}}
+    (tmp_path / "dataset").mkdir()
+    recipe = load_recipe(str(base.root / "recipe.yaml"))
+    card = write_card(tmp_path, recipe, {**manifest, **nothing, "funnel": funnel}, []).read_text()
+    head = yaml.safe_load(card.split("---\n")[1])
+    assert "configs" not in head
+    assert "language" not in head
+    assert "0 documents, 0 tokens, 0 B of text in 0 languages" in card
+    assert "No page was kept, so there is nothing to load." in card
+    assert "## Repeats" not in card
