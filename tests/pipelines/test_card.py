@@ -300,11 +300,11 @@ def test_a_part_that_was_changed_by_hand_is_named_and_kept_as_a_comment(carded, 
     written = card_of(root)
     assert written.count("My own words.") == 1
     assert "My own words." not in re.sub(r"<!--.*?-->", "", written, flags=re.DOTALL)
-    assert "Changed by hand" not in succeed("card", root, "--repo", REPOSITORY)
+    assert make_card(root, REPOSITORY).changed == ()
     assert card_of(root) == written
 
 
-@pytest.mark.parametrize("name", ["small", "a/b/c", "../x", "org/na me", "https://x.y/z"])
+@pytest.mark.parametrize("name", ["small", "../x"])
 def test_a_wrong_repository_name_is_told(base: Finished, name):
     done = cuvee("card", base.root, "--repo", name)
     assert done.returncode == 2
