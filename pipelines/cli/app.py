@@ -12,6 +12,7 @@ from pipelines.cli import (
     calibrating,
     carding,
     checking,
+    comparing,
     describing,
     health,
     looking,
@@ -32,7 +33,8 @@ app = typer.Typer(
 )
 # The order of the help.
 _GROUPS = (
-    running, planning, calibrating, looking, auditing, checking, carding, describing, health,
+    running, planning, calibrating, looking, auditing, comparing, checking, carding, describing,
+    health,
 )  # fmt: skip
 for _group in _GROUPS:
     app.add_typer(_group.commands)
