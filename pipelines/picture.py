@@ -1,8 +1,11 @@
-"""The funnel as a picture: SVG, without scripts or fonts of its own."""
+"""A funnel, and the shift between two runs, as pictures: SVG, without scripts or own fonts."""
 
 from collections.abc import Mapping
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from pipelines.terminal import harmless
 
@@ -40,12 +43,39 @@ def draw_funnel(manifest: Mapping[str, Any]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+def draw_shift(frame: "pd.DataFrame", name: str, what: str) -> str:
+    """Return an SVG of `what` (pages or tokens) in run A and in run B, two bars for each `name`.
+
+    `frame` has columns `<name>, <what>_a, <what>_b`, as the tables of `pipelines.audit.diff`.
+    """
+    rows = list(zip(frame[name], frame[f"{what}_a"], frame[f"{what}_b"], strict=True))
+    scale = _BAR / max([1, *(int(count) for _, *counts in rows for count in counts)])
+    height = _TOP + 2 * _ROW * len(rows) + 14
+    size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
+    title = f"Kept {what} by {name}"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" {_STYLE}>',
+        f"<title>{escape(title)}</title>",
+        f'<rect width="{_WIDTH}" height="{height}" rx="10" fill="#fffdfb"/>',
+        _text(20, 32, title, size=17, weight=600),
+        _text(20, 53, "Light: in A. Dark: in B.", fill=_SOFT),
+    ]
+    for index, (shown, *counts) in enumerate(rows):
+        y = _TOP + 2 * _ROW * index
+        parts.append(_text(20, y + 14, harmless(str(shown or "(none)"))))
+        for at, (count, colour) in enumerate(
+            zip(counts, (_REMOVED_COLOUR, _LEFT_COLOUR), strict=True)
+        ):
+            parts.append(_bar(_LABEL, y + 16 * at, int(count) * scale, colour))
+            parts.append(_text(_COUNTS[1], y + 14 + 16 * at, f"{int(count):,}", anchor="end"))
+    return "\n".join([*parts, "</svg>", ""])
+
+
 def _caption(manifest: Mapping[str, Any]) -> str:
     name = escape(harmless(str(manifest["recipe"]["name"])))
-    return (
-        f"{name}: {manifest['pages']:,} pages crawled, {manifest['rows']:,} kept, "
-        f"{manifest['tokens']:,} tokens"
-    )
+    counts = f"{name}: {manifest['pages']:,} pages crawled, {manifest['rows']:,} kept"
+    tokens = manifest["tokens"]
+    return counts if tokens is None else f"{counts}, {tokens:,} tokens"
 
 
 def _row(
