@@ -1,8 +1,9 @@
 """Pages of a run with their text, rule and measured numbers; also of one that goes on."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipelines.storage import CommitLog
 from pipelines.tables import open_files
 
 _NAMED_RULES = 8
+_PLACE = ("file_path", "record")
 _FILE = "__filename"  # pyarrow's name for where a row comes from
 
 
@@ -72,6 +74,7 @@ class Pages:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._table = open_files(ledger.files)
+        self._files = {path.name: path for path in ledger.files}
 
     def find(self, wanted: Wanted, limit: int) -> Iterator[ShownPage]:
         """Yield up to `limit` pages in the ledger's order; UsageError where there is none."""
@@ -85,10 +88,7 @@ class Pages:
         cluster = page.row["cluster_id"]
         if cluster is None or page.row["cluster_size"] == 1:
             return []
-        itself = (pc.field("file_path") == page.row["file_path"]) & (
-            pc.field("record") == page.row["record"]
-        )
-        others = (pc.field("cluster_id") == cluster) & ~itself
+        others = (pc.field("cluster_id") == cluster) & ~_at(page.row)
         kept = pc.field("status") == "kept"
         rows = self._rows(others & kept, limit)
         rows += self._rows(others & ~kept, limit - len(rows))
@@ -97,11 +97,14 @@ class Pages:
     def _rows(self, condition: pc.Expression, limit: int) -> list[dict[str, Any]]:
         if limit < 1:
             return []
-        columns = [*self._table.schema.names, _FILE]
-        found: list[dict[str, Any]] = self._table.head(
-            limit, columns=columns, filter=condition
-        ).to_pylist()
-        return found
+        # First where the rows are, by the few columns that it takes; then these rows whole.
+        places = self._table.head(limit, columns=[*_PLACE, _FILE], filter=condition).to_pylist()
+        return [self._row(place) for place in places]
+
+    def _row(self, place: Mapping[str, Any]) -> dict[str, Any]:
+        file = self._files[PurePosixPath(place[_FILE]).name]
+        (row,) = open_files([file]).to_table(filter=_at(place)).to_pylist()
+        return {**row, _FILE: place[_FILE]}
 
     def _refuse(self, wanted: Wanted) -> None:
         root = self.ledger.root
@@ -128,11 +131,8 @@ class Pages:
         signals = {name: value for name, value in row.items() if name not in fixed}
         text = None
         if name in self._documents:
-            match = (pc.field("file_path") == row["file_path"]) & (
-                pc.field("record") == row["record"]
-            )
             documents = open_files([self._documents[name]])
-            table = documents.to_table(columns=["text"], filter=match)
+            table = documents.to_table(columns=["text"], filter=_at(row))
             text = table["text"][0].as_py() if table.num_rows else None
         return ShownPage({name: row[name] for name in row if name in fixed}, signals, text)
 
@@ -147,6 +147,12 @@ class Pages:
             for item in commit.files
             if item.path.startswith("documents/")
         }
+
+
+def _at(row: Mapping[str, Any]) -> pc.Expression:
+    """Return a filter that only this row passes."""
+    is_at = (pc.field(name) == row[name] for name in _PLACE)
+    return reduce(operator.and_, is_at)
 
 
 def find_pages(root: Path, wanted: Wanted, limit: int = 5) -> Iterator[ShownPage]:
