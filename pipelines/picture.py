@@ -62,7 +62,7 @@ def draw_shift(frame: "pd.DataFrame", name: str, what: str) -> str:
     ]
     for index, (shown, *counts) in enumerate(rows):
         y = _TOP + 2 * _ROW * index
-        parts.append(_text(20, y + 14, harmless(str(shown or "(none)"))))
+        parts.append(_text(20, y + 14, str(shown or "(none)")))
         for at, (count, colour) in enumerate(
             zip(counts, (_REMOVED_COLOUR, _LEFT_COLOUR), strict=True)
         ):
