@@ -79,9 +79,15 @@ def main() -> None:
 
 
 def _fail(message: str, code: int, *, debug: bool) -> None:
+    from pipelines.cli.observing import LOG_JSON, write_line
     from pipelines.terminal import harmless
 
     if debug:
         err.print_exception()
-    err.print(harmless(f"cuvee: {message}"), markup=False)
+    if LOG_JSON in sys.argv:
+        from pipelines.events import RunFailed
+
+        write_line(RunFailed(message, code))
+    else:
+        err.print(harmless(f"cuvee: {message}"), markup=False)
     raise SystemExit(code)
