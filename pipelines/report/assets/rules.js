@@ -1,0 +1,42 @@
+// The table of rules: what each removed, would remove alone, and removes that no other would.
+const RULE_HEAD = ['Rule', 'Came', 'Removed here', 'Share', 'Alone', 'Only it'];
+
+function drawRules() {
+  const rows = data.impact.filter((row) => row.expression !== null || gone(row) > 0);
+  const most = Math.max(...rows.map(gone), 1);
+  const head = RULE_HEAD.map((name, at) => el('th', { scope: 'col', class: at ? 'number' : null }, name));
+  const body = el('tbody');
+  let stage = null;
+  for (const row of rows) {
+    if (row.stage !== stage) {
+      stage = row.stage;
+      body.append(el('tr', { class: 'group' }, el('th', { colspan: 6, scope: 'rowgroup' }, STAGES[stage] || stage)));
+    }
+    body.append(ruleRow(row, most));
+  }
+  const whole = el('table', { class: 'rules' }, el('caption', { class: 'unseen' }, 'What each rule does'),
+    el('thead', {}, el('tr', {}, ...head)), body);
+  byId('rules-table').append(el('div', { class: 'scroll', tabindex: '0', role: 'region',
+    'aria-label': 'What each rule does' }, whole));
+}
+
+function ruleRow(row, most) {
+  const bar = el('span', { class: 'meter', 'aria-hidden': 'true' }, el('span'));
+  bar.firstChild.style.width = `${(100 * gone(row)) / most}%`;
+  const said = row.expression === null ? '' : row.expression.replaceAll('text.', '');
+  return el('tr', { class: gone(row) ? null : 'idle' },
+    el('th', { scope: 'row' }, el('span', { class: 'rule-name' }, row.rule), el('code', {}, said)),
+    el('td', { class: 'number' }, short(row.reached_pages)),
+    el('td', { class: 'number' }, bar, count(gone(row))),
+    el('td', { class: 'number' }, share(gone(row), row.reached_pages)),
+    estimated(row, 'alone_pages'), estimated(row, 'only_pages'));
+}
+
+function estimated(row, name) {
+  const figure = row[name];
+  if (figure === null || figure === undefined) return el('td', { class: 'number' }, '');
+  const [low, high] = [row[`${name}_low`], row[`${name}_high`]];
+  if (Math.round(low) === Math.round(high)) return el('td', { class: 'number' }, count(figure));
+  return el('td', { class: 'number' }, `≈${THIN}${short(figure)}`,
+    el('span', { class: 'interval' }, `${short(low)} – ${short(high)}`));
+}

@@ -1,0 +1,137 @@
+"""Pages to read: some of every outcome, with the start of their text.
+
+They come from a few of the ledger's files, so that as few of the files with texts are read,
+however large the run is.
+"""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.audit.cube import value_sql
+from pipelines.audit.ledger import Ledger
+from pipelines.tables import read_table
+from pipelines.terminal import harmless
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+MOST_PAGES = 600
+MOST_CHARACTERS = 1_500
+"""Of one page's text."""
+MOST_BYTES = 1_250_000
+"""Of all texts together, as they stand in the report."""
+_ROWS = 60_000
+"""Files are taken until they have so many rows."""
+_FEWEST_FILES = 2
+_SEED = 7
+_FOLDERS = ("documents", "stages/curate/documents")
+PAGE = ("file_path", "record", "url", "host", "language", "token_count", "status", "stage", "rule")
+"""The columns of a page that stand beside its values."""
+
+
+def draw_pages(connection: "DuckDBPyConnection", ledger: Ledger) -> tuple["pd.DataFrame", list[Path]]:
+    """Return up to `MOST_PAGES` pages, as evenly by outcome as there are any, and their files.
+
+    Columns as those of `measured_sample`; `weight` is 0. The same pages every time.
+    """
+    steps = ledger.plan.steps
+    reads = {column for step in steps for column in step.columns}
+    files, tables, rows = [], [], 0
+    for path in _shuffled(ledger.files):
+        if rows >= _ROWS and len(files) >= _FEWEST_FILES:
+            break
+        files.append(path)
+        tables.append(read_table(path, sorted({*PAGE, *reads})))
+        rows += tables[-1].num_rows
+    values = ", ".join(f"{value_sql(step.rule)} AS v{rank}" for rank, step in enumerate(steps))
+    connection.register("drawn", pa.concat_tables(tables))
+    query = f"""
+        SELECT {", ".join(PAGE)}, 0.0 AS weight {"," if values else ""} {values} FROM (
+            SELECT *, row_number() OVER (
+                PARTITION BY status, stage, rule ORDER BY hash(file_path, record), record
+            ) AS turn FROM drawn
+        ) ORDER BY turn, stage, rule LIMIT {MOST_PAGES}
+    """  # noqa: S608  quoted names
+    pages = connection.execute(query).df()
+    connection.unregister("drawn")
+    for name in ("stage", "rule", "url", "host", "language"):
+        pages[name] = pages[name].astype(object).where(pages[name].notna(), None)
+    return pages, files
+
+
+def _shuffled(files: Sequence[Path]) -> list[Path]:
+    mixed = list(files)
+    random.Random(_SEED).shuffle(mixed)  # noqa: S311  a choice of examples, not a secret
+    return mixed
+
+
+def read_texts(
+    root: Path, files: Sequence[Path], pages: "pd.DataFrame"
+) -> dict[tuple[str, int], str]:
+    """Return the stored text of those pages that have one, by file path and record."""
+    wanted = set(zip(pages["file_path"], pages["record"], strict=True))
+    records = pa.array(sorted({record for _, record in wanted}), pa.int64())
+    texts: dict[tuple[str, int], str] = {}
+    for name in (path.name for path in files):
+        for document in _documents(root, name):
+            chosen = document.filter(pc.is_in(document["record"], records))
+            for row in chosen.to_pylist():
+                key = (row["file_path"], row["record"])
+                if key in wanted:
+                    texts[key] = row["text"]
+    return texts
+
+
+def _documents(root: Path, name: str) -> Iterator[pa.Table]:
+    """Yield the texts of a unit, whose files have one name in every folder."""
+    for folder in _FOLDERS:
+        path = root / folder / name
+        if path.exists():
+            yield read_table(path, ["file_path", "record", "text"])
+            return
+
+
+def as_examples(
+    pages: "pd.DataFrame", places: Sequence[int], texts: dict[tuple[str, int], str]
+) -> list[dict[str, Any]]:
+    """Return the pages as plain data; `at` is a page's place in the columns (`places`).
+
+    `text` is cut after `MOST_CHARACTERS`, `chars` is its whole length; text is null where none
+    was kept, and once `MOST_BYTES` are reached.
+    """
+    left = MOST_BYTES
+    examples = []
+    for at, page in zip(places, pages.to_dict("records"), strict=True):
+        whole = texts.get((page["file_path"], page["record"]))
+        text = None if whole is None else _start(whole)
+        size = 0 if text is None else len(json.dumps(text, ensure_ascii=False).encode())
+        if size > left:
+            text = None
+        else:
+            left -= size
+        examples.append(
+            {
+                "at": at,
+                "host": harmless((page["host"] or "")[:80]),
+                "language": page["language"] or "none",
+                "text": text,
+                "chars": None if whole is None else len(whole),
+            }
+        )
+    return examples
+
+
+def _start(text: str) -> str:
+    """Return the beginning of a text, as far as the last space before the limit."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    start = text[:MOST_CHARACTERS]
+    space = max(start.rfind(" "), start.rfind("\n"))
+    return start[:space] if space > MOST_CHARACTERS // 2 else start
