@@ -25,12 +25,12 @@ WHOLE_WALK = 0xFFFF
 
 
 def sample_columns(ledger: Ledger, pages: "pd.DataFrame") -> dict[str, Any]:
-    """Return pages of `measured_sample` as plain data.
+    """Return pages of `panel_sample` as plain data.
 
     `rules`: for each `values` (base64 of little-endian float64, or labels) and `places` (base64
     of uint16). `exits` (uint16): after how many rules something else decides on the page
     (extraction, deduplication …), `WHOLE_WALK` where nothing does. `outcomes` names what decided
-    in the run, `outcome` (uint16) which for each page; then `weight` (float64), `tokens` (uint32).
+    in the run, `outcome` (uint16) which for each page; then `audited` (uint8), `weight` (float64), `tokens` (uint32).
     """
     plan = ledger.plan
     triples = list(zip(pages["status"], pages["stage"], pages["rule"], strict=True))
@@ -46,6 +46,7 @@ def sample_columns(ledger: Ledger, pages: "pd.DataFrame") -> dict[str, Any]:
         "outcomes": [list(triple) for triple in outcomes],
         "outcome": _packed([number[triple] for triple in triples], "<u2"),
         "exits": _packed([exits[triple] for triple in triples], "<u2"),
+        "audited": _packed(pages["audited"], "u1"),
         "weight": _packed(pages["weight"], "<f8"),
         "tokens": _packed(pages["token_count"].fillna(0), "<u4"),
     }

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from pipelines.audit.cube import value_sql
 from pipelines.audit.ledger import Ledger
+from pipelines.report.sample import PAGE, rows_as_objects
 from pipelines.tables import read_table
 from pipelines.terminal import harmless
 
@@ -32,14 +33,12 @@ _ROWS = 60_000
 _FEWEST_FILES = 2
 _SEED = 7
 _FOLDERS = ("documents", "stages/curate/documents")
-PAGE = ("file_path", "record", "url", "host", "language", "token_count", "status", "stage", "rule")
-"""The columns of a page that stand beside its values."""
 
 
 def draw_pages(connection: "DuckDBPyConnection", ledger: Ledger) -> tuple["pd.DataFrame", list[Path]]:
     """Return up to `MOST_PAGES` pages, as evenly by outcome as there are any, and their files.
 
-    Columns as those of `measured_sample`; `weight` is 0. The same pages every time.
+    Columns as those of `panel_sample`; `weight` is 0. The same pages every time.
     """
     steps = ledger.plan.steps
     reads = {column for step in steps for column in step.columns}
@@ -61,9 +60,7 @@ def draw_pages(connection: "DuckDBPyConnection", ledger: Ledger) -> tuple["pd.Da
     """  # noqa: S608  quoted names
     pages = connection.execute(query).df()
     connection.unregister("drawn")
-    for name in ("stage", "rule", "url", "host", "language"):
-        pages[name] = pages[name].astype(object).where(pages[name].notna(), None)
-    return pages, files
+    return rows_as_objects(pages), files
 
 
 def _shuffled(files: Sequence[Path]) -> list[Path]:

@@ -3,10 +3,11 @@
 Tables of languages, sites and dates have rows of `[name, pages, kept pages, tokens, kept tokens]`.
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipelines.audit.ledger import Ledger
+from pipelines.audit.shifts import domain_of
 from pipelines.terminal import harmless
 from pipelines.timing import by_step
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 _LANGUAGES, _SITES = 14, 20
 _NAME = 120
 """Characters of a name from the crawl."""
+_FETCHED = 10_000
+_READ_HOSTS = 100_000
+"""Hosts, those with the most pages, that are put together into registered domains."""
 _MOST_MONTHS = 60
 """With more of them, dates are told by year."""
 _SUMS = (
@@ -36,48 +40,85 @@ def read_totals(connection: "DuckDBPyConnection") -> dict[str, int]:
 
 def read_breakdown(connection: "DuckDBPyConnection") -> dict[str, Any]:
     """Return the tables `languages`, `sites` and `dates`, and what a row of `dates` stands for."""
-    languages = _counted(connection, "coalesce(language, 'none')", _LANGUAGES)
-    sites = _counted(connection, "coalesce(host, 'none')", _SITES)
     period, dates = _dates(connection)
-    return {"languages": languages, "sites": sites, "dates": dates, "period": period}
+    return {
+        "languages": _largest(_counted(connection, "language"), _LANGUAGES),
+        "sites": _largest(_domains(_counted(connection, "host")), _SITES),
+        "dates": dates,
+        "period": period,
+    }
 
 
-def _counted(connection: "DuckDBPyConnection", name: str, most: int) -> list[list[Any]]:
+_Row: TypeAlias = tuple[str, Sequence[int]]
+"""A name and the four figures of `_SUMS`."""
+
+
+def _counted(connection: "DuckDBPyConnection", column: str) -> Iterator[_Row]:
+    """Yield the pages by a column, most first."""
+    query = f"SELECT coalesce({column}, 'none'), {_SUMS} FROM ledger GROUP BY ALL ORDER BY 2 DESC, 1"  # noqa: S608
+    result = connection.execute(query)
+    while rows := result.fetchmany(_FETCHED):
+        yield from ((row[0], row[1:]) for row in rows)
+
+
+def _domains(hosts: Iterable[_Row]) -> Iterator[_Row]:
+    """Yield the pages by registered domain; of the hosts with the fewest pages, by host."""
+    sums: dict[str, Sequence[int]] = {}
+    for at, (host, figures) in enumerate(hosts):
+        if at < _READ_HOSTS:
+            name = domain_of(host)
+            sums[name] = _added(sums.get(name), figures)
+        else:
+            yield host, figures
+    yield from sums.items()
+
+
+def _added(one: Sequence[int] | None, other: Sequence[int]) -> Sequence[int]:
+    return other if one is None else [a + b for a, b in zip(one, other, strict=True)]
+
+
+def _largest(rows: Iterable[_Row], most: int) -> list[list[Any]]:
     """Return the largest groups of pages, and all others as one row whose name is None."""
-    query = f"""
-        WITH found AS (SELECT {name} AS name, {_SUMS} FROM ledger GROUP BY ALL),
-        ranked AS (SELECT *, row_number() OVER (ORDER BY #2 DESC, name) AS place FROM found)
-        SELECT CASE WHEN place <= {most} THEN name END, sum(#2), sum(#3), sum(#4), sum(#5), min(place)
-        FROM ranked GROUP BY 1 ORDER BY 6
-    """  # noqa: S608  names of columns
-    return [[_shown(row[0]), *map(int, row[1:5])] for row in _rows(connection, query)]
+    heap: list[_Row] = []
+    rest: Sequence[int] | None = None
+    for row in rows:
+        heap.append(row)
+        if len(heap) >= 2 * _FETCHED:
+            heap, rest = _cut(heap, rest, most)
+    heap, rest = _cut(heap, rest, most)
+    shown: list[list[Any]] = [[_shown(name), *figures] for name, figures in heap]
+    return [*shown, [None, *rest]] if rest is not None else shown
 
 
-def _shown(name: str | None) -> str | None:
-    return None if name is None else harmless(name[:_NAME])
+def _cut(
+    rows: list[_Row], rest: Sequence[int] | None, most: int
+) -> tuple[list[_Row], Sequence[int] | None]:
+    """Return the `most` largest rows, and the sum of the others and `rest`."""
+    rows = sorted(rows, key=lambda row: (-row[1][0], row[0]))
+    for _, figures in rows[most:]:
+        rest = _added(rest, figures)
+    return rows[:most], rest
+
+
+def _shown(name: str) -> str:
+    return harmless(name[:_NAME])
 
 
 def _dates(connection: "DuckDBPyConnection") -> tuple[str, list[list[Any]]]:
     """Return pages by month; by year where there are many months, by day where there is one."""
-    days = _rows(
-        connection,
-        f"SELECT substr(coalesce(date, 'none'), 1, 10), {_SUMS} FROM ledger GROUP BY ALL ORDER BY 1",  # noqa: S608
-    )
+    day = "substr(coalesce(date, 'none'), 1, 10)"
+    query = f"SELECT {day}, {_SUMS} FROM ledger GROUP BY ALL ORDER BY 1"  # noqa: S608
+    days = connection.execute(query).fetchall()
     months = {row[0][:7] for row in days}
     period, length = ("month", 7)
     if len(months) == 1:
         period, length = ("day", 10)
     elif len(months) > _MOST_MONTHS:
         period, length = ("year", 4)
-    sums: dict[str, list[int]] = {}
+    sums: dict[str, Sequence[int]] = {}
     for name, *figures in days:
-        held = sums.setdefault(name[:length], [0] * len(figures))
-        sums[name[:length]] = [a + b for a, b in zip(held, figures, strict=True)]
+        sums[name[:length]] = _added(sums.get(name[:length]), figures)
     return period, [[_shown(name), *figures] for name, figures in sums.items()]
-
-
-def _rows(connection: "DuckDBPyConnection", query: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query).fetchall()
 
 
 def run_facts(ledger: Ledger, manifest: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -4,38 +4,30 @@ Lex et al., UpSet: Visualization of Intersecting Sets, IEEE TVCG 20 (2014).
 """
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pipelines.audit.cube import FIRES, answers
-from pipelines.audit.ledger import Ledger
-from pipelines.audit.steps import FIRST_BLOCK, place_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pipelines.audit.cube import FIRES
+from pipelines.audit.impact import Pages
+from pipelines.audit.steps import FIRST_BLOCK
 
 _SETS, _RULES = 24, 18
 
 
-def read_overlap(ledger: Ledger, counted: "pd.DataFrame") -> dict[str, Any]:
-    """Return the overlap of the rules on the text, from pages counted by `cube.count_pages`.
+def read_overlap(found: Pages) -> dict[str, Any]:
+    """Return the overlap of the rules on the text, of pages that came past the gates.
 
-    Of pages that came past the gates. Keys: `rules`, each with `rank, pages` (on which it
-    fires) and `alone` (no other does); `sets`, each with `ranks, pages`; `pages` on which any
-    fires; `others`: pages of sets that are not shown. A later block's rules were measured where
-    the earlier ones kept the page, and on audited pages.
+    Keys: `rules`, each with `rank, pages` (on which it fires) and `alone` (no other does); `sets`,
+    each with `ranks, pages`; `pages` on which any fires; `others`: pages of sets that are not
+    shown. A later block's rules were measured where the earlier ones kept the page, and on
+    audited pages.
     """
-    steps = ledger.plan.steps
-    ranks = [rank for rank, step in enumerate(steps) if step.block >= FIRST_BLOCK]
-    fires = answers(counted, len(steps))[:, ranks] == FIRES
-    outcomes = zip(counted["status"], counted["stage"], counted["rule"], strict=True)
-    blocks = [place_of(ledger.plan, ledger.reasons, *outcome)[0] for outcome in outcomes]
-    inside = np.array(blocks, float) >= FIRST_BLOCK
-    pages = counted["pages"].to_numpy(np.int64)
+    ranks = [rank for rank, step in enumerate(found.plan.steps) if step.block >= FIRST_BLOCK]
+    fires = found.answers[:, ranks] == FIRES
     sets: Counter[tuple[int, ...]] = Counter()
-    for row in np.flatnonzero(inside & fires.any(axis=1)):
-        sets[tuple(ranks[at] for at in np.flatnonzero(fires[row]))] += int(pages[row])
+    for row in np.flatnonzero((found.block >= FIRST_BLOCK) & fires.any(axis=1)):
+        sets[tuple(ranks[at] for at in np.flatnonzero(fires[row]))] += int(found.pages[row])
     return _told(sets)
 
 

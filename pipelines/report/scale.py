@@ -14,6 +14,8 @@ _STOPS = 160
 """About so many stops on a slider."""
 _BINS = 40
 """About so many bars in a chart."""
+_MARGIN = 0.06
+"""Of the values' span: there is room on both sides of a threshold."""
 _PER_DECADE = (10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 30, 35, 40, 45, 50, 60, 70, 80, 90)
 """Round numbers, evenly spread as far as round numbers are."""
 
@@ -29,10 +31,12 @@ class Scale:
 def make_scale(rule: Rule, low: float, high: float) -> Scale:
     """Return the scale of a rule with a number, for values that mostly lie from `low` to `high`."""
     constant = float(rule.constant)
-    low, high = min(low, constant), max(high, constant)
     whole = rule.denominator is None and low.is_integer() and constant.is_integer()
-    if whole and high - low > _STOPS and low >= 0:
-        stops = _growing(low, high)
+    margin = 1.0 if whole else _MARGIN * max(high - low, abs(constant))
+    below = max(constant - margin, 0.0) if constant > 0 else constant - margin
+    low, high = min(low, below), max(high, constant + margin)
+    if whole and high - low > _STOPS:
+        stops = [low, *_growing(max(low, 0.0), high)]
     else:
         stops = _even(low, high, whole=whole)
     found = sorted({*stops, constant})

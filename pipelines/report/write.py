@@ -1,14 +1,15 @@
 """Writes a run's report: reads the ledger and the texts, puts the data into the page."""
 
-from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filters.errors import UsageError
 from pipelines.audit.cube import count_pages
-from pipelines.audit.impact import impact
+from pipelines.audit.findings import findings
+from pipelines.audit.impact import Pages, impact
 from pipelines.audit.ledger import Ledger, open_ledger
-from pipelines.audit.sample import measured_sample
+from pipelines.audit.outcomes import count_outcomes, placed, register
 from pipelines.files import write_whole
 from pipelines.manifest import read_manifest
 from pipelines.report.columns import MISSING, sample_columns
@@ -16,6 +17,7 @@ from pipelines.report.examples import as_examples, draw_pages, read_texts
 from pipelines.report.facts import read_breakdown, read_totals, rule_places, run_facts
 from pipelines.report.overlap import read_overlap
 from pipelines.report.page import assemble
+from pipelines.report.sample import panel_sample
 from pipelines.report.shapes import read_scales, read_shapes
 from pipelines.terminal import harmless
 
@@ -51,16 +53,15 @@ def read_data(ledger: Ledger, sample: int) -> dict[str, Any]:
     """Return everything that the report shows, as plain data."""
     data: dict[str, Any] = {"run": run_facts(ledger, read_manifest(ledger.root))}
     data["rules"] = rule_places(ledger)
-    data["impact"] = list(_impact_rows(ledger))
     with ledger.connect() as connection:
         data["totals"] = read_totals(connection)
         data |= read_breakdown(connection)
-        data["overlap"] = read_overlap(ledger, count_pages(connection, ledger.plan.steps))
+        data |= _audited(connection, ledger)
         scales = read_scales(connection, ledger.plan.steps)
         data["shapes"] = read_shapes(connection, ledger, scales)
+        pages = panel_sample(connection, ledger, sample)
         drawn, files = draw_pages(connection, ledger)
     data["stops"] = {rank: list(scale.stops) for rank, scale in scales.items()}
-    pages = measured_sample(ledger, sample)
     every, places = _with_examples(pages, drawn)
     data["sample"] = sample_columns(ledger, every)
     data["sample"]["drawn"] = len(pages)
@@ -69,10 +70,15 @@ def read_data(ledger: Ledger, sample: int) -> dict[str, Any]:
     return data
 
 
-def _impact_rows(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the table of rules; NaN becomes None, which JSON knows."""
-    for row in impact(ledger).to_dict("records"):
-        yield {key: None if value != value else value for key, value in row.items()}  # noqa: PLR0124
+def _audited(connection: "DuckDBPyConnection", ledger: Ledger) -> dict[str, Any]:
+    """Return what the audit says: the rules' effects, their overlap, and what stands out."""
+    found = Pages(ledger, count_pages(connection, ledger.plan.steps))
+    register(connection, placed(count_outcomes(connection), ledger.plan, ledger.reasons))
+    return {
+        "impact": impact(found),
+        "overlap": read_overlap(found),
+        "findings": [asdict(finding) for finding in findings(connection, found)],
+    }
 
 
 def _with_examples(

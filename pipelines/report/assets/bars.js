@@ -9,23 +9,27 @@ function drawBreakdown(name, what) {
     asTable(`Pages by ${what}, before and after`, BEFORE_HEAD, shown));
 }
 
+// A name that fits into so many pixels.
+function fitted(name, room) {
+  const letters = Math.floor(room / 7.6);
+  return name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
+}
+
 function pairPicture(rows, width, what) {
-  const names = width < 620 ? 120 : 210;
-  const counts = width < 620 ? 62 : 190;
-  const room = width - names - counts;
-  const most = Math.max(...rows.map((row) => row[1]), 1);
+  const narrow = width < 620;
+  const names = narrow ? 124 : 210;
+  const room = width - names - (narrow ? 62 : 170);
+  const most = Math.max(...rows.map((row) => (row[0] === null ? 0 : row[1])), 1);
   const step = 25;
   const parts = rows.flatMap(([key, pages, kept], at) => {
     const y = at * step;
-    const letters = names < 200 ? 17 : 30;
     const name = key === null ? `other ${what}` : key;
-    const cut = name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
-    const long = (amount) => (room * amount) / most;
-    const told = width < 620 ? share(kept, pages) : `${short(kept)} of ${short(pages)}`;
-    return [label(names - 12, y + 17, cut, key === null ? 'name faint' : 'name', 'end'),
-      shape('g', {}, shape('title', {}, `${name}: ${count(kept)} of ${count(pages)} pages kept`),
-        shape('rect', { x: names, y: y + 5, width: Math.max(long(pages), 1), height: 15, class: 'removed' }),
-        shape('rect', { x: names, y: y + 5, width: long(kept), height: 15, class: 'kept' })),
+    const long = (amount) => (key === null ? -8 : (room * amount) / most);
+    const told = narrow ? share(kept, pages) : `${short(kept)} of ${short(pages)}`;
+    const bars = key === null ? null : shape('g', {}, shape('title', {}, `${name}: ${count(kept)} of ${count(pages)} pages kept`),
+      shape('rect', { x: names, y: y + 5, width: Math.max(long(pages), 1), height: 15, class: 'removed' }),
+      shape('rect', { x: names, y: y + 5, width: long(kept), height: 15, class: 'kept' }));
+    return [label(names - 12, y + 17, fitted(name, names - 12), key === null ? 'name faint' : 'name', 'end'), bars,
       label(names + long(pages) + 8, y + 17, told, 'figure faint')];
   });
   return picture(width, rows.length * step + 4, `Pages by ${what}: all and kept`, ...parts);
@@ -87,12 +91,12 @@ function drawCost() {
 }
 
 function barPicture(rows, width, title, told, all) {
-  const names = width < 620 ? 120 : 210;
+  const names = width < 620 ? 124 : 210;
   const room = width - names - 120;
   const most = Math.max(...rows.map((row) => row[1]), 1e-9);
   const step = 25;
   const parts = rows.flatMap(([name, amount], at) => [
-    label(names - 12, at * step + 17, name.length > 30 ? `${name.slice(0, 29)}…` : name, 'name', 'end'),
+    label(names - 12, at * step + 17, fitted(name, names - 12), 'name', 'end'),
     shape('rect', { x: names, y: at * step + 5, width: Math.max((room * amount) / most, 1), height: 15, class: 'kept' }),
     label(names + (room * amount) / most + 8, at * step + 17, told(amount) + (all ? ` · ${share(amount, all)}` : ''), 'figure faint')]);
   return picture(width, rows.length * step + 4, title, ...parts);

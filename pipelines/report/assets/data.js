@@ -11,7 +11,7 @@ function count(number) {
 }
 
 function short(number) {
-  return Math.abs(number) < 10000 ? count(number) : SHORT.format(number);
+  return Math.abs(number) < 100000 ? count(number) : SHORT.format(number);
 }
 
 function share(part, of) {

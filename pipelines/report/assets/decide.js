@@ -19,7 +19,8 @@ function readSample() {
   }));
   const outcome = unpacked(sample.outcome, Uint16Array);
   const exits = unpacked(sample.exits, Uint16Array);
-  return { size, columns, outcome, exits, rules, walls: sample.walls, outcomes: sample.outcomes,
+  return { size, columns, outcome, audited: unpacked(sample.audited, Uint8Array),
+    last: Math.max(...rules.map((rule) => rule.block), ...sample.walls.map((at) => (rules[at] || { block: 0 }).block)), exits, rules, walls: sample.walls, outcomes: sample.outcomes,
     weight: unpacked(sample.weight, Float64Array), tokens: unpacked(sample.tokens, Uint32Array),
     measured: measuredBlocks(columns, rules, size), reached: reachedRanks(sample, outcome, exits, rules) };
 }
@@ -110,6 +111,22 @@ const before = { ends: walk(sample, now.answers, recipe.on, new Uint16Array(samp
 before.sums = sums(sample, before.ends);
 now.ends = Uint16Array.from(before.ends);
 now.sums = before.sums;
+
+// What the audited pages say of those that are undecided: of audited ones whose rule lets them go
+// now, and that have later rules before them, how many pass those as well.
+function judged() {
+  const found = { seen: 0, passing: 0 };
+  for (let page = 0; page < sample.size; page += 1) {
+    const was = before.ends[page];
+    if (!sample.audited[page] || was >= data.rules.length || was === now.ends[page]) continue;
+    const { block } = data.rules[was];
+    const is = now.ends[page];
+    if (block === sample.last || (is < was) || (is < data.rules.length && data.rules[is].block === block)) continue;
+    found.seen += sample.weight[page];
+    if (is === KEPT) found.passing += sample.weight[page];
+  }
+  return found;
+}
 
 function decideAgain() {
   walk(sample, now.answers, now.on, now.ends);

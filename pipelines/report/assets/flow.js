@@ -21,8 +21,8 @@ function flowPicture(width, unit) {
   const total = unit === 'pages' ? data.totals.pages : data.totals.tokens;
   const narrow = width < 620;
   const room = { width, total: Math.max(total, 1), narrow, unit,
-    stream: narrow ? Math.round(width * 0.3) : Math.min(330, Math.round(width * 0.38)),
-    text: narrow ? Math.round(width * 0.3) + 26 : Math.min(330, Math.round(width * 0.38)) + 64 };
+    stream: narrow ? Math.round(width * 0.3) : Math.min(300, Math.round(width * 0.36)),
+    text: narrow ? Math.round(width * 0.3) + 26 : Math.min(300, Math.round(width * 0.36)) + 64 };
   const parts = [label(0, 16, `${short(total)} ${unit} came in`, 'strong')];
   let left = total;
   let y = 28;
@@ -88,9 +88,8 @@ function stream(room, edge, bottom) {
 function endOf(room, left, y) {
   const { totals } = data;
   const pages = room.unit === 'pages' ? left : totals.kept;
-  return [shape('rect', { x: 0, y, width: Math.max((left / room.total) * room.stream, 3), height: 5, class: 'stream' }),
-    label(0, y + 28, `${count(pages)} pages kept`, 'strong kept'),
-    label(0, y + 46, `${count(totals.kept_tokens)} tokens`, 'faint')];
+  return [label(0, y + 26, `${count(pages)} pages kept`, 'strong kept'),
+    label(0, y + 45, `${count(totals.kept_tokens)} tokens`, 'faint')];
 }
 
 function flowTable() {

@@ -14,7 +14,7 @@ function drawOverlap() {
 
 function overlapPicture(width) {
   const { overlap } = data;
-  const names = width < 620 ? 118 : 214;
+  const names = width < 620 ? 132 : 214;
   const side = width < 620 ? 30 : 92;
   const step = 21;
   const room = width - names - side;
@@ -33,11 +33,9 @@ function overlapPicture(width) {
 
 function overlapRow({ rule, y, names, side, step, most, width, striped }) {
   const name = data.rules[rule.rank].name;
-  const most_letters = names < 200 ? 17 : 32;
-  const cut = name.length > most_letters ? `${name.slice(0, most_letters - 1)}…` : name;
   const long = (side - 26) * (rule.pages / most);
   return [shape('rect', { x: 0, y, width, height: step, class: striped ? 'stripe' : 'nothing' }),
-    label(names - 8, y + 15, cut, 'name', 'end'),
+    label(names - 8, y + 15, fitted(name, names - 8), 'name', 'end'),
     shape('rect', { x: names, y: y + 6, width: Math.max(long, 1), height: step - 12, class: 'removed' },
       shape('title', {}, `${name}: ${count(rule.pages)} pages`)),
     label(names + long + 4, y + 15, short(rule.pages), 'tiny faint')].slice(0, side > 60 ? 4 : 2);

@@ -28,7 +28,7 @@ function figures() {
     ['Pages kept', share(totals.kept, totals.pages), `${count(totals.pages - totals.kept)} left out`],
     ['Tokens kept', short(totals.kept_tokens),
       totals.tokens ? `${share(totals.kept_tokens, totals.tokens)} of ${short(totals.tokens)}` : 'not counted'],
-    ['Sites', short(totals.sites), `${short(totals.audited)} pages audited`],
+    ['Hosts', short(totals.sites), `${short(totals.audited)} pages audited`],
   ];
   if (run.text_bytes !== undefined) {
     found.push(['Text', bytes(run.text_bytes), run.input_bytes ? `from ${bytes(run.input_bytes)}` : '']);

@@ -17,7 +17,8 @@ function drawPanel() {
     if (!groups.has(key)) groups.set(key, { stage: rule.stage, ranks: [] });
     groups.get(key).ranks.push(rank);
   });
-  byId('panel').append(verdictBox(), ...[...groups.values()].map(groupBox), changedBox());
+  byId('panel').append(verdictBox(),
+    el('div', { class: 'all-sliders', role: 'group', 'aria-label': 'Thresholds' }, ...[...groups.values()].map(groupBox)), changedBox());
   update();
 }
 
@@ -155,7 +156,7 @@ function update() {
   verdict.tokens.textContent = count(tokens);
   verdict.tokensNote.textContent = `${share(tokens, totals.tokens)}, ${signed(tokens - totals.kept_tokens)}`;
   verdict.unknown.textContent = count(unknown);
-  verdict.unknownNote.textContent = unknown > 0.5 ? 'pages whose values nobody measured' : 'pages';
+  verdict.unknownNote.textContent = unknown > 0.5 ? undecidedNote() : 'pages';
   const [was, is] = verdict.bar.children;
   was.style.width = `${(100 * totals.kept) / Math.max(totals.pages, 1)}%`;
   is.style.width = `${(100 * pages) / Math.max(totals.pages, 1)}%`;
@@ -170,6 +171,12 @@ function update() {
       byId('said').textContent = `${count(pages)} pages kept, ${signed(pages - totals.kept)}; ${count(tokens)} tokens.`;
     }, 500);
   }
+}
+
+function undecidedNote() {
+  const { seen, passing } = judged();
+  if (!seen) return 'later rules were not measured';
+  return `of ${count(seen)} audited like them ${share(passing, seen)} pass`;
 }
 
 function updateRow(row) {

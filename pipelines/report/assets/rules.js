@@ -1,4 +1,5 @@
 // The table of rules: what each removed, would remove alone, and removes that no other would.
+const FINDINGS = 10;
 const RULE_HEAD = ['Rule', 'Came', 'Removed here', 'Share', 'Alone', 'Only it'];
 
 function drawRules() {
@@ -18,6 +19,20 @@ function drawRules() {
     el('thead', {}, el('tr', {}, ...head)), body);
   byId('rules-table').append(el('div', { class: 'scroll', tabindex: '0', role: 'region',
     'aria-label': 'What each rule does' }, whole));
+  drawFindings();
+}
+
+// What stands out: rules that do nothing, that others cover, that lie on a slope.
+function drawFindings() {
+  const found = data.findings;
+  if (!found.length) return;
+  const items = found.map((one) => el('li', {}, el('b', {}, one.rule), ` ${one.says}`));
+  const list = (some) => el('ul', { class: 'stand-out' }, ...some);
+  byId('rules-findings').append(el('h3', {}, 'What stands out'), list(items.slice(0, FINDINGS)));
+  if (items.length > FINDINGS) {
+    byId('rules-findings').append(el('details', { class: 'more' },
+      el('summary', {}, `${items.length - FINDINGS} more`), list(items.slice(FINDINGS))));
+  }
 }
 
 function ruleRow(row, most) {

@@ -14,6 +14,7 @@ function drawContents() {
       if (entry.isIntersecting) {
         links.forEach(([, other]) => other.removeAttribute('aria-current'));
         link.setAttribute('aria-current', 'true');
+        byId('contents').scrollTo({ left: link.offsetLeft - 60 });
       }
     }
   }, { rootMargin: '-20% 0px -70% 0px' });
