@@ -17,6 +17,7 @@ from pipelines.cli import (
     health,
     looking,
     planning,
+    reporting,
     running,
 )
 from pipelines.cli.console import err, out
@@ -33,8 +34,8 @@ app = typer.Typer(
 )
 # The order of the help.
 _GROUPS = (
-    running, planning, calibrating, looking, auditing, comparing, checking, carding, describing,
-    health,
+    running, planning, calibrating, looking, auditing, comparing, reporting, checking, carding,
+    describing, health,
 )  # fmt: skip
 for _group in _GROUPS:
     app.add_typer(_group.commands)

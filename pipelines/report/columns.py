@@ -30,7 +30,8 @@ def sample_columns(ledger: Ledger, pages: "pd.DataFrame") -> dict[str, Any]:
     `rules`: for each `values` (base64 of little-endian float64, or labels) and `places` (base64
     of uint16). `exits` (uint16): after how many rules something else decides on the page
     (extraction, deduplication …), `WHOLE_WALK` where nothing does. `outcomes` names what decided
-    in the run, `outcome` (uint16) which for each page; then `audited` (uint8), `weight` (float64), `tokens` (uint32).
+    in the run, `outcome` (uint16) which for each page; then `audited` (uint8), `weight` (float64),
+    `tokens` (uint32).
     """
     plan = ledger.plan
     triples = list(zip(pages["status"], pages["stage"], pages["rule"], strict=True))
@@ -85,7 +86,9 @@ def _labels(values: Any) -> dict[str, Any]:
     known = values.notna()
     distinct = sorted(set(values[known]))
     number = {label: at for at, label in enumerate(distinct)}
-    places = [number[value] if there else MISSING for value, there in zip(values, known, strict=True)]
+    places = [
+        number[value] if there else MISSING for value, there in zip(values, known, strict=True)
+    ]
     return {"labels": distinct, "places": _packed(places, "<u2")}
 
 

@@ -6,17 +6,18 @@ however large the run is.
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipelines.audit.cube import value_sql
 from pipelines.audit.ledger import Ledger
 from pipelines.report.sample import PAGE, rows_as_objects
-from pipelines.tables import read_table
+from pipelines.tables import opened
 from pipelines.terminal import harmless
 
 if TYPE_CHECKING:
@@ -29,38 +30,53 @@ MOST_CHARACTERS = 1_500
 MOST_BYTES = 1_250_000
 """Of all texts together, as they stand in the report."""
 _ROWS = 60_000
-"""Files are taken until they have so many rows."""
-_FEWEST_FILES = 2
+"""Files are taken until so many rows are read."""
+_ROWS_OF_FILE = 30_000
+"""More than an ordinary crawl file has."""
+_BATCH = 5_000
 _SEED = 7
+_TEXT = ["file_path", "record", "text"]
 _FOLDERS = ("documents", "stages/curate/documents")
 
 
-def draw_pages(connection: "DuckDBPyConnection", ledger: Ledger) -> tuple["pd.DataFrame", list[Path]]:
+def draw_pages(
+    connection: "DuckDBPyConnection", ledger: Ledger
+) -> tuple["pd.DataFrame", list[Path]]:
     """Return up to `MOST_PAGES` pages, as evenly by outcome as there are any, and their files.
 
     Columns as those of `panel_sample`; `weight` is 0. The same pages every time.
     """
     steps = ledger.plan.steps
-    reads = {column for step in steps for column in step.columns}
-    files, tables, rows = [], [], 0
+    columns = sorted({*PAGE, *(column for step in steps for column in step.columns)})
+    files: list[Path] = []
+    tables: list[pa.Table] = []
     for path in _shuffled(ledger.files):
-        if rows >= _ROWS and len(files) >= _FEWEST_FILES:
+        if sum(table.num_rows for table in tables) >= _ROWS:
             break
         files.append(path)
-        tables.append(read_table(path, sorted({*PAGE, *reads})))
-        rows += tables[-1].num_rows
-    values = ", ".join(f"{value_sql(step.rule)} AS v{rank}" for rank, step in enumerate(steps))
+        tables.append(_first_rows(path, columns))
+    values = [f"{value_sql(step.rule)} AS v{rank}" for rank, step in enumerate(steps)]
     connection.register("drawn", pa.concat_tables(tables))
     query = f"""
-        SELECT {", ".join(PAGE)}, 0.0 AS weight {"," if values else ""} {values} FROM (
+        SELECT {", ".join([*PAGE, "0.0 AS weight", *values])} FROM (
             SELECT *, row_number() OVER (
-                PARTITION BY status, stage, rule ORDER BY hash(file_path, record), record
+                PARTITION BY status, stage, rule ORDER BY md5(file_path || '#' || record)
             ) AS turn FROM drawn
         ) ORDER BY turn, stage, rule LIMIT {MOST_PAGES}
     """  # noqa: S608  quoted names
     pages = connection.execute(query).df()
     connection.unregister("drawn")
     return rows_as_objects(pages), files
+
+
+def _first_rows(path: Path, columns: Sequence[str]) -> pa.Table:
+    batches, rows = [], 0
+    for batch in pq.ParquetFile(opened(path)).iter_batches(_BATCH, columns=list(columns)):
+        batches.append(batch)
+        rows += batch.num_rows
+        if rows >= _ROWS_OF_FILE:
+            break
+    return pa.Table.from_batches(batches)
 
 
 def _shuffled(files: Sequence[Path]) -> list[Path]:
@@ -76,23 +92,19 @@ def read_texts(
     wanted = set(zip(pages["file_path"], pages["record"], strict=True))
     records = pa.array(sorted({record for _, record in wanted}), pa.int64())
     texts: dict[tuple[str, int], str] = {}
-    for name in (path.name for path in files):
-        for document in _documents(root, name):
-            chosen = document.filter(pc.is_in(document["record"], records))
-            for row in chosen.to_pylist():
+    for path in (found for file in files if (found := _documents(root, file.name))):
+        for batch in pq.ParquetFile(opened(path)).iter_batches(_BATCH, columns=_TEXT):
+            for row in batch.filter(pc.is_in(batch["record"], records)).to_pylist():
                 key = (row["file_path"], row["record"])
                 if key in wanted:
                     texts[key] = row["text"]
     return texts
 
 
-def _documents(root: Path, name: str) -> Iterator[pa.Table]:
-    """Yield the texts of a unit, whose files have one name in every folder."""
-    for folder in _FOLDERS:
-        path = root / folder / name
-        if path.exists():
-            yield read_table(path, ["file_path", "record", "text"])
-            return
+def _documents(root: Path, name: str) -> Path | None:
+    """Return the file with a unit's texts: a unit's files have one name in every folder."""
+    paths = (root / folder / name for folder in _FOLDERS)
+    return next((path for path in paths if path.exists()), None)
 
 
 def as_examples(

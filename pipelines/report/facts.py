@@ -55,7 +55,9 @@ _Row: TypeAlias = tuple[str, Sequence[int]]
 
 def _counted(connection: "DuckDBPyConnection", column: str) -> Iterator[_Row]:
     """Yield the pages by a column, most first."""
-    query = f"SELECT coalesce({column}, 'none'), {_SUMS} FROM ledger GROUP BY ALL ORDER BY 2 DESC, 1"  # noqa: S608
+    query = (
+        f"SELECT coalesce({column}, 'none'), {_SUMS} FROM ledger GROUP BY ALL ORDER BY 2 DESC, 1"  # noqa: S608
+    )
     result = connection.execute(query)
     while rows := result.fetchmany(_FETCHED):
         yield from ((row[0], row[1:]) for row in rows)
@@ -133,19 +135,18 @@ def run_facts(ledger: Ledger, manifest: Mapping[str, Any] | None) -> dict[str, A
         "audit_fraction": _plain(ledger, "audit_fraction", 0.01),
         "dedup": list(ledger.plan.dedup),
     }
-    if manifest is not None:
-        facts |= {
-            "version": manifest["code"]["version"],
-            "digest": manifest["recipe"]["digest"],
-            "text_bytes": manifest["text_bytes"],
-            "input_bytes": manifest.get("inputs", {}).get("bytes", 0),
-            "input_files": manifest.get("inputs", {}).get("files", 0),
-            "seconds": manifest["seconds"],
-            "slots": manifest.get("engine", {}).get("slots"),
-            "clusters": _clusters(manifest.get("dedup") or {}),
-            "cost": [[step, spent] for step, spent in by_step(manifest["stages"]).items()],
-        }
-    return facts
+    return facts | _of_manifest(manifest or {})
+
+
+def _of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "version": manifest.get("code", {}).get("version"),
+        "digest": manifest.get("recipe", {}).get("digest"),
+        "text_bytes": manifest.get("text_bytes"),
+        "input_bytes": manifest.get("inputs", {}).get("bytes"),
+        "clusters": _clusters(manifest.get("dedup") or {}),
+        "cost": [[step, spent] for step, spent in by_step(manifest.get("stages", {})).items()],
+    }
 
 
 def _plain(ledger: Ledger, key: str, otherwise: Any) -> Any:
@@ -181,5 +182,3 @@ def rule_places(ledger: Ledger) -> list[dict[str, Any]]:
         }
         for step in ledger.plan.steps
     ]
-
-

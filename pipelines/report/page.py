@@ -18,7 +18,7 @@ _SCRIPTS = (
     "shapes", "bars", "examples", "start",
 )  # fmt: skip
 """In the order in which they are read; together they are one script."""
-_HARMFUL = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_HARMFUL = "<>&\u2028\u2029"
 
 
 def assemble(data: Mapping[str, Any]) -> bytes:
@@ -46,8 +46,8 @@ def assemble(data: Mapping[str, Any]) -> bytes:
 def as_json(data: Mapping[str, Any]) -> str:
     """Return JSON that may stand in a `script` element, whatever is in it."""
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character, written in _HARMFUL.items():
-        text = text.replace(character, written)
+    for character in _HARMFUL:
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 

@@ -26,9 +26,7 @@ PAGE = (
 _SPAN = 1 << 32
 
 
-def panel_sample(
-    connection: "DuckDBPyConnection", ledger: Ledger, size: int
-) -> pd.DataFrame:
+def panel_sample(connection: "DuckDBPyConnection", ledger: Ledger, size: int) -> pd.DataFrame:
     """Return about `size` pages, in the ledger's order; the same ones every time.
 
     Columns: `PAGE`, `weight` (how many pages of the crawl a row stands for) and, for each rule by

@@ -22,9 +22,7 @@ _FIRES_ABOVE = (">", "<=")
 """With these a page at the constant belongs with those below it."""
 
 
-def read_scales(
-    connection: "DuckDBPyConnection", steps: Sequence[Step]
-) -> dict[int, Scale]:
+def read_scales(connection: "DuckDBPyConnection", steps: Sequence[Step]) -> dict[int, Scale]:
     """Return the scale of each rule that compares with a number, by its rank."""
     ranks = [rank for rank, step in enumerate(steps) if not isinstance(step.rule.constant, str)]
     columns = []

@@ -30,7 +30,7 @@ function figures() {
       totals.tokens ? `${share(totals.kept_tokens, totals.tokens)} of ${short(totals.tokens)}` : 'not counted'],
     ['Hosts', short(totals.sites), `${short(totals.audited)} pages audited`],
   ];
-  if (run.text_bytes !== undefined) {
+  if (run.text_bytes !== null) {
     found.push(['Text', bytes(run.text_bytes), run.input_bytes ? `from ${bytes(run.input_bytes)}` : '']);
   }
   return found;
