@@ -30,7 +30,7 @@ class Scale:
 
 def make_scale(rule: Rule, low: float, high: float) -> Scale:
     """Return the scale of a rule with a number, for values that mostly lie from `low` to `high`."""
-    constant = float(rule.constant)
+    low, high, constant = float(low), float(high), float(rule.constant)
     whole = rule.denominator is None and low.is_integer() and constant.is_integer()
     margin = 1.0 if whole else _MARGIN * max(high - low, abs(constant))
     below = max(constant - margin, 0.0) if constant > 0 else constant - margin

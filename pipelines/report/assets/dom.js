@@ -23,6 +23,11 @@ function label(x, y, text, kind = '', anchor = 'start') {
   return shape('text', { x, y, class: kind, 'text-anchor': anchor }, text);
 }
 
+// A rule's name, which may be broken after its underscores.
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part, at) => (at ? [el('wbr'), part] : [part]));
+}
+
 function byId(id) {
   return document.getElementById(id);
 }

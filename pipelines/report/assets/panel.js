@@ -71,7 +71,7 @@ function sliderRow(rank) {
   const id = `rule-${rank}`;
   row.on = el('input', { type: 'checkbox', checked: true, id, onchange: () => { now.on[rank] = row.on.checked; changed(row); } });
   row.removed = el('output', { class: 'number' });
-  const name = el('label', { for: id, class: 'rule-name' }, rule.name);
+  const name = el('label', { for: id, class: 'rule-name' }, ...breakable(rule.name));
   const head = el('div', { class: 'slider-name' }, row.on, el('div', {}, name, el('code', {}, `${rule.left} ${rule.op}`)));
   row.box = el('div', { class: 'slider' }, head);
   if (scale) row.box.append(trackOf(row), numberOf(row));

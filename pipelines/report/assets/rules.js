@@ -1,5 +1,6 @@
 // The table of rules: what each removed, would remove alone, and removes that no other would.
-const FINDINGS = 10;
+const FINDINGS = 12;
+const KINDS = ['steep', 'one_domain', 'covered', 'redundant'];
 const RULE_HEAD = ['Rule', 'Came', 'Removed here', 'Share', 'Alone', 'Only it'];
 
 function drawRules() {
@@ -22,10 +23,12 @@ function drawRules() {
   drawFindings();
 }
 
-// What stands out: rules that do nothing, that others cover, that lie on a slope.
+// What stands out, the rarest kinds first; rules that never fire are one line.
 function drawFindings() {
-  const found = data.findings;
-  if (!found.length) return;
+  const found = data.findings.filter((one) => one.kind !== 'idle');
+  const idle = data.findings.filter((one) => one.kind === 'idle').map((one) => one.rule);
+  if (!data.findings.length) return;
+  found.sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind));
   const items = found.map((one) => el('li', {}, el('b', {}, one.rule), ` ${one.says}`));
   const list = (some) => el('ul', { class: 'stand-out' }, ...some);
   byId('rules-findings').append(el('h3', {}, 'What stands out'), list(items.slice(0, FINDINGS)));
@@ -33,6 +36,7 @@ function drawFindings() {
     byId('rules-findings').append(el('details', { class: 'more' },
       el('summary', {}, `${items.length - FINDINGS} more`), list(items.slice(FINDINGS))));
   }
+  if (idle.length) byId('rules-findings').append(el('p', { class: 'soft idle-rules' }, `Fires on no page: ${idle.join(', ')}.`));
 }
 
 function ruleRow(row, most) {
@@ -40,7 +44,7 @@ function ruleRow(row, most) {
   bar.firstChild.style.width = `${(100 * gone(row)) / most}%`;
   const said = row.expression === null ? '' : row.expression.replaceAll('text.', '');
   return el('tr', { class: gone(row) ? null : 'idle' },
-    el('th', { scope: 'row' }, el('span', { class: 'rule-name' }, row.rule), el('code', {}, said)),
+    el('th', { scope: 'row' }, el('span', { class: 'rule-name' }, ...breakable(row.rule)), el('code', {}, said)),
     el('td', { class: 'number' }, short(row.reached_pages)),
     el('td', { class: 'number' }, bar, count(gone(row))),
     el('td', { class: 'number' }, share(gone(row), row.reached_pages)),

@@ -12,7 +12,7 @@ function shapeCard(found) {
   const rule = data.rules[found.rank];
   const card = el('figure', { class: 'shape' });
   const chart = el('div');
-  const caption = el('figcaption', {}, el('span', { class: 'rule-name' }, rule.name), el('code', {}, ruleText(rule)));
+  const caption = el('figcaption', {}, el('span', { class: 'rule-name' }, ...breakable(rule.name)), el('code', {}, ruleText(rule)));
   card.append(caption, chart);
   responsive(chart, (width) => shapePicture(found, rule, width), asTable(
     `${rule.name}: pages by ${rule.left}`, ['from', 'kept', 'removed'], shapeTable(found)));
