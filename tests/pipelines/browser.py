@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -16,14 +15,16 @@ _FLAGS = (
 )  # fmt: skip
 
 
+def find_chromium() -> str | None:
+    """Return the path of the system's browser."""
+    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+
+
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start the browser; the test is skipped where there is none."""
-    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip("no Chromium is installed: reports cannot be looked at")
+def started() -> Iterator[Browser]:
+    """Start the browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(_FLAGS))
         yield browser
         browser.close()
 

@@ -21,7 +21,7 @@ from pipelines.audit.whatif import moved_pages
 from pipelines.report import write_report
 from pipelines.report.columns import WHOLE_WALK, exit_of
 from pipelines.report.sample import panel_sample
-from tests.pipelines.browser import chromium, reading
+from tests.pipelines.browser import find_chromium, reading, started
 from tests.pipelines.small_run import RECIPE, do_run, edited, page, prose
 
 HOSTILE = (
@@ -32,7 +32,9 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as found:
+    if find_chromium() is None:
+        pytest.skip("no Chromium is installed: reports cannot be looked at")
+    with started() as found:
         yield found
 
 
@@ -206,7 +208,7 @@ def test_what_is_lost_and_gained_is_listed_with_its_text(browser: Browser, repor
         box.press("Enter")
         assert verdict(shown)[0] < verdict_of(report)
         lost = shown.locator(".changed .lost")
-        assert re.search(r"Lost [1-9][\d,]* pages", lost.locator("h3").inner_text())
+        assert re.search(r"Lost [1-9][\d,]* pages?", lost.locator("h3").inner_text())
         first = lost.locator("details").first
         assert "line_punct_ratio: 0." in first.inner_text()
         first.locator("summary").click()

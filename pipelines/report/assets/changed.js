@@ -26,7 +26,7 @@ function showList(box, pages, key) {
   for (const page of pages) weight += sample.weight[page];
   const texted = pages.filter((page) => exampleAt.has(page));
   const first = [...texted, ...pages.filter((page) => !exampleAt.has(page))].slice(0, SHOWN);
-  box.count.textContent = `${count(weight)} pages`;
+  box.count.textContent = pagesOf(weight);
   const shown = JSON.stringify([pages.length, first, first.map((page) => reasonOf(page, key))]);
   if (shown === box.shown) return;
   box.shown = shown;

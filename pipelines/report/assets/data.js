@@ -14,6 +14,10 @@ function short(number) {
   return Math.abs(number) < 100000 ? count(number) : SHORT.format(number);
 }
 
+function pagesOf(number) {
+  return `${count(number)} ${Math.round(number) === 1 ? 'page' : 'pages'}`;
+}
+
 function share(part, of) {
   if (!of) return '–';
   const percent = (100 * part) / of;

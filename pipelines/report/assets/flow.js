@@ -23,7 +23,7 @@ function flowPicture(width, unit) {
   const room = { width, total: Math.max(total, 1), narrow, unit,
     stream: narrow ? Math.round(width * 0.3) : Math.min(300, Math.round(width * 0.36)),
     text: narrow ? Math.round(width * 0.3) + 26 : Math.min(300, Math.round(width * 0.36)) + 64 };
-  const parts = [label(0, 16, `${short(total)} ${unit} came in`, 'strong')];
+  const parts = [label(0, 16, `${count(total)} ${unit} came in`, 'strong')];
   let left = total;
   let y = 28;
   const edge = [[left, y]];

@@ -185,7 +185,7 @@ function updateRow(row) {
   const threshold = now.constants[rank];
   const [was, is] = [before.sums.removed[rank], now.sums.removed[rank]];
   const same = Math.round(was) === Math.round(is);
-  row.removed.textContent = same ? count(is) : `${count(was)} → ${count(is)}`;
+  row.removed.textContent = same ? short(is) : `${short(was)} → ${short(is)}`;
   row.removed.classList.toggle('moved', !same);
   row.box.classList.toggle('off', !on);
   row.box.classList.toggle('set', on && threshold !== rule.constant);
