@@ -68,7 +68,8 @@ def _quota(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float64]:
             break
         left -= step
         level = float(count)
-    return np.minimum(counts, level)
+    shared: npt.NDArray[np.float64] = np.minimum(counts, level)
+    return shared
 
 
 def _weights(rows: pd.DataFrame, outcomes: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -99,8 +99,8 @@ function textOf(example) {
 // Text with what made the number marked, and the words that are looked for.
 function marked(text, spans) {
   const found = spans.map(([start, end]) => [start, end, 'evidence']);
-  const lower = text.toLowerCase();
-  for (const word of wanted.words ? wanted.words.split(/\s+/) : []) {
+  const lower = text.toLowerCase(); // of another length in a few scripts: then nothing is marked
+  for (const word of wanted.words && lower.length === text.length ? wanted.words.split(/\s+/) : []) {
     for (let at = lower.indexOf(word); at >= 0; at = lower.indexOf(word, at + word.length)) {
       found.push([at, at + word.length, 'hit']);
     }

@@ -36,6 +36,7 @@ function drawTheme() {
   show();
 }
 
+document.documentElement.dataset.ready = 'true'; // nothing is painted before this script has ended
 drawTheme();
 drawOverview();
 drawContents();
@@ -50,4 +51,4 @@ drawDates();
 drawClusters();
 drawCost();
 drawExamples();
-document.documentElement.dataset.ready = 'true';
+document.documentElement.dataset.drawn = 'true';
