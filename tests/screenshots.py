@@ -17,7 +17,7 @@ def take(browser: Browser, report: Path, folder: Path) -> None:
     page.screenshot(path=folder / "report-light.png")
     page = browser.new_page(viewport=SIZE, color_scheme="dark", reduced_motion="reduce")
     page.goto(report.as_uri())
-    for rule, threshold in (("gopher_below_alpha_threshold", "0.77"), ("line_punct_ratio", "0.25")):
+    for rule, threshold in (("gopher_below_alpha_threshold", "0.77"), ("gopher_short_doc", "75")):
         box = page.get_by_label(f"{rule}: threshold, exactly")
         box.fill(threshold)
         box.press("Enter")
@@ -25,7 +25,7 @@ def take(browser: Browser, report: Path, folder: Path) -> None:
     page.evaluate("document.querySelector('#whatif h2').scrollIntoView()")
     page.evaluate(
         "document.querySelector('.all-sliders').scrollTop ="
-        " document.querySelector('.slider.set').offsetTop - 240"
+        " document.querySelector('.slider.set').offsetTop - 40"
     )
     page.screenshot(path=folder / "report-dark.png")
 

@@ -317,13 +317,16 @@ def test_both_looks_can_be_read(browser: Browser, report: Path, look: Any):
 
 
 def test_it_fits_a_telephone_and_prints(browser: Browser, report: Path):
-    with reading(browser, report, viewport={"width": 390, "height": 844}) as reader:
+    small = {"width": 390, "height": 844}
+    with reading(browser, report, viewport=small, color_scheme="dark") as reader:
         shown = reader.page
         assert shown.evaluate("document.documentElement.scrollWidth") == 390
         shown.emulate_media(media="print")
         assert not shown.locator("nav").is_visible()
         assert not shown.locator("#filters").is_visible()
         assert shown.locator("#rules-table").is_visible()
+        ink = shown.evaluate("getComputedStyle(document.querySelector('h2')).color")
+        assert sum(map(int, re.findall(r"\d+", ink))) < 200  # dark on white, whatever the look
         assert shown.pdf(format="A4").startswith(b"%PDF")
 
 

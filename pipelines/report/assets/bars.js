@@ -11,7 +11,7 @@ function drawBreakdown(name, what) {
 
 // A name that fits into so many pixels.
 function fitted(name, room) {
-  const letters = Math.floor(room / 7.6);
+  const letters = Math.floor(room / (room < 140 ? 6.7 : 7.4));
   return name.length > letters ? `${name.slice(0, letters - 1)}…` : name;
 }
 
