@@ -81,4 +81,6 @@ def _weights(rows: pd.DataFrame, outcomes: pd.DataFrame) -> npt.NDArray[np.float
     sizes = outcomes.assign(**known)[[*keys, "pages", "audited_pages"]]
     pages = rows.assign(**filled)[[*keys, "audited"]].merge(sizes, on=keys, how="left")
     others = pages["pages"] - pages["audited_pages"]
-    return np.where(pages["audited"], pages["audited_pages"], others) / drawn.to_numpy(float)
+    stands_for = np.where(pages["audited"], pages["audited_pages"], others)
+    weights: npt.NDArray[np.float64] = stands_for / drawn.to_numpy(float)
+    return weights

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from filters.errors import UsageError
 from filters.rule import parse_rule
@@ -47,6 +48,13 @@ def test_the_policy_allows_the_scripts_and_styles_of_the_page_and_no_other(base:
     for reached in ("http://", "https://", "innerHTML", "insertAdjacentHTML", "eval("):
         script = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[0]
         assert reached not in script.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_assets_are_part_of_the_wheel():
+    root = Path(__file__).parents[2]
+    packed = {file.distribution_path for file in WheelBuilder(str(root)).recurse_included_files()}
+    assets = (root / "pipelines/report/assets").iterdir()
+    assert {f"pipelines/report/assets/{path.name}" for path in assets} <= packed
 
 
 def test_the_command_writes_it_where_it_is_told(base: Finished, tmp_path: Path):
