@@ -35,9 +35,9 @@ function limits() {
 }
 
 function verdictBox() {
-  verdict.pages = el('output', { class: 'big' });
-  verdict.tokens = el('output', { class: 'big' });
-  verdict.unknown = el('output', { class: 'big' });
+  verdict.pages = el('output', { class: 'big', 'aria-live': 'off' });
+  verdict.tokens = el('output', { class: 'big', 'aria-live': 'off' });
+  verdict.unknown = el('output', { class: 'big', 'aria-live': 'off' });
   verdict.pagesNote = el('span', { class: 'soft' });
   verdict.tokensNote = el('span', { class: 'soft' });
   verdict.unknownNote = el('span', { class: 'soft' });
@@ -70,7 +70,7 @@ function sliderRow(rank) {
   rows[rank] = row;
   const id = `rule-${rank}`;
   row.on = el('input', { type: 'checkbox', checked: true, id, onchange: () => { now.on[rank] = row.on.checked; changed(row); } });
-  row.removed = el('output', { class: 'number' });
+  row.removed = el('output', { class: 'number', 'aria-live': 'off' });
   const name = el('label', { for: id, class: 'rule-name' }, ...breakable(rule.name));
   const head = el('div', { class: 'slider-name' }, row.on, el('div', {}, name, el('code', {}, `${rule.left} ${rule.op}`)));
   row.box = el('div', { class: 'slider' }, head);
