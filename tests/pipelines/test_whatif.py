@@ -319,3 +319,11 @@ def test_commands_print_tables_and_json(demo_run: Path):
     assert "this run" in succeed("sweep", demo_run, "line_punct_ratio")
     assert json.loads(succeed("sweep", demo_run, "line_punct_ratio", "--json"))["curve"]
     assert "pass every rule now" in succeed("tune", demo_run, "--keep", "0.2")
+
+
+def test_a_rule_that_has_removed_nothing_may_be_changed(base: Finished):
+    run = Audit(base.root)
+    assert run.rules().set_index("rule")["removed_pages"]["long"] == 0
+    before = run.whatif(drop=["long"])
+    assert before.after == before.before
+    assert run.whatif(set={"long": 60}).lost["rule"].tolist() == ["long"]
