@@ -339,6 +339,8 @@ def test_hostile_text_stays_text(browser: Browser, tmp_path: Path):
     pages = [page(at, [escaped, *prose(at)], "<b>'\"/") for at in range(6)]
     (crawl / "a.warc.gz").write_bytes(gzip_each(pages))
     written = edited(RECIPE, "very_short: lexical_words < 80", "very_short: lexical_words < 8000")
+    block = "- datatrove: {GopherQualityFilter: {}}\n- edit: {c4_lines"
+    written = edited(written, "- edit: {c4_lines", block)
     do_run(written, crawl, tmp_path / "run")
     report = write_report(tmp_path / "run")
     assert report == tmp_path / "run" / "report.html"
@@ -351,3 +353,8 @@ def test_hostile_text_stays_text(browser: Browser, tmp_path: Path):
         assert shown.locator("main script").count() == 0
         text = shown.locator(".example .page-text").first.inner_text()
         assert "<script>document.title = 'owned'</script></script><!-- <img src=x" in text
+        assert verdict(shown) == (0, 0, 0)
+        shown.get_by_label("very_short", exact=True).uncheck()
+        found = verdict(shown)
+        assert found[2] > 0  # a block of datatrove behind it has not been asked
+        assert found == replayed(open_ledger(tmp_path / "run"), asked(shown), (0, 0, 0))

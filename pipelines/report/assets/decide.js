@@ -72,16 +72,18 @@ function walk(sample, answers, on, ends) {
 
 function endOfPage(sample, answers, on, page, most) {
   const exit = sample.exits[page];
+  let unsaid = false; // a block of datatrove would have to be asked that the page had not come to
   for (let rank = 0; rank < most; rank += 1) {
     if (rank === exit) return DECIDED;
-    if (sample.walls.includes(rank) && sample.reached[page] < rank) return UNKNOWN;
+    unsaid ||= sample.walls.includes(rank) && sample.reached[page] < rank;
     if (!on[rank]) continue;
     const said = answers[rank][page];
     if (said === FIRING) return rank;
     if (said === UNDEFINED) return FAILED;
     if (said === UNMEASURED) return UNKNOWN;
   }
-  if (sample.walls.includes(most) && sample.reached[page] < most) return UNKNOWN;
+  unsaid ||= sample.walls.includes(most) && sample.reached[page] < most;
+  if (unsaid) return UNKNOWN;
   return exit === most ? DECIDED : KEPT;
 }
 
