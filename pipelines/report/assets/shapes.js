@@ -40,8 +40,12 @@ function shapePicture(found, rule, width) {
   }
   parts.push(shape('line', { x1: 0, x2: width, y1: half, y2: half, class: 'axis' }),
     shape('line', { x1: line, x2: line, y1: 0, y2: 2 * half, class: 'threshold' }));
-  ticks(scale, 4).forEach(([stop, place], index) => parts.push(
-    label(place * width, 2 * half + 15, short4(stop), 'tiny faint', index === 0 ? 'start' : index === 4 ? 'end' : 'middle')));
+  const steps = width < 200 ? 2 : 4;
+  ticks(scale, steps).forEach(([stop, place], index) => {
+    if (stop < 0 && rule.constant >= 0) return; // room beside a threshold of 0, where no value is
+    const anchor = index === 0 ? 'start' : index === steps ? 'end' : 'middle';
+    parts.push(label(place * width, 2 * half + 15, short4(stop), 'tiny faint', anchor));
+  });
   return picture(width, 2 * half + foot, `${rule.name}: ${count(found.measured)} pages by ${rule.left}, threshold ${value(rule.constant)}`, ...parts);
 }
 
