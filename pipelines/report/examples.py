@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from pipelines.audit.cube import value_sql
 from pipelines.audit.ledger import Ledger
+from pipelines.page.marker import Marker
+from pipelines.page.marks import merged
 from pipelines.report.sample import PAGE, rows_as_objects
 from pipelines.tables import opened
 from pipelines.terminal import harmless
@@ -34,6 +36,9 @@ _ROWS = 60_000
 _ROWS_OF_FILE = 30_000
 """More than an ordinary crawl file has."""
 _BATCH = 5_000
+_MOST_MARKED = 200_000
+"""Characters of a text in which marks are looked for."""
+_MOST_MARKS = 200
 _SEED = 7
 _TEXT = ["file_path", "record", "text"]
 _FOLDERS = ("documents", "stages/curate/documents")
@@ -108,13 +113,19 @@ def _documents(root: Path, name: str) -> Path | None:
 
 
 def as_examples(
-    pages: "pd.DataFrame", places: Sequence[int], texts: dict[tuple[str, int], str]
+    ledger: Ledger,
+    pages: "pd.DataFrame",
+    places: Sequence[int],
+    texts: dict[tuple[str, int], str],
 ) -> list[dict[str, Any]]:
     """Return the pages as plain data; `at` is a page's place in the columns (`places`).
 
     `text` is cut after `MOST_CHARACTERS`, `chars` is its whole length; text is null where none
-    was kept, and once `MOST_BYTES` are reached.
+    was kept, and once `MOST_BYTES` are reached. `marks` are the parts of it that the rule which
+    removed the page has counted: pairs of places in UTF-16, as scripts count.
     """
+    marker = Marker(ledger.recipe)
+    reads = {(step.stage, step.rule.name): step.columns[0] for step in ledger.plan.steps}
     left = MOST_BYTES
     examples = []
     for at, page in zip(places, pages.to_dict("records"), strict=True):
@@ -132,9 +143,27 @@ def as_examples(
                 "language": page["language"] or "none",
                 "text": text,
                 "chars": None if whole is None else len(whole),
+                "marks": _marks(marker, whole, text, reads.get((page["stage"], page["rule"]))),
             }
         )
     return examples
+
+
+def _marks(
+    marker: Marker, whole: str | None, text: str | None, signal: str | None
+) -> list[tuple[int, int]]:
+    """Return what a signal has counted in the whole text, as far as its start is shown."""
+    if not whole or text is None or signal is None or len(whole) > _MOST_MARKED:
+        return []
+    ranges = [part for part in merged(marker.marks(whole, signal)) if part[0] < len(text)]
+    return [
+        (_utf16(text, start), _utf16(text, min(end, len(text))))
+        for start, end in ranges[:_MOST_MARKS]
+    ]
+
+
+def _utf16(text: str, place: int) -> int:
+    return len(text[:place].encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _start(text: str) -> str:

@@ -66,7 +66,7 @@ def read_data(ledger: Ledger, sample: int) -> dict[str, Any]:
     data["sample"] = sample_columns(ledger, every)
     data["sample"]["drawn"] = len(pages)
     data["sample"]["urls"] = [harmless((url or "")[:_URL]) for url in every["url"]]
-    data["examples"] = as_examples(drawn, places, read_texts(ledger.root, files, drawn))
+    data["examples"] = as_examples(ledger, drawn, places, read_texts(ledger.root, files, drawn))
     return data
 
 

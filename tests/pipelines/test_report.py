@@ -9,6 +9,8 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hatchling.builders.wheel import WheelBuilder
@@ -16,8 +18,11 @@ from hatchling.builders.wheel import WheelBuilder
 from filters.errors import UsageError
 from filters.rule import parse_rule
 from pipelines.audit.cube import fires_sql
-from pipelines.audit.ledger import open_ledger
+from pipelines.audit.ledger import Ledger, open_ledger
+from pipelines.audit.steps import Plan, Step
+from pipelines.recipe.source import Node, Place
 from pipelines.report import write_report
+from pipelines.report.examples import as_examples
 from pipelines.report.page import as_json, assemble
 from pipelines.report.sample import panel_sample
 from pipelines.report.scale import make_scale
@@ -115,6 +120,21 @@ def test_examples_are_of_every_outcome_and_carry_their_own_text(base: Finished):
     for example in compared:
         url, text = urls[example["at"]], example["text"]
         assert any(one == url and whole.startswith(text) for one, whole in texts)
+
+
+def test_what_a_rule_has_counted_is_marked_where_a_script_finds_it():
+    recipe = Node({}, Place(0, 0, 0, "recipe"))
+    text = "A 🐞 line.\nAnd again…\nAnd again…\n🐞🐞\n🐞🐞"
+    frame = pd.DataFrame(
+        [{"file_path": "a", "record": 1, "host": "h", "language": "en", "stage": "quality",
+          "rule": "dup"}]
+    )  # fmt: skip
+    plan = Plan((Step(parse_rule("dup", "text.dup_lines > 0"), "drop", "quality", 2),), {}, (), {})
+    ledger = Ledger(Path(), recipe, plan, (), pa.schema([]))
+    (example,) = as_examples(ledger, frame, [0], {("a", 1): text})
+    units = example["text"].encode("utf-16-le")
+    marked = [units[2 * start : 2 * end].decode("utf-16-le") for start, end in example["marks"]]
+    assert marked == ["And again…", "🐞🐞"]
 
 
 def test_a_chart_counts_every_page_on_the_side_on_which_the_rule_puts_it(base: Finished):

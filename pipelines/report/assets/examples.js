@@ -12,7 +12,8 @@ function outcomeOf(example) {
 function drawExamples() {
   const without = data.examples.filter((example) => example.text === null).length;
   byId('examples-lead').append(`${count(data.examples.length)} pages, as evenly by outcome as there are any, with the start of their text as it was extracted.`
-    + (without ? ` ${count(without)} have none here: no text was extracted, the recipe keeps none of them (keep_text: ${data.run.keep_text}), or the report is full.` : ''));
+    + ' What made the number is marked; where what is missing tells more, that is.'
+    + (without ? ` ${count(without)} are here without text: none was extracted, the recipe keeps none of theirs (keep_text: ${data.run.keep_text}), or the report is full.` : ''));
   byId('filters').append(
     chosen('outcome', 'Outcome', 'every outcome', tally(outcomeOf)),
     chosen('language', 'Language', 'every language', tally((example) => example.language)),
