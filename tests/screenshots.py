@@ -7,7 +7,7 @@ from playwright.sync_api import Browser
 
 from tests.pipelines.browser import find_chromium, started
 
-SIZE = {"width": 1200, "height": 1080}
+SIZE = {"width": 1200, "height": 1040}
 
 
 def take(browser: Browser, report: Path, folder: Path) -> None:
