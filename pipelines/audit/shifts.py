@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from filters.hosts import HostReader
-from pipelines.audit.cube import quoted, value_sql
+from pipelines.audit.cube import literal, quoted, value_sql
 from pipelines.audit.moves import LOST, PASSES
 from pipelines.audit.steps import Plan
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _HOSTS = 2_000
 """Hosts with the most changed pages that are put together into domains; the rest is one row."""
 _REST = "(all other)"
+_SHOWN = ("file_path", "record", "id", "url", "language", "token_count")
+"""What an example says of its page."""
 
 
 def by_language(connection: "DuckDBPyConnection") -> pd.DataFrame:
@@ -72,28 +74,44 @@ def examples(
         "SELECT file_path, record, own // 2 AS rank, rule FROM moved"
         f" WHERE {which} ORDER BY md5_number_lower(file_path || '#' || record) LIMIT {number}"
     ).df()
-    found = [_example(connection, plan, row) for row in chosen.itertuples()]
-    return [example for example in found if example]
+    if chosen.empty:
+        return []
+    ranks = [_rank(plan, row.rule, row.rank) for row in chosen.itertuples()]
+    pages = _pages(connection, plan, chosen, [rank for rank in ranks if rank is not None])
+    told = []
+    for row, rank in zip(chosen.itertuples(), ranks, strict=True):
+        page = pages[row.file_path, row.record]
+        why = {"rule": row.rule, "expression": None, "value": None}
+        if rank is not None:
+            rule = plan.steps[rank].rule
+            why = {"rule": rule.name, "expression": str(rule), "value": page[f"v{rank}"]}
+        told.append({name: page[name] for name in _SHOWN} | why)
+    return told
 
 
-def _example(connection: "DuckDBPyConnection", plan: Plan, row: Any) -> dict[str, Any]:
-    names = plan.names()
-    rank = names.index(row.rule) if row.rule in names else row.rank
-    step = None if pd.isna(rank) else plan.steps[int(rank)]
-    value = value_sql(step.rule) if step else "NULL"
-    columns = ", ".join(
-        map(quoted, ("file_path", "record", "id", "url", "language", "token_count"))
-    )
-    # By constants, so that DuckDB skips the files and row groups that cannot hold the page.
+def _rank(plan: Plan, rule: str | None, rank: float) -> int | None:
+    """Return the rank of the rule that decided a page, or of the one that would."""
+    name = (rule or "").removeprefix("undefined:")
+    if name in plan.names():
+        return plan.names().index(name)
+    return None if pd.isna(rank) else int(rank)
+
+
+def _pages(
+    connection: "DuckDBPyConnection", plan: Plan, chosen: pd.DataFrame, ranks: list[int]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Return these pages with what the rules of those ranks read on each, by file and record."""
+    columns = [
+        *map(quoted, _SHOWN),
+        *(f"{value_sql(plan.steps[rank].rule)} AS v{rank}" for rank in sorted({*ranks})),
+    ]
+    # By constants, so that DuckDB skips the files and row groups that cannot hold the pages.
+    files = ", ".join(literal(path) for path in chosen["file_path"].unique())
+    records = ", ".join(str(int(record)) for record in chosen["record"].unique())
     found = connection.execute(
-        f"SELECT {columns}, {value} AS value FROM ledger WHERE file_path = ? AND record = ?",
-        [row.file_path, int(row.record)],
-    ).fetchall()
-    if not found:
-        return {}
-    keys = ("file_path", "record", "id", "url", "language", "token_count", "value")
-    told = dict(zip(keys, found[0], strict=True))
-    return told | {
-        "rule": step.rule.name if step else row.rule,
-        "expression": str(step.rule) if step else None,
-    }
+        f"SELECT {', '.join(columns)} FROM ledger"
+        f" WHERE file_path IN ({files}) AND record IN ({records})"
+    )
+    names = [column[0] for column in found.description or ()]
+    pages = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return {(page["file_path"], page["record"]): page for page in pages}

@@ -176,7 +176,11 @@ def _examples(title: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[Rendera
     for row in rows:
         value = row["value"]
         number = f"{value:.4g}" if isinstance(value, float) else str(value)
-        why = f"{row['rule']}: {row['expression']} (it is {number})"
+        why = (
+            f"{row['rule']}: {row['expression']} (it is {number})"
+            if row["expression"]
+            else row["rule"]
+        )
         yield Styled(harmless(f"  {row['url'] or row['id']}  {why}"))
     yield ""
 
