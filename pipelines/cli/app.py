@@ -15,6 +15,7 @@ from pipelines.cli import (
     health,
     looking,
     planning,
+    publishing,
     running,
 )
 from pipelines.cli.console import err, out
@@ -30,11 +31,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 # The order of the help.
-for _group in (running, planning, calibrating, looking, auditing, checking, describing, health):
+_GROUPS = (
+    running,
+    planning,
+    calibrating,
+    looking,
+    auditing,
+    checking,
+    publishing,
+    describing,
+    health,
+)
+for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo")
+_RESUMED = ("run", "demo", "publish")
 """Commands that keep what was done before an interrupt."""
 
 

@@ -1,0 +1,153 @@
+"""The YAML head of a dataset card, as the repository needs it: which configs it names.
+
+A card in a repository that is being filled in several commits holds them back: its
+configs name only what is complete, so that nobody is offered a half of anything.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from filters.errors import UsageError
+from pipelines.publish.content import CARD, DATA, SAMPLE, TOKENS
+
+HELD = "cuvee_upload"
+"""Key of a card that holds configs back."""
+REQUIRED = ("pretty_name", "license")
+_NOTHING_YET = "being-uploaded/*.parquet"
+_FENCE = "---\n"
+_BEGUN = "\n# {name}\n\nThis dataset is being uploaded and not complete yet.\n"
+
+
+def split_card(card: str, place: str = CARD) -> tuple[dict[str, Any], str]:
+    """Return head and body of a card; UsageError where the head is no YAML."""
+    parts = card.replace("\r\n", "\n").split(_FENCE, 2)
+    if not card.startswith(_FENCE) or len(parts) < 3:  # noqa: PLR2004  before, head, body
+        return {}, card
+    try:
+        head = yaml.safe_load(parts[1]) or {}
+    except yaml.YAMLError as error:
+        line = str(getattr(error, "problem", None) or "not YAML")
+        raise UsageError(
+            f"{place}: its head cannot be read: {line}.\n"
+            "  The head is YAML, between the card's first two lines of ---."
+        ) from error
+    if not isinstance(head, dict):
+        raise UsageError(
+            f"{place}: its head is no list of names with values.\n  For example: license: odc-by"
+        )
+    return head, parts[2]
+
+
+def join_card(head: Mapping[str, Any], body: str) -> str:
+    """Return a card."""
+    written = yaml.safe_dump(dict(head), sort_keys=False, allow_unicode=True)
+    return f"{_FENCE}{written}{_FENCE}{body}"
+
+
+def check_card(card: str, place: str) -> None:
+    """Raise UsageError where the card's head lacks what a dataset must say of itself."""
+    head, _ = split_card(card, place)
+    for name in REQUIRED:
+        if not head.get(name):
+            raise UsageError(
+                f"{place}: the card does not say its {name}.\n"
+                f"  Add '{name}: …' to its head, between the first two lines of ---."
+            )
+
+
+def configs_of(head: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return a card's configs by name; what has another shape is left out."""
+    configs = head.get("configs")
+    return {
+        str(config["config_name"]): config
+        for config in (configs if isinstance(configs, list) else [])
+        if isinstance(config, dict) and "config_name" in config
+    }
+
+
+def patterns_of(config: Mapping[str, Any]) -> list[str]:
+    """Return the patterns of a config's files."""
+    given = config.get("data_files") or []
+    found: list[str] = []
+    for entry in given if isinstance(given, list) else [given]:
+        path = entry.get("path", []) if isinstance(entry, dict) else entry
+        found += [str(item) for item in (path if isinstance(path, list) else [path])]
+    return found
+
+
+def complete_card(local: str, remote: str | None, manifest: Mapping[str, Any]) -> str:
+    """Return a run's card with a config for all that the repository's manifest lists.
+
+    Other dumps, samples and tokens are added to those that the run knows of.
+    """
+    head, body = split_card(local)
+    configs = configs_of(head)
+    for config in _made_configs(group for group, _ in groups_of(manifest)):
+        configs.setdefault(config["config_name"], config)
+    head["configs"] = list(configs.values())
+    before = split_card(remote)[0] if remote else {}
+    if len(manifest["runs"]) > 1:
+        languages = {*_strings(head.get("language")), *_strings(before.get("language"))}
+        head["language"] = sorted(languages)
+        head["size_categories"] = [_size_category(manifest["rows"])]
+    return join_card(head, body)
+
+
+def held_card(name: str, remote: str | None, stable: Iterable[tuple[str, str]]) -> str:
+    """Return the card to be shown until an upload is complete: it names `stable` tables alone."""
+    head, body = split_card(remote) if remote else ({}, "")
+    stable = sorted(stable)
+    dumps = [name for folder, name in stable if folder == DATA]
+    paths = [f"{DATA}/{dump}/*.parquet" for dump in dumps]
+    default = _config("default", paths or [_NOTHING_YET])
+    head = {"pretty_name": name, **head}
+    head["configs"] = [{**default, "default": True}, *_made_configs(stable)]
+    head[HELD] = "in progress"
+    return join_card(head, body or _BEGUN.format(name=name))
+
+
+def is_held(card: str | None) -> bool:
+    """Whether a card holds configs back."""
+    return card is not None and HELD in split_card(card)[0]
+
+
+def groups_of(manifest: Mapping[str, Any]) -> list[tuple[tuple[str, str], list[Any]]]:
+    """Return the tables that a repository's manifest lists, by folder and dump or sample."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for facts in manifest["files"]:
+        parts = str(facts["path"]).split("/")
+        if parts[0] in (DATA, SAMPLE, TOKENS) and facts["path"].endswith(".parquet"):
+            found.setdefault((parts[0], parts[1]), []).append(facts)
+    return sorted(found.items())
+
+
+def _made_configs(groups: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Return configs for dumps, samples and tokens, in the order of FineWeb's."""
+    groups = list(groups)
+    samples = [name for folder, name in groups if folder == SAMPLE]
+    found = [_config(f"sample-{name}", [f"{SAMPLE}/{name}/*.parquet"]) for name in samples]
+    for folder, name in groups:
+        if folder == DATA and name != "default":
+            found.append(_config(name, [f"{DATA}/{name}/*.parquet"]))
+    tokens = [f"{TOKENS}/{name}/*.parquet" for folder, name in groups if folder == TOKENS]
+    return [*found, *([_config("tokens", tokens)] if tokens else [])]
+
+
+def _config(name: str, paths: list[str]) -> dict[str, Any]:
+    path = paths[0] if len(paths) == 1 else paths
+    return {"config_name": name, "data_files": [{"split": "train", "path": path}]}
+
+
+def _strings(value: Any) -> list[str]:
+    return [str(item) for item in (value if isinstance(value, list) else [value]) if item]
+
+
+def _size_category(rows: int) -> str:
+    """Return the Hub's name for a number of rows."""
+    names = ("1", "10", "100", "1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
+    power = min(len(str(max(rows, 1))) - 1, len(names) - 1)
+    if power < names.index("1K"):
+        return "n<1K"
+    return f"{names[power]}<n<{names[power + 1]}" if power < len(names) - 1 else "n>1T"

@@ -1,0 +1,194 @@
+"""What a finished run publishes: its files by the names that they have in the repository."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from filters.errors import UsageError
+from pipelines.files import sha256_of
+from pipelines.manifest import load_manifest
+from pipelines.storage import CommitLog, CommittedFile
+from pipelines.tables import read_table
+
+DATA, SAMPLE, TOKENS = "data", "sample", "tokens"
+CARD, MANIFEST, SUMS = "README.md", "manifest.json", "SHA256SUMS"
+_OWN = (DATA, SAMPLE)
+_SHARDS = "dataset/data/"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A file to be published."""
+
+    path: str
+    """In the repository."""
+    source: Path | bytes
+    size: int
+    """Bytes."""
+    sha256: str
+    rows: int = 0
+    tokens: int = 0
+
+    @property
+    def folder(self) -> str:
+        """`data`, `sample` or `tokens` for tables; "" for the card and what lies beside it."""
+        return folder_of(self.path)
+
+    def read(self) -> bytes:
+        """Return the content."""
+        return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
+
+
+@dataclass(frozen=True)
+class Content:
+    """What one repository is to hold of a run."""
+
+    name: str
+    items: tuple[Item, ...]
+    """Tables, and what lies beside the card; not the card, the manifest and the sums."""
+    card: str
+    dumps: tuple[str, ...]
+    run: Mapping[str, Any]
+    """The manifest of the run, without its files."""
+
+    @cached_property
+    def by_path(self) -> dict[str, Item]:
+        """The items by the name that they have in the repository."""
+        return {item.path: item for item in self.items}
+
+    def groups(self) -> set[tuple[str, str]]:
+        """Return folder and dump, or sample, of all tables."""
+        return {group_of(item.path) for item in self.items if item.folder}
+
+
+def folder_of(path: str) -> str:
+    """Return `data`, `sample` or `tokens` for a table of the dataset, "" for any other file."""
+    top, _, rest = path.partition("/")
+    is_table = top in (DATA, SAMPLE, TOKENS) and rest.endswith(".parquet")
+    return top if is_table else ""
+
+
+def group_of(path: str) -> tuple[str, str]:
+    """Return folder and dump, or sample, of a table."""
+    parts = path.split("/")
+    return parts[0], parts[1]
+
+
+def item_of(path: str, data: bytes) -> Item:
+    """Return a file that is made for the repository."""
+    return Item(path, data, len(data), sha256(data).hexdigest())
+
+
+def read_content(root: Path, *, tokens: bool) -> Content:
+    """Return what a run has to publish, the samples that were drawn of it included.
+
+    UsageError where it has not finished or has no rows.
+    """
+    manifest = load_manifest(root)
+    shards = [_shard(root, facts) for facts in _listed(root, manifest, _SHARDS)]
+    if not shards:
+        raise UsageError(
+            f"{root}: no page was kept, so there is nothing to publish.\n"
+            f"  See what removed them: cuvee funnel {root}"
+        )
+    dumps = tuple(sorted({group_of(item.path)[1] for item in shards}))
+    items = [*shards, *_samples(root), *_papers(root)]
+    items += [_renamed(root / "recipe.yaml", f"recipes/{dump}.yaml") for dump in dumps]
+    if tokens:
+        items += token_items(root, manifest, TOKENS)
+    return Content(
+        name=manifest["recipe"]["name"],
+        items=tuple(sorted(map(_with_tokens, items), key=lambda item: item.path)),
+        card=_card(root),
+        dumps=dumps,
+        run={name: value for name, value in manifest.items() if name not in ("files", "format")},
+    )
+
+
+def read_shards(root: Path) -> list[Item]:
+    """Return the shards of a finished run's dataset."""
+    return [_shard(root, facts) for facts in _listed(root, load_manifest(root), _SHARDS)]
+
+
+def token_items(root: Path, manifest: Mapping[str, Any], folder: str) -> list[Item]:
+    """Return the token shards, each dump in a folder of its own, and their tokenizer."""
+    names = {_flat(facts): _inner(facts) for facts in _listed(root, manifest, _SHARDS)}
+    items = [_renamed(root / "tokenizer.json", "tokenizer.json")]
+    for facts in _listed(root, manifest, "tokens/"):
+        path = str(facts["path"])
+        inner = names[path.removeprefix("tokens/")]
+        item = _table(root / path, f"{folder}/{inner}", facts)
+        items.append(item)
+    return items
+
+
+def _flat(facts: Mapping[str, Any]) -> str:
+    return _inner(facts).replace("/", "-")
+
+
+def _inner(facts: Mapping[str, Any]) -> str:
+    return str(facts["path"]).removeprefix(_SHARDS)
+
+
+def _listed(root: Path, manifest: Mapping[str, Any], folder: str) -> list[Mapping[str, Any]]:
+    """Return what is known of a folder's files; from commit records where they are too many."""
+    if manifest["files"]:
+        return [facts for facts in manifest["files"] if str(facts["path"]).startswith(folder)]
+    stage = "tokens" if folder.startswith("tokens") else "dataset"
+    commits = CommitLog(root).commits(stage).values()
+    return [_facts(item) for commit in commits for item in commit.files]
+
+
+def _facts(item: CommittedFile) -> dict[str, Any]:
+    return {"path": item.path, "rows": item.rows, "bytes": item.bytes, "sha256": item.sha256}
+
+
+def _shard(root: Path, facts: Mapping[str, Any]) -> Item:
+    return _table(root / facts["path"], f"{DATA}/{_inner(facts)}", facts)
+
+
+def _table(source: Path, path: str, facts: Mapping[str, Any]) -> Item:
+    return Item(path, source, facts["bytes"], facts["sha256"], facts["rows"])
+
+
+def _with_tokens(item: Item) -> Item:
+    if not item.folder or isinstance(item.source, bytes):
+        return item
+    counts = read_table(item.source, ["token_count"])["token_count"]
+    return replace(item, tokens=pc.sum(counts).as_py() or 0)
+
+
+def _samples(root: Path) -> Iterator[Item]:
+    for commit in CommitLog(root).commits("samples").values():
+        for item in commit.files:
+            yield _table(root / item.path, item.path.removeprefix("dataset/"), _facts(item))
+
+
+def _papers(root: Path) -> Iterator[Item]:
+    """Yield what lies beside the card: what describes the dataset, but is no table of it."""
+    folder = root / "dataset"
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if path.is_file() and not hidden and name.parts[0] not in (*_OWN, CARD, MANIFEST, SUMS):
+            yield _renamed(path, name.as_posix())
+
+
+def _renamed(source: Path, path: str) -> Item:
+    return Item(path, source, source.stat().st_size, sha256_of(source))
+
+
+def _card(root: Path) -> str:
+    path = root / "dataset" / CARD
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path}: the dataset's card is missing.\n"
+            "  Run the recipe's command again: it writes the card anew."
+        ) from None

@@ -1,0 +1,98 @@
+"""What the Hub's client raises, told apart: what may pass, and what a person has to change."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from filters.errors import CuveeError, UsageError, WorkError
+from pipelines.crawl.remote.patience import Fault
+from pipelines.terminal import harmless
+
+_STALE = 412
+_PASSING = frozenset({408, 409, _STALE, 425, 429, 500, 502, 503, 504})
+_UNKNOWN, _FORBIDDEN, _ABSENT = 401, 403, 404
+_LOGIN = "Set HF_TOKEN, give --token, or log in with 'hf auth login'."
+
+
+@contextmanager
+def hub_faults(repo_id: str) -> Iterator[None]:
+    """Turn what the client raises into a Fault that may pass, or an error in words."""
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        yield
+    except CuveeError:
+        raise
+    except HFValidationError as error:
+        raise UsageError(
+            f"'{repo_id}' is not the name of a repository.\n  Give it as ORG/NAME."
+        ) from error
+    except Exception as error:
+        raise _told(error, repo_id) from error
+
+
+def _told(error: Exception, repo_id: str) -> Exception:
+    from httpx2 import HTTPError, HTTPStatusError
+    from huggingface_hub.errors import HfHubHTTPError
+
+    for cause in _causes(error):
+        if isinstance(cause, HfHubHTTPError | HTTPStatusError):
+            return _answered(cause, repo_id)
+        if isinstance(cause, HTTPError):
+            return Fault("network", f"{type(cause).__name__}: {cause}")
+    words = harmless(str(error).strip().partition("\n")[0])[:300]
+    if isinstance(error, ValueError) and "LFS batch API" in str(error):
+        lines = harmless(str(error).strip().replace("\n", " "))[:400]
+        return WorkError(f"{repo_id}: the Hub takes no more files: {lines}\n  Nothing is lost.")
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return WorkError(f"{repo_id}: {type(error).__name__}: {words}")
+    return Fault("client", f"{type(error).__name__}: {words}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _answered(error: Any, repo_id: str) -> Exception:
+    status = error.response.status_code
+    said = error.response.headers.get("X-Error-Message") or type(error).__name__
+    words = f"{status}: {harmless(said)[:200]}"
+    if status in _PASSING:
+        return Fault(str(status), words, after=_asked_to_wait(error.response.headers))
+    if status == _UNKNOWN:
+        return UsageError(f"{repo_id}: the Hub does not accept the token ({words}).\n  {_LOGIN}")
+    if status == _FORBIDDEN:
+        return UsageError(
+            f"{repo_id}: this token may not write there ({words}).\n"
+            "  It takes a token with write access to that name; nothing was changed."
+        )
+    if status == _ABSENT:
+        return UsageError(
+            f"{repo_id}: not on the Hub, or not for this token ({words}).\n  {_LOGIN}"
+        )
+    return WorkError(f"{repo_id}: the Hub refuses it ({words}).\n  --debug shows what was asked.")
+
+
+def _asked_to_wait(headers: Any) -> float:
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    limit = parse_ratelimit_headers(headers)
+    if limit is not None and limit.remaining == 0:
+        return float(limit.reset_in_seconds) + 1
+    try:
+        return float(headers.get("Retry-After") or 0)
+    except ValueError:  # a date
+        return 0.0
+
+
+def require_token(token: str | None) -> str:
+    """Return the token to be used; UsageError where there is none."""
+    from huggingface_hub import get_token
+
+    found = token or get_token()
+    if not found:
+        raise UsageError(f"publish: there is no token for the Hub.\n  {_LOGIN}")
+    return found
