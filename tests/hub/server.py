@@ -38,9 +38,11 @@ class Hub:
         self.tokens: set[str] = set()
         self.address = ""
         self.host: Host
-        self.stored: dict[str, bytes] = {}
-        """Large files that were sent, by sha256, whether or not a commit names them."""
-        self.parts: dict[tuple[str, int], bytes] = {}
+        self.stored: dict[tuple[str, str], bytes] = {}
+        """Large files that were sent, by repository and sha256, whether or not a commit has them."""
+        self.parts: dict[tuple[str, str, int], bytes] = {}
+        self.stored_puts: list[Request] = []
+        """Requests that have sent a large file, or a part of one, whole."""
         self.page_entries = 1000
         self.part_bytes = 8 << 20
         """Larger files are asked for in parts."""
@@ -48,9 +50,10 @@ class Hub:
         """Bytes that may be stored; None: any number."""
         self._lock = threading.Lock()
 
-    def puts(self) -> list[Request]:
-        """Return the requests that have sent a large file or a part of one."""
-        return [request for request in self.host.asked if request.method == "PUT"]
+    def puts(self, name: str = "") -> list[Request]:
+        """Return the requests that were to send a large file of a dataset, or a part of one."""
+        sent = [request for request in self.host.asked if request.method == "PUT"]
+        return [request for request in sent if f"/lfs/{name}" in request.target]
 
     def __call__(self, request: Request) -> Reply:
         """Answer one request."""
@@ -235,17 +238,18 @@ class Hub:
         for item in json.loads(request.body)["objects"]:
             oid, size = item["oid"], item["size"]
             known = {"oid": oid, "size": size}
-            used = sum(map(len, self.stored.values()))
-            if self.quota is not None and oid not in self.stored and used + size > self.quota:
-                words = "Storage limit reached (507): upgrade your plan"
-                known["error"] = {"code": 507, "message": words}
-            elif oid not in self.stored:
-                known["actions"] = self._actions(oid, size)
+            used = sum(len(data) for (whose, _), data in self.stored.items() if whose == name)
+            if (name, oid) in self.stored:
+                pass
+            elif self.quota is not None and used + size > self.quota:
+                known["error"] = {"code": 507, "message": "Storage limit reached"}
+            else:
+                known["actions"] = self._actions(name, oid, size)
             objects.append(known)
         return _json({"transfer": "basic", "objects": objects})
 
-    def _actions(self, oid: str, size: int) -> dict:
-        place = f"{self.address}/lfs/{oid}"
+    def _actions(self, name: str, oid: str, size: int) -> dict:
+        place = f"{self.address}/lfs/{name}/{oid}"
         upload: dict[str, Any] = {"href": place}
         if size > self.part_bytes:
             parts = -(-size // self.part_bytes)
@@ -256,27 +260,30 @@ class Hub:
             }
         return {"upload": upload, "verify": {"href": f"{place}/verify"}}
 
-    def put(self, request: Request, _token: str, oid: str) -> Reply:
-        self._store(oid, request.body)
+    def put(self, request: Request, _token: str, name: str, oid: str) -> Reply:
+        self._store(name, oid, request.body)
+        self.stored_puts.append(request)
         return Reply(200)
 
-    def put_part(self, request: Request, _token: str, oid: str, part: str) -> Reply:
-        self.parts[oid, int(part)] = request.body
+    def put_part(self, request: Request, _token: str, name: str, oid: str, part: str) -> Reply:
+        self.parts[name, oid, int(part)] = request.body
+        self.stored_puts.append(request)
         return Reply(200, b"", {"ETag": f'"{sha256(request.body).hexdigest()}"'})
 
-    def complete(self, request: Request, _token: str, oid: str) -> Reply:
+    def complete(self, request: Request, _token: str, name: str, oid: str) -> Reply:
         numbers = [part["partNumber"] for part in json.loads(request.body)["parts"]]
-        self._store(oid, b"".join(self.parts.pop((oid, number)) for number in numbers))
+        whole = b"".join(self.parts.pop((name, oid, number)) for number in numbers)
+        self._store(name, oid, whole)
         return _json({})
 
-    def _store(self, oid: str, data: bytes) -> None:
+    def _store(self, name: str, oid: str, data: bytes) -> None:
         if sha256(data).hexdigest() != oid:
             raise Refused(400, "", "The content does not have this sha256")
-        self.stored[oid] = data
+        self.stored[name, oid] = data
 
-    def verify(self, request: Request, _token: str, oid: str) -> Reply:
+    def verify(self, request: Request, _token: str, name: str, oid: str) -> Reply:
         size = json.loads(request.body)["size"]
-        if len(self.stored.get(oid, b"")) != size:
+        if len(self.stored.get((name, oid), b"")) != size:
             raise Refused(404, "", "No such object")
         return _json({})
 
@@ -292,7 +299,7 @@ class Hub:
             elif key == "file":
                 changes[value["path"]] = Blob(base64.b64decode(value["content"]), lfs=False)
             elif key == "lfsFile":
-                changes[value["path"]] = self._large(value["oid"])
+                changes[value["path"]] = self._large(name, value["oid"])
             else:
                 changes[value["path"].rstrip("/")] = None
         parent = header.get("parentCommit")
@@ -301,10 +308,10 @@ class Hub:
             {"commitOid": oid, "commitUrl": f"{self.address}/datasets/{name}/commit/{oid}"}
         )
 
-    def _large(self, oid: str) -> Blob:
-        if oid not in self.stored:
+    def _large(self, name: str, oid: str) -> Blob:
+        if (name, oid) not in self.stored:
             raise Refused(400, "", "LFS pointer pointed to a file that does not exist")
-        return Blob(self.stored[oid], lfs=True)
+        return Blob(self.stored[name, oid], lfs=True)
 
 
 def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
@@ -331,7 +338,7 @@ def _ranged(data: bytes, wanted: str, headers: Mapping[str, str]) -> Reply:
 _NAME = r"(?P<name>[^/]+/[^/]+)"
 _API = rf"/api/datasets/{_NAME}"
 _REST = r"(?P<rest>[^/]+)"
-_OID = r"/lfs/(?P<oid>[0-9a-f]{64})"
+_OID = rf"/lfs/{_NAME}/(?P<oid>[0-9a-f]{{64}})"
 _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
     (r"/api/repos/create", "write", Hub.create),
     (r"/api/whoami-v2", "", Hub.who),

@@ -1,0 +1,367 @@
+"""Publishing to a Hub that fails: complete or absent, and nothing is sent twice."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import ANY
+
+import pytest
+
+from pipelines.stages import publishing
+from tests.command import cuvee
+from tests.hub.faults import Rule, by_rules
+from tests.hub.people import (
+    TOKEN,
+    environment,
+    made_run,
+    rows_of,
+    run_commands,
+    shown_by,
+    with_license,
+)
+from tests.hub.repository import Blob, Repository
+from tests.hub.server import Hub, serve
+from tests.pipelines.small_run import RECIPE, edited
+
+FIRST, SECOND, THIRD = "CC-MAIN-2024-10", "CC-MAIN-2024-18", "CC-MAIN-2024-22"
+BATCHES = ("--commit-files", "3")
+PAPERS = {"README.md", "manifest.json", "SHA256SUMS"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with two dumps of four shards each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "SHARD_BYTES", 1000)
+        dumps = {FIRST: range(1000, 1012), SECOND: range(2000, 2012)}
+        return with_license(made_run(tmp_path_factory.mktemp("two"), RECIPE, dumps))
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one more dump."""
+    dumps = {THIRD: range(3000, 3008)}
+    return with_license(made_run(tmp_path_factory.mktemp("later"), RECIPE, dumps))
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that makes something else of the second dump."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "SHARD_BYTES", 6000)
+        recipe = edited(RECIPE, "very_short: lexical_words < 80", "very_short: lexical_words < 82")
+        dumps = {SECOND: range(2000, 2009)}
+        return with_license(made_run(tmp_path_factory.mktemp("other"), recipe, dumps))
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with serve(rights={TOKEN: "write"}) as hub:
+        yield hub
+
+
+def wanted(root: Path) -> dict[str, bytes]:
+    """The tables that a run publishes, by the names that they are to have."""
+    folder = root / "dataset"
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted((folder / "data").rglob("*.parquet"))
+    }
+
+
+def check_complete(repository: Repository, root: Path, branch: str = "main") -> None:
+    files = repository.files(branch)
+    tables = {path: blob.data for path, blob in files.items() if path.endswith(".parquet")}
+    assert tables == wanted(root)
+    assert files.keys() >= PAPERS
+    assert shown_by(files)["default"] == set(tables)
+
+
+def check_never_half(repository: Repository, *complete: set[str]) -> None:
+    """No commit ever showed a part of something."""
+    for oid, commit in repository.history("main"):
+        for config, paths in shown_by(commit.files).items():
+            assert paths in complete, (oid, commit.title, config)
+
+
+def parts(root: Path, *more: set[str]) -> list[set[str]]:
+    """What may be shown of a run: each dump, and all of them."""
+    paths = set(wanted(root))
+    dumps = {path.split("/")[1] for path in paths}
+    return [*({p for p in paths if f"/{dump}/" in p} for dump in dumps), paths, *more]
+
+
+def sent_twice(hub: Hub, name: str) -> list[str]:
+    """Large files that were sent again although the Hub had them."""
+    stored = Counter(
+        request.target for request in hub.stored_puts if f"/lfs/{name}/" in request.target
+    )
+    return [target for target, count in stored.items() if count > 1]
+
+
+def test_a_first_publish_is_one_commit_and_again_is_nothing(hub: Hub, run: Path, tmp_path: Path):
+    env = environment(hub, tmp_path)
+    publish = ["publish", run, "org/name"]
+    (code, dry), *done = run_commands(
+        [[*publish, "--dry-run"], publish, [*publish, "--tag", "v1.0"], [*publish, "--json"]], env
+    )
+    assert code == 0
+    assert dry.startswith("commit 1 of 1: Publish small\n  + data/")
+    assert "nothing was sent" in dry
+    assert [code for code, _ in done] == [0, 0, 0], done
+    repository = hub.repositories["org/name"]
+    check_complete(repository, run)
+    assert [commit.title for _, commit in repository.history("main")] == [
+        "Publish small", "initial commit",
+    ]  # fmt: skip
+    assert len(hub.puts()) == len(wanted(run)) == 8
+    assert repository.tags == {"v1.0": repository.branches["main"]}
+    facts = json.loads(done[2][1])
+    assert (facts["commits"], facts["made"], facts["bytes"]) == ([], [], 0)
+    sums = dict(
+        reversed(line.split("  "))
+        for line in repository.files()["SHA256SUMS"].data.decode().splitlines()
+    )
+    listed = json.loads(repository.files()["manifest.json"].data)
+    assert {facts["path"]: facts["sha256"] for facts in listed["files"]} == sums
+    assert sums == {
+        path: blob.sha256 for path, blob in repository.files().items()
+        if path not in (".gitattributes", "manifest.json", "SHA256SUMS")
+    }  # fmt: skip
+    assert listed["rows"] == len(rows_of(run))
+    assert listed["tokens"] == sum(row["token_count"] for row in rows_of(run))
+
+
+def test_many_files_come_in_batches_and_are_shown_at_the_end(hub: Hub, run: Path, tmp_path: Path):
+    hub.page_entries = 3
+    hub.part_bytes = 4000
+    commands = [["publish", run, "org/name", *BATCHES, "--message", "Spring"]]
+    assert run_commands(commands, environment(hub, tmp_path))[0][0] == 0
+    repository = hub.repositories["org/name"]
+    check_complete(repository, run)
+    titles = [commit.title for _, commit in reversed(repository.history("main"))]
+    assert titles == [
+        "initial commit", "Spring (0/4): begun", "Spring (1/4)", "Spring (2/4)", "Spring (3/4)",
+        "Spring (4/4): complete",
+    ]  # fmt: skip
+    check_never_half(repository, *parts(run))
+    assert any(request.target.endswith("/2") for request in hub.puts()), "none came in parts"
+
+
+def test_a_branch_and_a_private_repository(hub: Hub, run: Path, tmp_path: Path):
+    given = ["publish", run, "org/name", "--branch", "next", "--private"]
+    env = environment(hub, tmp_path)
+    assert [code for code, _ in run_commands([given, given], env)] == [0, 0]
+    repository = hub.repositories["org/name"]
+    assert repository.private
+    check_complete(repository, run, "next")
+    assert set(repository.files("main")) == {".gitattributes"}
+    assert len(hub.puts()) == len(wanted(run))
+
+
+FAULTS = {
+    "429-preupload": [Rule("429", "POST org/429-preupload/preupload/")],
+    "429-commit": [Rule("429", "POST org/429-commit/commit/", times=2)],
+    "429-create": [Rule("429", "POST /api/repos/create")],
+    "500-commit": [Rule("500", "POST org/500-commit/commit/", skip=1)],
+    "500-applied": [Rule("500 after", "POST org/500-applied/commit/", skip=1)],
+    "500-last-applied": [Rule("500 after", "POST org/500-last-applied/commit/", skip=4)],
+    "lost": [Rule("lost", "POST org/lost/commit/", skip=2)],
+    "500-put": [Rule("500", "PUT /lfs/org/500-put/", skip=2)],
+    "cut-put": [Rule("cut", "PUT /lfs/org/cut-put/", skip=4)],
+    "500-tree": [Rule("500", "GET org/500-tree/tree/")],
+    "500-refs": [Rule("500", "GET org/500-refs/refs", skip=1)],
+    "stall": [Rule("stall", "POST org/stall/commit/", skip=1)],
+    "batch": [Rule("503", "POST org/batch.git/info/lfs/objects/batch")],
+    "verify": [Rule("500", "POST /lfs/org/verify/ /verify")],
+}
+
+
+def test_after_each_fault_all_is_there_and_nothing_came_twice(run: Path, tmp_path: Path):
+    rules = [rule for found in FAULTS.values() for rule in found]
+    with serve(plan=by_rules(*rules), rights={TOKEN: "write"}) as hub:
+        env = environment(hub, tmp_path)
+        commands = [["publish", run, f"org/{name}", *BATCHES] for name in FAULTS]
+        told = run_commands(commands, env)
+        puts = len(hub.puts())
+        again = run_commands(commands, env)
+        for name, (code, said) in zip(FAULTS, told, strict=True):
+            assert code == 0, (name, said)
+            repository = hub.repositories[f"org/{name}"]
+            check_complete(repository, run)
+            check_never_half(repository, *parts(run))
+            assert sent_twice(hub, f"org/{name}") == []
+            titles = Counter(commit.title for _, commit in repository.history("main"))
+            assert max(titles.values()) == 1, titles
+        assert all(rule.met > rule.skip for rule in rules), "a fault never came"
+        assert {said.splitlines()[0] for _, said in again} == {"The Hub has all of it already."}
+        assert len(hub.puts()) == puts
+
+
+def test_somebody_elses_commit_in_between_is_kept(run: Path, tmp_path: Path):
+    def meddle() -> None:
+        notes = {"recipes/notes.yaml": Blob(b"mine: 1\n", lfs=False)}
+        hub.repositories["org/name"].add("main", "notes", notes, None)
+
+    rule = Rule(meddle, "POST org/name/commit/", skip=2)
+    with serve(plan=by_rules(rule), rights={TOKEN: "write"}) as hub:
+        ((code, said),) = run_commands(
+            [["publish", run, "org/name", *BATCHES]], environment(hub, tmp_path)
+        )
+        assert code == 0, said
+        assert "412" in said
+        files = hub.repositories["org/name"].files()
+        assert files["recipes/notes.yaml"].data == b"mine: 1\n"
+        check_complete(hub.repositories["org/name"], run)
+        assert sent_twice(hub, "org/name") == []
+
+
+def test_a_hub_that_fails_for_good_ends_it_and_the_same_command_goes_on(run: Path, tmp_path: Path):
+    rule = Rule("503", "POST org/name/commit/", times=8, skip=2)
+    with serve(plan=by_rules(rule), rights={TOKEN: "write"}) as hub:
+        command = ["publish", run, "org/name", *BATCHES]
+        env = environment(hub, tmp_path)
+        (failed, said), (code, _) = run_commands([command, command], env)
+        assert failed == 1
+        assert "org/name: the Hub does not do it: 503" in said
+        assert "the same command sends only the rest" in said
+        assert code == 0
+        check_complete(hub.repositories["org/name"], run)
+        check_never_half(hub.repositories["org/name"], *parts(run))
+        assert sent_twice(hub, "org/name") == []
+
+
+@pytest.mark.parametrize("after", [4, 9, 14, 17, 22, 27])
+def test_killed_at_any_moment_it_goes_on(run: Path, tmp_path: Path, after: int):
+    killed: list[int] = []
+
+    def kill() -> None:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        killed.append(after)
+
+    with serve(plan=by_rules(Rule(kill, "", skip=after)), rights={TOKEN: "write"}) as hub:
+        command = ["publish", run, "org/name", *BATCHES]
+        env = environment(hub, tmp_path)
+        words = [sys.executable, "-m", "pipelines", *map(str, command)]
+        process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
+        process.wait(60)
+        assert killed, "it was done before"
+        if "org/name" in hub.repositories:
+            check_never_half(hub.repositories["org/name"], *parts(run))
+        assert run_commands([command], env)[0][0] == 0
+        check_complete(hub.repositories["org/name"], run)
+        check_never_half(hub.repositories["org/name"], *parts(run))
+        assert sent_twice(hub, "org/name") == []
+
+
+def test_a_dump_is_added_and_one_is_replaced(
+    hub: Hub, run: Path, later: Path, other: Path, tmp_path: Path
+):
+    env = environment(hub, tmp_path)
+    add = ["publish", later, "org/name", *BATCHES]
+    replace = ["publish", other, "org/name", *BATCHES]
+    told = run_commands(
+        [
+            ["publish", run, "org/name"],
+            add,
+            replace,
+            [*replace, "--replace-dump", "CC-MAIN-2024-1"],
+            [*replace, "--replace-dump", SECOND],
+            [*replace, "--replace-dump", SECOND],
+        ],
+        env,
+    )
+    assert [code for code, _ in told] == [0, 0, 2, 2, 0, 0], told
+    assert f"To replace it: --replace-dump {SECOND}" in told[2][1]
+    assert f"Did you mean '{SECOND}'?" in told[3][1]
+    assert "The Hub has all of it already." in told[5][1]
+    repository = hub.repositories["org/name"]
+    files = repository.files()
+    tables = {path: blob.data for path, blob in files.items() if path.endswith(".parquet")}
+    first = {path: data for path, data in wanted(run).items() if FIRST in path}
+    assert tables == {**first, **wanted(later), **wanted(other)}
+    shown = shown_by(files)
+    assert set(shown) == {"default", FIRST, SECOND, THIRD}
+    assert shown["default"] == set(tables)
+    before = set(wanted(run))
+    added = before | set(wanted(later))
+    without = {path for path in added if SECOND not in path}
+    check_never_half(
+        repository, *parts(run), *parts(later), *parts(other), added, without, set(tables)
+    )
+    listed = json.loads(files["manifest.json"].data)
+    assert set(listed["dumps"]) == {FIRST, SECOND, THIRD}
+    assert len(listed["runs"]) == 3
+    assert {path for path in files if path.startswith("recipes/")} == {
+        f"recipes/{dump}.yaml" for dump in (FIRST, SECOND, THIRD)
+    }
+
+
+def test_what_is_wrong_is_said_and_nothing_is_sent(run: Path, tmp_path: Path):
+    def changed(name: str) -> Path:
+        return Path(shutil.copytree(run, tmp_path / name))
+
+    unfinished = changed("unfinished")
+    (unfinished / "manifest.json").unlink()
+    damaged, missing = changed("damaged"), changed("missing")
+    shard = f"dataset/data/{FIRST}/000_00000.parquet"
+    with (damaged / shard).open("r+b") as stream:
+        stream.seek(100)
+        stream.write(b"\0\0\0\0")
+    (missing / shard).unlink()
+    no_license, no_yaml, no_files = changed("no_license"), changed("no_yaml"), changed("no_files")
+    for root, old, new in (
+        (no_license, "license: odc-by\n", "license: ''\n"),
+        (no_yaml, "license: odc-by\n", "license: [odc-by\n"),
+        (no_files, f"data/{FIRST}/*.parquet", "data/CC-MAIN-1999-10/*.parquet"),
+    ):
+        card = root / "dataset/README.md"
+        card.write_text(edited(card.read_text(), old, new))
+    theirs = {"org/theirs": {"train.csv": b"a,b\n", "README.md": b"# Mine\n"}}
+    with serve(theirs, gated=("org/gated",), rights={TOKEN: "write", "hf_read": "read"}) as hub:
+        env = environment(hub, tmp_path)
+        cases = {
+            "the run has not finished.": ["publish", unfinished, "org/name"],
+            "no run of cuvee is there.": ["publish", tmp_path / "nothing", "org/name"],
+            "has changed since the run finished": ["publish", damaged, "org/name"],
+            "is missing, though the run's manifest": ["publish", missing, "org/name"],
+            "the card does not say its license.": ["publish", no_license, "org/name"],
+            "its head cannot be read": ["publish", no_yaml, "org/name"],
+            f"config '{FIRST}' names no file": ["publish", no_files, "org/name"],
+            "is not the name of a repository.": ["publish", run, "org/na/me"],
+            "files that cuvee has not made: README.md, train.csv": ["publish", run, "org/theirs"],
+            "--commit-size big: is no size.": [
+                "publish", run, "org/name", "--commit-size", "big",
+            ],
+            "the Hub does not accept the token": [
+                "publish", run, "org/name", "--token", "hf_unknown",
+            ],
+            "this token may not write there": ["publish", run, "org/name", "--token", "hf_read"],
+        }  # fmt: skip
+        told = run_commands(list(cases.values()), env)
+        for words, (code, said) in zip(cases, told, strict=True):
+            assert words in said, said
+            assert (code, len(said.strip().splitlines()) <= 3) == (2, True), said
+            assert "hf_" not in said.replace("hf_hub", "")
+        nobody = cuvee("publish", run, "org/name", env={**env, "HF_TOKEN": ""})
+        assert nobody.returncode == 2
+        assert "there is no token for the Hub." in nobody.stderr
+        assert hub.puts() == []
+        assert set(hub.repositories) == {"org/theirs"}
+        assert len(hub.repositories["org/theirs"].commits) == 1
+        beside = ["publish", run, "org/theirs", "--beside-others"]
+        full = ["publish", run, "org/full"]
+        hub.quota = 20_000
+        (full_code, full_said), *_ = run_commands([full], env)
+        hub.quota = None
+        assert (full_code, "takes no more files" in full_said) == (1, True), full_said
+        assert run_commands([beside, full], env) == [(0, ANY), (0, ANY)]
+        assert hub.repositories["org/theirs"].files()["train.csv"].data == b"a,b\n"
+        check_complete(hub.repositories["org/full"], run)
