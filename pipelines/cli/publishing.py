@@ -107,8 +107,9 @@ def _show_plan(repo_id: str, plan: Any, *, as_json: bool) -> None:
 
 def _sum(plan: Any) -> str:
     files = sum(len(step.add) for step in plan.steps)
+    commits = "1 commit" if len(plan.steps) == 1 else f"{len(plan.steps)} commits"
     return (
-        f"{len(plan.steps)} commits, {files:,} files with {decimal(plan.size)} to send, "
+        f"{commits}, {files:,} files with {decimal(plan.size)} to send, "
         f"{plan.unchanged:,} there already"
     )
 

@@ -1,19 +1,16 @@
 """What a finished run publishes: its files by the names that they have in the repository."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
-
 from filters.errors import UsageError
 from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest
-from pipelines.storage import CommitLog, CommittedFile
-from pipelines.tables import read_table
+from pipelines.storage import CommitLog
 
 DATA, SAMPLE, TOKENS = "data", "sample", "tokens"
 CARD, MANIFEST, SUMS = "README.md", "manifest.json", "SHA256SUMS"
@@ -90,7 +87,7 @@ def read_content(root: Path, *, tokens: bool) -> Content:
     UsageError where it has not finished or has no rows.
     """
     manifest = load_manifest(root)
-    shards = [_shard(root, facts) for facts in _listed(root, manifest, _SHARDS)]
+    shards = read_shards(root)
     if not shards:
         raise UsageError(
             f"{root}: no page was kept, so there is nothing to publish.\n"
@@ -99,11 +96,10 @@ def read_content(root: Path, *, tokens: bool) -> Content:
     dumps = tuple(sorted({group_of(item.path)[1] for item in shards}))
     items = [*shards, *_samples(root), *_papers(root)]
     items += [_renamed(root / "recipe.yaml", f"recipes/{dump}.yaml") for dump in dumps]
-    if tokens:
-        items += token_items(root, manifest, TOKENS)
+    items += token_items(root, TOKENS) if tokens else []
     return Content(
         name=manifest["recipe"]["name"],
-        items=tuple(sorted(map(_with_tokens, items), key=lambda item: item.path)),
+        items=tuple(sorted(items, key=lambda item: item.path)),
         card=_card(root),
         dumps=dumps,
         run={name: value for name, value in manifest.items() if name not in ("files", "format")},
@@ -112,19 +108,33 @@ def read_content(root: Path, *, tokens: bool) -> Content:
 
 def read_shards(root: Path) -> list[Item]:
     """Return the shards of a finished run's dataset."""
-    return [_shard(root, facts) for facts in _listed(root, load_manifest(root), _SHARDS)]
+    counts = _token_counts(root)
+    return [
+        _table(root / facts["path"], f"{DATA}/{_inner(facts)}", facts, counts[_flat(facts)])
+        for facts in _listed(root, _SHARDS)
+    ]
 
 
-def token_items(root: Path, manifest: Mapping[str, Any], folder: str) -> list[Item]:
+def token_items(root: Path, folder: str) -> list[Item]:
     """Return the token shards, each dump in a folder of its own, and their tokenizer."""
-    names = {_flat(facts): _inner(facts) for facts in _listed(root, manifest, _SHARDS)}
+    names = {_flat(facts): _inner(facts) for facts in _listed(root, _SHARDS)}
+    counts = _token_counts(root)
     items = [_renamed(root / "tokenizer.json", "tokenizer.json")]
-    for facts in _listed(root, manifest, "tokens/"):
-        path = str(facts["path"])
-        inner = names[path.removeprefix("tokens/")]
-        item = _table(root / path, f"{folder}/{inner}", facts)
-        items.append(item)
+    for facts in _listed(root, "tokens/"):
+        flat = str(facts["path"]).removeprefix("tokens/")
+        path = f"{folder}/{names[flat]}"
+        items.append(_table(root / facts["path"], path, facts, counts[flat]))
     return items
+
+
+def _token_counts(root: Path) -> dict[str, int]:
+    """Return the tokens of each shard, by the flat name that its token ids have."""
+    commits = CommitLog(root).commits("tokens").values()
+    return {
+        item.path.removeprefix("tokens/"): commit.facts["tokens"]
+        for commit in commits
+        for item in commit.files
+    }
 
 
 def _flat(facts: Mapping[str, Any]) -> str:
@@ -135,38 +145,26 @@ def _inner(facts: Mapping[str, Any]) -> str:
     return str(facts["path"]).removeprefix(_SHARDS)
 
 
-def _listed(root: Path, manifest: Mapping[str, Any], folder: str) -> list[Mapping[str, Any]]:
+def _listed(root: Path, folder: str) -> list[Mapping[str, Any]]:
     """Return what is known of a folder's files; from commit records where they are too many."""
-    if manifest["files"]:
-        return [facts for facts in manifest["files"] if str(facts["path"]).startswith(folder)]
+    files = load_manifest(root)["files"]
+    if files:
+        return [facts for facts in files if str(facts["path"]).startswith(folder)]
     stage = "tokens" if folder.startswith("tokens") else "dataset"
     commits = CommitLog(root).commits(stage).values()
-    return [_facts(item) for commit in commits for item in commit.files]
+    return [asdict(item) for commit in commits for item in commit.files]
 
 
-def _facts(item: CommittedFile) -> dict[str, Any]:
-    return {"path": item.path, "rows": item.rows, "bytes": item.bytes, "sha256": item.sha256}
-
-
-def _shard(root: Path, facts: Mapping[str, Any]) -> Item:
-    return _table(root / facts["path"], f"{DATA}/{_inner(facts)}", facts)
-
-
-def _table(source: Path, path: str, facts: Mapping[str, Any]) -> Item:
-    return Item(path, source, facts["bytes"], facts["sha256"], facts["rows"])
-
-
-def _with_tokens(item: Item) -> Item:
-    if not item.folder or isinstance(item.source, bytes):
-        return item
-    counts = read_table(item.source, ["token_count"])["token_count"]
-    return replace(item, tokens=pc.sum(counts).as_py() or 0)
+def _table(source: Path, path: str, facts: Mapping[str, Any], tokens: int) -> Item:
+    return Item(path, source, facts["bytes"], facts["sha256"], facts["rows"], tokens)
 
 
 def _samples(root: Path) -> Iterator[Item]:
     for commit in CommitLog(root).commits("samples").values():
-        for item in commit.files:
-            yield _table(root / item.path, item.path.removeprefix("dataset/"), _facts(item))
+        counts = commit.facts["tokens"]
+        for item, tokens in zip(commit.files, counts, strict=True):
+            path = item.path.removeprefix("dataset/")
+            yield _table(root / item.path, path, asdict(item), tokens)
 
 
 def _papers(root: Path) -> Iterator[Item]:

@@ -235,16 +235,17 @@ class Hub:
     def batch(self, request: Request, token: str, name: str) -> Reply:
         self._repository(name, token)
         objects = []
+        used = sum(len(data) for (whose, _), data in self.stored.items() if whose == name)
         for item in json.loads(request.body)["objects"]:
             oid, size = item["oid"], item["size"]
             known = {"oid": oid, "size": size}
-            used = sum(len(data) for (whose, _), data in self.stored.items() if whose == name)
             if (name, oid) in self.stored:
                 pass
             elif self.quota is not None and used + size > self.quota:
                 known["error"] = {"code": 507, "message": "Storage limit reached"}
             else:
                 known["actions"] = self._actions(name, oid, size)
+                used += size
             objects.append(known)
         return _json({"transfer": "basic", "objects": objects})
 
