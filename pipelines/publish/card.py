@@ -10,7 +10,15 @@ from typing import Any
 import yaml
 
 from filters.errors import UsageError
-from pipelines.publish.content import CARD, DATA, SAMPLE, TOKENS
+from pipelines.publish.content import (
+    CARD,
+    DATA,
+    SAMPLE,
+    TOKENS,
+    folder_of,
+    group_of,
+    main_folder,
+)
 
 HELD = "cuvee_upload"
 """Key of a card that holds configs back."""
@@ -84,7 +92,7 @@ def complete_card(local: str, remote: str | None, manifest: Mapping[str, Any]) -
     """
     head, body = split_card(local)
     configs = configs_of(head)
-    for config in _made_configs(group for group, _ in groups_of(manifest)):
+    for config in _made_configs(groups_of(manifest)):
         configs.setdefault(config["config_name"], config)
     head["configs"] = list(configs.values())
     before = split_card(remote)[0] if remote else {}
@@ -99,9 +107,9 @@ def held_card(name: str, remote: str | None, stable: Iterable[tuple[str, str]]) 
     """Return the card to be shown until an upload is complete: it names `stable` tables alone."""
     head, body = split_card(remote) if remote else ({}, "")
     stable = sorted(stable)
-    dumps = [name for folder, name in stable if folder == DATA]
-    paths = [f"{DATA}/{dump}/*.parquet" for dump in dumps]
-    default = _config("default", paths or [_NOTHING_YET])
+    main = main_folder(folder for folder, _ in stable)
+    paths = [f"{main}/{dump}/*.parquet" for folder, dump in stable if folder == main]
+    default = config_of("default", paths or [_NOTHING_YET])
     head = {"pretty_name": name, **head}
     head["configs"] = [{**default, "default": True}, *_made_configs(stable)]
     head[HELD] = "in progress"
@@ -113,29 +121,27 @@ def is_held(card: str | None) -> bool:
     return card is not None and HELD in split_card(card)[0]
 
 
-def groups_of(manifest: Mapping[str, Any]) -> list[tuple[tuple[str, str], list[Any]]]:
-    """Return the tables that a repository's manifest lists, by folder and dump or sample."""
-    found: dict[tuple[str, str], list[Any]] = {}
-    for facts in manifest["files"]:
-        parts = str(facts["path"]).split("/")
-        if parts[0] in (DATA, SAMPLE, TOKENS) and facts["path"].endswith(".parquet"):
-            found.setdefault((parts[0], parts[1]), []).append(facts)
-    return sorted(found.items())
+def groups_of(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return folder and dump, or sample, of the tables that a repository's manifest lists."""
+    paths = (str(facts["path"]) for facts in manifest["files"])
+    return sorted({group_of(path) for path in paths if folder_of(path)})
 
 
 def _made_configs(groups: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
     """Return configs for dumps, samples and tokens, in the order of FineWeb's."""
     groups = list(groups)
     samples = [name for folder, name in groups if folder == SAMPLE]
-    found = [_config(f"sample-{name}", [f"{SAMPLE}/{name}/*.parquet"]) for name in samples]
+    found = [config_of(f"sample-{name}", [f"{SAMPLE}/{name}/*.parquet"]) for name in samples]
     for folder, name in groups:
         if folder == DATA and name != "default":
-            found.append(_config(name, [f"{DATA}/{name}/*.parquet"]))
+            found.append(config_of(name, [f"{DATA}/{name}/*.parquet"]))
     tokens = [f"{TOKENS}/{name}/*.parquet" for folder, name in groups if folder == TOKENS]
-    return [*found, *([_config("tokens", tokens)] if tokens else [])]
+    beside = tokens and main_folder(folder for folder, _ in groups) != TOKENS
+    return [*found, *([config_of("tokens", tokens)] if beside else [])]
 
 
-def _config(name: str, paths: list[str]) -> dict[str, Any]:
+def config_of(name: str, paths: list[str]) -> dict[str, Any]:
+    """Return a config of tables, as a card's head has it."""
     path = paths[0] if len(paths) == 1 else paths
     return {"config_name": name, "data_files": [{"split": "train", "path": path}]}
 

@@ -1,6 +1,6 @@
 """What a finished run publishes: its files by the names that they have in the repository."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -15,7 +15,7 @@ from pipelines.storage import CommitLog
 DATA, SAMPLE, TOKENS = "data", "sample", "tokens"
 CARD, MANIFEST, SUMS = "README.md", "manifest.json", "SHA256SUMS"
 _OWN = (DATA, SAMPLE)
-_SHARDS = "dataset/data/"
+_SHARDS, _TOKENS = "dataset/data/", "tokens/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,18 @@ def group_of(path: str) -> tuple[str, str]:
     return parts[0], parts[1]
 
 
+def main_folder(folders: Iterable[str]) -> str:
+    """Return the folder that a dataset consists of: `data`, but for one of token ids alone."""
+    found = set(folders)
+    return TOKENS if TOKENS in found and DATA not in found else DATA
+
+
 def item_of(path: str, data: bytes) -> Item:
     """Return a file that is made for the repository."""
     return Item(path, data, len(data), sha256(data).hexdigest())
 
 
-def read_content(root: Path, *, tokens: bool) -> Content:
+def read_content(root: Path, *, tokens: bool = False) -> Content:
     """Return what a run has to publish, the samples that were drawn of it included.
 
     UsageError where it has not finished or has no rows.
@@ -96,7 +102,7 @@ def read_content(root: Path, *, tokens: bool) -> Content:
     dumps = tuple(sorted({group_of(item.path)[1] for item in shards}))
     items = [*shards, *_samples(root), *_papers(root)]
     items += [_renamed(root / "recipe.yaml", f"recipes/{dump}.yaml") for dump in dumps]
-    items += token_items(root, TOKENS) if tokens else []
+    items += token_items(root) if tokens else []
     return Content(
         name=manifest["recipe"]["name"],
         items=tuple(sorted(items, key=lambda item: item.path)),
@@ -115,14 +121,14 @@ def read_shards(root: Path) -> list[Item]:
     ]
 
 
-def token_items(root: Path, folder: str) -> list[Item]:
+def token_items(root: Path) -> list[Item]:
     """Return the token shards, each dump in a folder of its own, and their tokenizer."""
     names = {_flat(facts): _inner(facts) for facts in _listed(root, _SHARDS)}
     counts = _token_counts(root)
     items = [_renamed(root / "tokenizer.json", "tokenizer.json")]
-    for facts in _listed(root, "tokens/"):
-        flat = str(facts["path"]).removeprefix("tokens/")
-        path = f"{folder}/{names[flat]}"
+    for facts in _listed(root, _TOKENS):
+        flat = str(facts["path"]).removeprefix(_TOKENS)
+        path = f"{TOKENS}/{names[flat]}"
         items.append(_table(root / facts["path"], path, facts, counts[flat]))
     return items
 
@@ -131,7 +137,7 @@ def _token_counts(root: Path) -> dict[str, int]:
     """Return the tokens of each shard, by the flat name that its token ids have."""
     commits = CommitLog(root).commits("tokens").values()
     return {
-        item.path.removeprefix("tokens/"): commit.facts["tokens"]
+        item.path.removeprefix(_TOKENS): commit.facts["tokens"]
         for commit in commits
         for item in commit.files
     }
@@ -150,7 +156,7 @@ def _listed(root: Path, folder: str) -> list[Mapping[str, Any]]:
     files = load_manifest(root)["files"]
     if files:
         return [facts for facts in files if str(facts["path"]).startswith(folder)]
-    stage = "tokens" if folder.startswith("tokens") else "dataset"
+    stage = "tokens" if folder == _TOKENS else "dataset"
     commits = CommitLog(root).commits(stage).values()
     return [asdict(item) for commit in commits for item in commit.files]
 

@@ -1,13 +1,14 @@
 """What the Hub's client raises, told apart: what may pass, and what a person has to change."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from filters.errors import CuveeError, UsageError, WorkError
-from pipelines.crawl.remote.patience import Fault
+from pipelines.crawl.remote.patience import Fault, Traffic, patience, patiently
 from pipelines.terminal import harmless
 
+Result = TypeVar("Result")
 _STALE = 412
 _PASSING = frozenset({408, 409, _STALE, 425, 429, 500, 502, 503, 504})
 _UNKNOWN, _FORBIDDEN, _ABSENT = 401, 403, 404
@@ -86,6 +87,17 @@ def _asked_to_wait(headers: Any) -> float:
         return float(headers.get("Retry-After") or 0)
     except ValueError:  # a date
         return 0.0
+
+
+def insist(repo_id: str, work: Callable[[], Result]) -> Result:
+    """Return what work gives, tried as long as patience lasts; WorkError after that."""
+    try:
+        return patiently(work, patience(), Traffic())
+    except Fault as fault:
+        raise WorkError(
+            f"{repo_id}: the Hub does not answer: {fault}\n"
+            "  Check the connection and HF_ENDPOINT, then repeat the command."
+        ) from fault
 
 
 def require_token(token: str | None) -> str:

@@ -5,10 +5,17 @@ not list is not complete.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipelines.publish.content import CARD, MANIFEST, SUMS, Content, Item, group_of
+from pipelines.publish.content import (
+    CARD,
+    Content,
+    Item,
+    folder_of,
+    group_of,
+    main_folder,
+)
 from pipelines.storage import digest
 
 KIND = "cuvee dataset"
@@ -30,7 +37,7 @@ def make_listing(content: Content, kept: Iterable[Mapping[str, Any]], before: An
     """Return the manifest of a repository that holds a run's files and those that are `kept`."""
     own = {item.path: _facts(item) for item in content.items}
     files = sorted([*own.values(), *kept], key=lambda facts: str(facts["path"]))
-    data = [facts for facts in files if str(facts["path"]).startswith("data/")]
+    data = rows_of(files)
     run = digest(content.run)[:16]
     there = {group_of(str(facts["path"]))[1] for facts in data}
     dumps = {
@@ -48,6 +55,12 @@ def make_listing(content: Content, kept: Iterable[Mapping[str, Any]], before: An
         "runs": {key: runs[key] for key in sorted(set(dumps.values()))},
         "files": files,
     }
+
+
+def rows_of(files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of the listed files that the dataset consists of."""
+    main = main_folder(folder_of(str(facts["path"])) for facts in files)
+    return [facts for facts in files if folder_of(str(facts["path"])) == main]
 
 
 def _facts(item: Item) -> dict[str, Any]:
@@ -68,6 +81,3 @@ def written(listing: Mapping[str, Any], card: Item) -> tuple[bytes, bytes]:
     manifest = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=False).encode()
     sums = "".join(f"{facts['sha256']}  {facts['path']}\n" for facts in files)
     return manifest, sums.encode()
-
-
-NAMES = (MANIFEST, SUMS)

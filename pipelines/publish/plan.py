@@ -17,6 +17,7 @@ from pipelines.publish.content import (
     MANIFEST,
     SAMPLE,
     SUMS,
+    TOKENS,
     Content,
     Item,
     folder_of,
@@ -118,7 +119,7 @@ def _removed(content: Content, state: State, before: Any) -> tuple[str, ...]:
     groups = content.groups()
     stale = {
         group_of(path)[1] for path, held in state.files.items()
-        if folder_of(path) == DATA and group_of(path) in groups
+        if folder_of(path) in (DATA, TOKENS) and group_of(path) in groups
         and not _equals(path, held, content)
     }  # fmt: skip
     alone = not before or set(before["dumps"]) <= set(content.dumps)
@@ -178,8 +179,7 @@ def _stable(state: State, tables: Sequence[Item], removed: Sequence[str]) -> lis
     """Return the complete tables of the repository that will not be touched."""
     touched = {group_of(path) for path in (*(item.path for item in tables), *removed)}
     before = parse_listing(state.manifest)
-    groups = groups_of(before) if before else []
-    return [group for group, _ in groups if group not in touched]
+    return [group for group in (groups_of(before) if before else ()) if group not in touched]
 
 
 def _batches(items: Sequence[Item], options: Options) -> Iterator[list[Item]]:
@@ -248,7 +248,7 @@ def _refuse_replacing(content: Content, state: State, before: Any, options: Opti
                 "  Draw it in a run over all of them, or remove it there."
             )
         is_complete = before is None or item.path in known
-        if folder == DATA and is_complete and name not in options.replace:
+        if folder != SAMPLE and is_complete and name not in options.replace:
             raise UsageError(
                 f"{item.path}: the repository has this dump with other content.\n"
                 f"  To replace it: --replace-dump {name}"

@@ -9,21 +9,24 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import disable_progress_bars
 
 from pipelines.bucket.path import S3Path
 from pipelines.files import plain_errors
 from pipelines.publish.content import CARD, MANIFEST, Item
-from pipelines.publish.errors import hub_faults
+from pipelines.publish.errors import hub_faults, insist
 
 _KIND = "dataset"
 _MAIN = "main"
@@ -60,6 +63,9 @@ class State:
     tags: Mapping[str, str] | None = None
 
 
+_NOTHING = State(None, {}, None, None)
+
+
 def _git_oid(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0%s" % (len(data), data)).hexdigest()  # noqa: S324  as git does
 
@@ -88,19 +94,35 @@ class Repository:
             try:
                 refs = self._api.list_repo_refs(self.repo_id, repo_type=_KIND)
             except RepositoryNotFoundError:
-                return State(None, {}, None, None)
+                return _NOTHING
             heads = {ref.name: ref.target_commit for ref in refs.branches}
-            if self.branch not in heads and _MAIN not in heads:
-                return State(None, {}, None, None)
-            commit = heads.get(self.branch) or heads[_MAIN]
-            return State(
-                commit,
-                dict(self._files(commit)),
-                card=_text(self._read(CARD, commit)),
-                manifest=self._read(MANIFEST, commit),
-                has_branch=self.branch in heads,
-                tags={ref.name: ref.target_commit for ref in refs.tags},
-            )
+            commit = heads.get(self.branch) or heads.get(_MAIN)
+            tags = {ref.name: ref.target_commit for ref in refs.tags}
+            has_branch = self.branch in heads
+            found = self._state(commit) if commit else _NOTHING
+            return replace(found, has_branch=has_branch, tags=tags)
+
+    def look_at(self, revision: str | None) -> State:
+        """Return what a branch, a tag or a commit holds; nothing where there is no such thing.
+
+        WorkError where the Hub does not answer for longer than patience lasts.
+        """
+        return insist(self.repo_id, lambda: self._look_at(revision))
+
+    def _look_at(self, revision: str | None) -> State:
+        with hub_faults(self.repo_id):
+            try:
+                info = self._api.dataset_info(self.repo_id, revision=revision)
+            except (RepositoryNotFoundError, RevisionNotFoundError):
+                return _NOTHING
+            return self._state(str(info.sha))
+
+    def _state(self, commit: str) -> State:
+        files = dict(self._files(commit))
+        card, manifest = (
+            self._read(path, commit) if path in files else None for path in (CARD, MANIFEST)
+        )
+        return State(commit, files, card=_text(card), manifest=manifest)
 
     def _files(self, commit: str) -> Iterator[tuple[str, Held]]:
         found = self._api.list_repo_tree(
@@ -111,13 +133,9 @@ class Repository:
                 sha256 = file.lfs.sha256 if file.lfs else None
                 yield file.path, Held(file.size, sha256, file.blob_id)
 
-    def _read(self, path: str, commit: str) -> bytes | None:
+    def _read(self, path: str, commit: str) -> bytes:
         with tempfile.TemporaryDirectory(prefix="cuvee-hub-") as folder:
-            try:
-                found = self._fetch(path, commit, folder)
-            except EntryNotFoundError:
-                return None
-            return found.read_bytes()
+            return self._fetch(path, commit, folder).read_bytes()
 
     def _fetch(self, path: str, commit: str, folder: str) -> Path:
         found = self._api.hf_hub_download(
@@ -129,9 +147,12 @@ class Repository:
     def fetched(self, path: str, commit: str) -> Iterator[Path]:
         """Give a copy of a file on this machine, for as long as the context lasts."""
         with tempfile.TemporaryDirectory(prefix="cuvee-hub-") as folder:
-            with hub_faults(self.repo_id):
-                found = self._fetch(path, commit, folder)
-            yield found
+
+            def fetch() -> Path:
+                with plain_errors(Path(folder)), hub_faults(self.repo_id):
+                    return self._fetch(path, commit, folder)
+
+            yield insist(self.repo_id, fetch)
 
     def create(self, *, private: bool) -> None:
         """Make the repository unless it is there."""

@@ -19,6 +19,8 @@ from tests.pipelines.warc_bytes import gzip_each, http, record
 
 TOKEN = "hf_aTokenThatIsNobodys"  # noqa: S105  nobody's
 
+FIRST, SECOND, THIRD = "CC-MAIN-2024-10", "CC-MAIN-2024-18", "CC-MAIN-2024-22"
+
 # One process for many commands: starting one takes longer than publishing.
 _COMMANDS = """
 import io, json, sys
@@ -128,3 +130,12 @@ def with_license(root: Path) -> Path:
 
 def rows_of(root: Path, dump: str = "") -> list[dict]:
     return pq.read_table(root / "dataset/data" / dump, partitioning=None).to_pylist()
+
+
+def wanted(root: Path) -> dict[str, bytes]:
+    """The tables that a run publishes, by the names that they are to have."""
+    folder = root / "dataset"
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted((folder / "data").rglob("*.parquet"))
+    }

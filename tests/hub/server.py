@@ -39,7 +39,7 @@ class Hub:
         self.address = ""
         self.host: Host
         self.stored: dict[tuple[str, str], bytes] = {}
-        """Large files that were sent, by repository and sha256, whether or not a commit has them."""
+        """Large files that were sent, by repository and sha256; in a commit or in none."""
         self.parts: dict[tuple[str, str, int], bytes] = {}
         self.stored_puts: list[Request] = []
         """Requests that have sent a large file, or a part of one, whole."""

@@ -13,66 +13,31 @@ from unittest.mock import ANY
 
 import pytest
 
-from pipelines.stages import publishing
 from tests.command import cuvee
 from tests.hub.faults import Rule, by_rules
 from tests.hub.people import (
+    FIRST,
+    SECOND,
+    THIRD,
     TOKEN,
     environment,
-    made_run,
     rows_of,
     run_commands,
     shown_by,
-    with_license,
+    wanted,
 )
 from tests.hub.repository import Blob, Repository
 from tests.hub.server import Hub, serve
-from tests.pipelines.small_run import RECIPE, edited
+from tests.pipelines.small_run import edited
 
-FIRST, SECOND, THIRD = "CC-MAIN-2024-10", "CC-MAIN-2024-18", "CC-MAIN-2024-22"
 BATCHES = ("--commit-files", "3")
 PAPERS = {"README.md", "manifest.json", "SHA256SUMS"}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run with two dumps of four shards each."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publishing, "SHARD_BYTES", 1000)
-        dumps = {FIRST: range(1000, 1012), SECOND: range(2000, 2012)}
-        return with_license(made_run(tmp_path_factory.mktemp("two"), RECIPE, dumps))
-
-
-@pytest.fixture(scope="module")
-def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of one more dump."""
-    dumps = {THIRD: range(3000, 3008)}
-    return with_license(made_run(tmp_path_factory.mktemp("later"), RECIPE, dumps))
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that makes something else of the second dump."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publishing, "SHARD_BYTES", 6000)
-        recipe = edited(RECIPE, "very_short: lexical_words < 80", "very_short: lexical_words < 82")
-        dumps = {SECOND: range(2000, 2009)}
-        return with_license(made_run(tmp_path_factory.mktemp("other"), recipe, dumps))
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
     with serve(rights={TOKEN: "write"}) as hub:
         yield hub
-
-
-def wanted(root: Path) -> dict[str, bytes]:
-    """The tables that a run publishes, by the names that they are to have."""
-    folder = root / "dataset"
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted((folder / "data").rglob("*.parquet"))
-    }
 
 
 def check_complete(repository: Repository, root: Path, branch: str = "main") -> None:
@@ -105,9 +70,9 @@ def sent_twice(hub: Hub, name: str) -> list[str]:
     return [target for target, count in stored.items() if count > 1]
 
 
-def test_a_first_publish_is_one_commit_and_again_is_nothing(hub: Hub, run: Path, tmp_path: Path):
+def test_a_first_publish_is_one_commit(hub: Hub, two_dumps: Path, tmp_path: Path):
     env = environment(hub, tmp_path)
-    publish = ["publish", run, "org/name"]
+    publish = ["publish", two_dumps, "org/name"]
     (code, dry), *done = run_commands(
         [[*publish, "--dry-run"], publish, [*publish, "--tag", "v1.0"], [*publish, "--json"]], env
     )
@@ -116,11 +81,11 @@ def test_a_first_publish_is_one_commit_and_again_is_nothing(hub: Hub, run: Path,
     assert "nothing was sent" in dry
     assert [code for code, _ in done] == [0, 0, 0], done
     repository = hub.repositories["org/name"]
-    check_complete(repository, run)
+    check_complete(repository, two_dumps)
     assert [commit.title for _, commit in repository.history("main")] == [
         "Publish small", "initial commit",
     ]  # fmt: skip
-    assert len(hub.puts()) == len(wanted(run)) == 8
+    assert len(hub.puts()) == len(wanted(two_dumps)) == 8
     assert repository.tags == {"v1.0": repository.branches["main"]}
     facts = json.loads(done[2][1])
     assert (facts["commits"], facts["made"], facts["bytes"]) == ([], [], 0)
@@ -134,35 +99,35 @@ def test_a_first_publish_is_one_commit_and_again_is_nothing(hub: Hub, run: Path,
         path: blob.sha256 for path, blob in repository.files().items()
         if path not in (".gitattributes", "manifest.json", "SHA256SUMS")
     }  # fmt: skip
-    assert listed["rows"] == len(rows_of(run))
-    assert listed["tokens"] == sum(row["token_count"] for row in rows_of(run))
+    assert listed["rows"] == len(rows_of(two_dumps))
+    assert listed["tokens"] == sum(row["token_count"] for row in rows_of(two_dumps))
 
 
-def test_many_files_come_in_batches_and_are_shown_at_the_end(hub: Hub, run: Path, tmp_path: Path):
+def test_many_files_are_shown_when_all_are_there(hub: Hub, two_dumps: Path, tmp_path: Path):
     hub.page_entries = 3
     hub.part_bytes = 4000
-    commands = [["publish", run, "org/name", *BATCHES, "--message", "Spring"]]
+    commands = [["publish", two_dumps, "org/name", *BATCHES, "--message", "Spring"]]
     assert run_commands(commands, environment(hub, tmp_path))[0][0] == 0
     repository = hub.repositories["org/name"]
-    check_complete(repository, run)
+    check_complete(repository, two_dumps)
     titles = [commit.title for _, commit in reversed(repository.history("main"))]
     assert titles == [
         "initial commit", "Spring (0/4): begun", "Spring (1/4)", "Spring (2/4)", "Spring (3/4)",
         "Spring (4/4): complete",
     ]  # fmt: skip
-    check_never_half(repository, *parts(run))
+    check_never_half(repository, *parts(two_dumps))
     assert any(request.target.endswith("/2") for request in hub.puts()), "none came in parts"
 
 
-def test_a_branch_and_a_private_repository(hub: Hub, run: Path, tmp_path: Path):
-    given = ["publish", run, "org/name", "--branch", "next", "--private"]
+def test_a_branch_and_a_private_repository(hub: Hub, two_dumps: Path, tmp_path: Path):
+    given = ["publish", two_dumps, "org/name", "--branch", "next", "--private"]
     env = environment(hub, tmp_path)
     assert [code for code, _ in run_commands([given, given], env)] == [0, 0]
     repository = hub.repositories["org/name"]
     assert repository.private
-    check_complete(repository, run, "next")
+    check_complete(repository, two_dumps, "next")
     assert set(repository.files("main")) == {".gitattributes"}
-    assert len(hub.puts()) == len(wanted(run))
+    assert len(hub.puts()) == len(wanted(two_dumps))
 
 
 FAULTS = {
@@ -183,19 +148,19 @@ FAULTS = {
 }
 
 
-def test_after_each_fault_all_is_there_and_nothing_came_twice(run: Path, tmp_path: Path):
+def test_after_each_fault_all_is_there_and_nothing_came_twice(two_dumps: Path, tmp_path: Path):
     rules = [rule for found in FAULTS.values() for rule in found]
     with serve(plan=by_rules(*rules), rights={TOKEN: "write"}) as hub:
         env = environment(hub, tmp_path)
-        commands = [["publish", run, f"org/{name}", *BATCHES] for name in FAULTS]
+        commands = [["publish", two_dumps, f"org/{name}", *BATCHES] for name in FAULTS]
         told = run_commands(commands, env)
         puts = len(hub.puts())
         again = run_commands(commands, env)
         for name, (code, said) in zip(FAULTS, told, strict=True):
             assert code == 0, (name, said)
             repository = hub.repositories[f"org/{name}"]
-            check_complete(repository, run)
-            check_never_half(repository, *parts(run))
+            check_complete(repository, two_dumps)
+            check_never_half(repository, *parts(two_dumps))
             assert sent_twice(hub, f"org/{name}") == []
             titles = Counter(commit.title for _, commit in repository.history("main"))
             assert max(titles.values()) == 1, titles
@@ -204,7 +169,7 @@ def test_after_each_fault_all_is_there_and_nothing_came_twice(run: Path, tmp_pat
         assert len(hub.puts()) == puts
 
 
-def test_somebody_elses_commit_in_between_is_kept(run: Path, tmp_path: Path):
+def test_somebody_elses_commit_in_between_is_kept(two_dumps: Path, tmp_path: Path):
     def meddle() -> None:
         notes = {"recipes/notes.yaml": Blob(b"mine: 1\n", lfs=False)}
         hub.repositories["org/name"].add("main", "notes", notes, None)
@@ -212,33 +177,33 @@ def test_somebody_elses_commit_in_between_is_kept(run: Path, tmp_path: Path):
     rule = Rule(meddle, "POST org/name/commit/", skip=2)
     with serve(plan=by_rules(rule), rights={TOKEN: "write"}) as hub:
         ((code, said),) = run_commands(
-            [["publish", run, "org/name", *BATCHES]], environment(hub, tmp_path)
+            [["publish", two_dumps, "org/name", *BATCHES]], environment(hub, tmp_path)
         )
         assert code == 0, said
         assert "412" in said
         files = hub.repositories["org/name"].files()
         assert files["recipes/notes.yaml"].data == b"mine: 1\n"
-        check_complete(hub.repositories["org/name"], run)
+        check_complete(hub.repositories["org/name"], two_dumps)
         assert sent_twice(hub, "org/name") == []
 
 
-def test_a_hub_that_fails_for_good_ends_it_and_the_same_command_goes_on(run: Path, tmp_path: Path):
+def test_a_hub_that_fails_for_good_ends_it_for_now(two_dumps: Path, tmp_path: Path):
     rule = Rule("503", "POST org/name/commit/", times=8, skip=2)
     with serve(plan=by_rules(rule), rights={TOKEN: "write"}) as hub:
-        command = ["publish", run, "org/name", *BATCHES]
+        command = ["publish", two_dumps, "org/name", *BATCHES]
         env = environment(hub, tmp_path)
         (failed, said), (code, _) = run_commands([command, command], env)
         assert failed == 1
         assert "org/name: the Hub does not do it: 503" in said
         assert "the same command sends only the rest" in said
         assert code == 0
-        check_complete(hub.repositories["org/name"], run)
-        check_never_half(hub.repositories["org/name"], *parts(run))
+        check_complete(hub.repositories["org/name"], two_dumps)
+        check_never_half(hub.repositories["org/name"], *parts(two_dumps))
         assert sent_twice(hub, "org/name") == []
 
 
 @pytest.mark.parametrize("after", [4, 9, 14, 17, 22, 27])
-def test_killed_at_any_moment_it_goes_on(run: Path, tmp_path: Path, after: int):
+def test_killed_at_any_moment_it_goes_on(two_dumps: Path, tmp_path: Path, after: int):
     killed: list[int] = []
 
     def kill() -> None:
@@ -247,29 +212,29 @@ def test_killed_at_any_moment_it_goes_on(run: Path, tmp_path: Path, after: int):
         killed.append(after)
 
     with serve(plan=by_rules(Rule(kill, "", skip=after)), rights={TOKEN: "write"}) as hub:
-        command = ["publish", run, "org/name", *BATCHES]
+        command = ["publish", two_dumps, "org/name", *BATCHES]
         env = environment(hub, tmp_path)
         words = [sys.executable, "-m", "pipelines", *map(str, command)]
         process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
         process.wait(60)
         assert killed, "it was done before"
         if "org/name" in hub.repositories:
-            check_never_half(hub.repositories["org/name"], *parts(run))
+            check_never_half(hub.repositories["org/name"], *parts(two_dumps))
         assert run_commands([command], env)[0][0] == 0
-        check_complete(hub.repositories["org/name"], run)
-        check_never_half(hub.repositories["org/name"], *parts(run))
+        check_complete(hub.repositories["org/name"], two_dumps)
+        check_never_half(hub.repositories["org/name"], *parts(two_dumps))
         assert sent_twice(hub, "org/name") == []
 
 
 def test_a_dump_is_added_and_one_is_replaced(
-    hub: Hub, run: Path, later: Path, other: Path, tmp_path: Path
+    hub: Hub, two_dumps: Path, third_dump: Path, changed_dump: Path, tmp_path: Path
 ):
     env = environment(hub, tmp_path)
-    add = ["publish", later, "org/name", *BATCHES]
-    replace = ["publish", other, "org/name", *BATCHES]
+    add = ["publish", third_dump, "org/name", *BATCHES]
+    replace = ["publish", changed_dump, "org/name", *BATCHES]
     told = run_commands(
         [
-            ["publish", run, "org/name"],
+            ["publish", two_dumps, "org/name"],
             add,
             replace,
             [*replace, "--replace-dump", "CC-MAIN-2024-1"],
@@ -285,16 +250,22 @@ def test_a_dump_is_added_and_one_is_replaced(
     repository = hub.repositories["org/name"]
     files = repository.files()
     tables = {path: blob.data for path, blob in files.items() if path.endswith(".parquet")}
-    first = {path: data for path, data in wanted(run).items() if FIRST in path}
-    assert tables == {**first, **wanted(later), **wanted(other)}
+    first = {path: data for path, data in wanted(two_dumps).items() if FIRST in path}
+    assert tables == {**first, **wanted(third_dump), **wanted(changed_dump)}
     shown = shown_by(files)
     assert set(shown) == {"default", FIRST, SECOND, THIRD}
     assert shown["default"] == set(tables)
-    before = set(wanted(run))
-    added = before | set(wanted(later))
+    before = set(wanted(two_dumps))
+    added = before | set(wanted(third_dump))
     without = {path for path in added if SECOND not in path}
     check_never_half(
-        repository, *parts(run), *parts(later), *parts(other), added, without, set(tables)
+        repository,
+        *parts(two_dumps),
+        *parts(third_dump),
+        *parts(changed_dump),
+        added,
+        without,
+        set(tables),
     )
     listed = json.loads(files["manifest.json"].data)
     assert set(listed["dumps"]) == {FIRST, SECOND, THIRD}
@@ -304,9 +275,9 @@ def test_a_dump_is_added_and_one_is_replaced(
     }
 
 
-def test_what_is_wrong_is_said_and_nothing_is_sent(run: Path, tmp_path: Path):
+def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Path):
     def changed(name: str) -> Path:
-        return Path(shutil.copytree(run, tmp_path / name))
+        return Path(shutil.copytree(two_dumps, tmp_path / name))
 
     unfinished = changed("unfinished")
     (unfinished / "manifest.json").unlink()
@@ -327,41 +298,41 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(run: Path, tmp_path: Path):
     theirs = {"org/theirs": {"train.csv": b"a,b\n", "README.md": b"# Mine\n"}}
     with serve(theirs, gated=("org/gated",), rights={TOKEN: "write", "hf_read": "read"}) as hub:
         env = environment(hub, tmp_path)
+
+        def to(name: str, root: Path = two_dumps, *more: str) -> list[str | Path]:
+            return ["publish", root, f"org/{name}", *more]
+
         cases = {
-            "the run has not finished.": ["publish", unfinished, "org/name"],
-            "no run of cuvee is there.": ["publish", tmp_path / "nothing", "org/name"],
-            "has changed since the run finished": ["publish", damaged, "org/name"],
-            "is missing, though the run's manifest": ["publish", missing, "org/name"],
-            "the card does not say its license.": ["publish", no_license, "org/name"],
-            "its head cannot be read": ["publish", no_yaml, "org/name"],
-            f"config '{FIRST}' names no file": ["publish", no_files, "org/name"],
-            "is not the name of a repository.": ["publish", run, "org/na/me"],
-            "files that cuvee has not made: README.md, train.csv": ["publish", run, "org/theirs"],
-            "--commit-size big: is no size.": [
-                "publish", run, "org/name", "--commit-size", "big",
-            ],
-            "the Hub does not accept the token": [
-                "publish", run, "org/name", "--token", "hf_unknown",
-            ],
-            "this token may not write there": ["publish", run, "org/name", "--token", "hf_read"],
-        }  # fmt: skip
+            "the run has not finished.": to("name", unfinished),
+            "no run of cuvee is there.": to("name", tmp_path / "nothing"),
+            "has changed since the run finished": to("name", damaged),
+            "is missing, though the run's manifest": to("name", missing),
+            "the card does not say its license.": to("name", no_license),
+            "its head cannot be read": to("name", no_yaml),
+            f"config '{FIRST}' names no file": to("name", no_files),
+            "is not the name of a repository.": to("na/me"),
+            "files that cuvee has not made: README.md, train.csv": to("theirs"),
+            "--commit-size big: is no size.": to("name", two_dumps, "--commit-size", "big"),
+            "the Hub does not accept the token": to("name", two_dumps, "--token", "hf_unknown"),
+            "this token may not write there": to("name", two_dumps, "--token", "hf_read"),
+        }
         told = run_commands(list(cases.values()), env)
         for words, (code, said) in zip(cases, told, strict=True):
             assert words in said, said
             assert (code, len(said.strip().splitlines()) <= 3) == (2, True), said
             assert "hf_" not in said.replace("hf_hub", "")
-        nobody = cuvee("publish", run, "org/name", env={**env, "HF_TOKEN": ""})
+        nobody = cuvee("publish", two_dumps, "org/name", env={**env, "HF_TOKEN": ""})
         assert nobody.returncode == 2
         assert "there is no token for the Hub." in nobody.stderr
         assert hub.puts() == []
         assert set(hub.repositories) == {"org/theirs"}
         assert len(hub.repositories["org/theirs"].commits) == 1
-        beside = ["publish", run, "org/theirs", "--beside-others"]
-        full = ["publish", run, "org/full"]
+        beside = ["publish", two_dumps, "org/theirs", "--beside-others"]
+        full = ["publish", two_dumps, "org/full"]
         hub.quota = 20_000
         (full_code, full_said), *_ = run_commands([full], env)
         hub.quota = None
         assert (full_code, "takes no more files" in full_said) == (1, True), full_said
         assert run_commands([beside, full], env) == [(0, ANY), (0, ANY)]
         assert hub.repositories["org/theirs"].files()["train.csv"].data == b"a,b\n"
-        check_complete(hub.repositories["org/full"], run)
+        check_complete(hub.repositories["org/full"], two_dumps)
