@@ -7,6 +7,7 @@ It has no faults of its own: those come from the host that it answers behind
 import base64
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -46,8 +47,8 @@ class Hub:
         self.page_entries = 1000
         self.part_bytes = 8 << 20
         """Larger files are asked for in parts."""
-        self.quota: int | None = None
-        """Bytes that may be stored; None: any number."""
+        self.quotas: dict[str, int] = {}
+        """Bytes that a repository may hold, where that is limited."""
         self._lock = threading.Lock()
 
     def puts(self, name: str = "") -> list[Request]:
@@ -241,7 +242,7 @@ class Hub:
             known = {"oid": oid, "size": size}
             if (name, oid) in self.stored:
                 pass
-            elif self.quota is not None and used + size > self.quota:
+            elif used + size > self.quotas.get(name, sys.maxsize):
                 known["error"] = {"code": 507, "message": "Storage limit reached"}
             else:
                 known["actions"] = self._actions(name, oid, size)

@@ -1,13 +1,12 @@
 """Publishing to a Hub that fails: complete or absent, and nothing is sent twice."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from unittest.mock import ANY
 
@@ -77,7 +76,7 @@ def test_a_first_publish_is_one_commit(hub: Hub, two_dumps: Path, tmp_path: Path
         [[*publish, "--dry-run"], publish, [*publish, "--tag", "v1.0"], [*publish, "--json"]], env
     )
     assert code == 0
-    assert dry.startswith("commit 1 of 1: Publish small\n  + data/")
+    assert dry.startswith("org/name:\ncommit 1 of 1: Publish small\n  + data/")
     assert "nothing was sent" in dry
     assert [code for code, _ in done] == [0, 0, 0], done
     repository = hub.repositories["org/name"]
@@ -148,6 +147,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.slow
 def test_after_each_fault_all_is_there_and_nothing_came_twice(two_dumps: Path, tmp_path: Path):
     rules = [rule for found in FAULTS.values() for rule in found]
     with serve(plan=by_rules(*rules), rights={TOKEN: "write"}) as hub:
@@ -202,28 +202,39 @@ def test_a_hub_that_fails_for_good_ends_it_for_now(two_dumps: Path, tmp_path: Pa
         assert sent_twice(hub, "org/name") == []
 
 
-@pytest.mark.parametrize("after", [4, 9, 14, 17, 22, 27])
-def test_killed_at_any_moment_it_goes_on(two_dumps: Path, tmp_path: Path, after: int):
-    killed: list[int] = []
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on(two_dumps: Path, tmp_path: Path):
+    moments = (1, 6, 11, 14, 19, 24)  # requests that it has made by then
+    publishers: dict[str, subprocess.Popen] = {}
+    killed: list[str] = []
 
-    def kill() -> None:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        killed.append(after)
+    def kill(name: str) -> None:
+        publishers[name].kill()
+        publishers[name].wait()
+        killed.append(name)
 
-    with serve(plan=by_rules(Rule(kill, "", skip=after)), rights={TOKEN: "write"}) as hub:
-        command = ["publish", two_dumps, "org/name", *BATCHES]
+    names = [f"org/killed-{after}" for after in moments]
+    rules = [
+        Rule(partial(kill, name), name, skip=after)
+        for name, after in zip(names, moments, strict=True)
+    ]
+    with serve(plan=by_rules(*rules), rights={TOKEN: "write"}) as hub:
         env = environment(hub, tmp_path)
-        words = [sys.executable, "-m", "pipelines", *map(str, command)]
-        process = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
-        process.wait(60)
-        assert killed, "it was done before"
-        if "org/name" in hub.repositories:
-            check_never_half(hub.repositories["org/name"], *parts(two_dumps))
-        assert run_commands([command], env)[0][0] == 0
-        check_complete(hub.repositories["org/name"], two_dumps)
-        check_never_half(hub.repositories["org/name"], *parts(two_dumps))
-        assert sent_twice(hub, "org/name") == []
+        for name in names:
+            words = [sys.executable, "-m", "pipelines", "publish", str(two_dumps), name, *BATCHES]
+            publishers[name] = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
+        for publisher in publishers.values():
+            publisher.wait(100)
+        assert sorted(killed) == sorted(names), "it was done before"
+        for name in names:
+            if name in hub.repositories:
+                check_never_half(hub.repositories[name], *parts(two_dumps))
+        told = run_commands([["publish", two_dumps, name, *BATCHES] for name in names], env)
+        assert [code for code, _ in told] == [0] * len(names), told
+        for name in names:
+            check_complete(hub.repositories[name], two_dumps)
+            check_never_half(hub.repositories[name], *parts(two_dumps))
+            assert sent_twice(hub, name) == []
 
 
 def test_a_dump_is_added_and_one_is_replaced(
@@ -329,10 +340,11 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Pa
         assert len(hub.repositories["org/theirs"].commits) == 1
         beside = ["publish", two_dumps, "org/theirs", "--beside-others"]
         full = ["publish", two_dumps, "org/full"]
-        hub.quota = 20_000
-        (full_code, full_said), *_ = run_commands([full], env)
-        hub.quota = None
-        assert (full_code, "takes no more files" in full_said) == (1, True), full_said
-        assert run_commands([beside, full], env) == [(0, ANY), (0, ANY)]
+        hub.quotas = {"org/full": 20_000}
+        (beside_code, _), (code, said) = run_commands([beside, full], env)
+        assert beside_code == 0
+        assert (code, "takes no more files" in said) == (1, True), said
+        hub.quotas.clear()
+        assert run_commands([full], env) == [(0, ANY)]
         assert hub.repositories["org/theirs"].files()["train.csv"].data == b"a,b\n"
         check_complete(hub.repositories["org/full"], two_dumps)
