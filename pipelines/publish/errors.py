@@ -78,7 +78,7 @@ def _answered(error: Any, repo_id: str) -> Exception:
 
 
 def _asked_to_wait(headers: Any) -> float:
-    from huggingface_hub.utils import parse_ratelimit_headers
+    from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
     limit = parse_ratelimit_headers(headers)
     if limit is not None and limit.remaining == 0:
