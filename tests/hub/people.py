@@ -9,17 +9,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import yaml
 
 from tests.hub.repository import Blob
 from tests.hub.server import Hub
-from tests.pipelines.small_run import do_run, prose
-from tests.pipelines.warc_bytes import gzip_each, http, record
 
 TOKEN = "hf_aTokenThatIsNobodys"  # noqa: S105  nobody's
-
-FIRST, SECOND, THIRD = "CC-MAIN-2024-10", "CC-MAIN-2024-18", "CC-MAIN-2024-22"
 
 # One process for many commands: starting one takes longer than publishing.
 _COMMANDS = """
@@ -98,27 +93,6 @@ def shown_by(files: Mapping[str, Blob]) -> dict[str, set[str]]:
     return offered
 
 
-def made_run(folder: Path, recipe: str, dumps: Mapping[str, range], hosts: int = 4) -> Path:
-    """Run a recipe on made pages: so many numbered pages in each dump, on so many hosts."""
-    crawl = folder / "crawl"
-    for dump, numbers in dumps.items():
-        (crawl / dump).mkdir(parents=True)
-        pages = [_page(number, hosts) for number in numbers]
-        (crawl / dump / "a.warc.gz").write_bytes(gzip_each(pages))
-    do_run(recipe, crawl, folder / "run")
-    return folder / "run"
-
-
-def _page(number: int, hosts: int) -> bytes:
-    sentences = "".join(f"<p>{sentence}</p>" for sentence in prose(number, 14))
-    html = f"<!doctype html><html><body><article>{sentences}</article></body></html>"
-    return record(
-        block=http(html.encode()),
-        WARC_Record_ID=f"<urn:uuid:{number:08d}>",
-        WARC_Target_URI=f"http://host{number % hosts}.example/{number}",
-    )
-
-
 def with_license(root: Path) -> Path:
     """Say in a run's card what only a person can say."""
     card = root / "dataset" / "README.md"
@@ -126,16 +100,3 @@ def with_license(root: Path) -> Path:
     if "\nlicense:" not in text:
         card.write_text(text.replace("---\n", "---\nlicense: odc-by\n", 1))
     return root
-
-
-def rows_of(root: Path, dump: str = "") -> list[dict]:
-    return pq.read_table(root / "dataset/data" / dump, partitioning=None).to_pylist()
-
-
-def wanted(root: Path) -> dict[str, bytes]:
-    """The tables that a run publishes, by the names that they are to have."""
-    folder = root / "dataset"
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted((folder / "data").rglob("*.parquet"))
-    }

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.stages import publishing
-from tests.hub.people import FIRST, SECOND, THIRD, made_run, with_license
+from tests.hub.people import with_license
+from tests.hub.runs import FIRST, SECOND, THIRD, made_run
 from tests.pipelines.hosts import Host, Request, forwarded, lay_out, moto_s3, serving
 from tests.pipelines.small_run import RECIPE, Finished, do_run, edited, made_pages
 from tests.pipelines.warc_bytes import gzip_each

@@ -14,18 +14,9 @@ import pytest
 
 from tests.command import cuvee
 from tests.hub.faults import Rule, by_rules
-from tests.hub.people import (
-    FIRST,
-    SECOND,
-    THIRD,
-    TOKEN,
-    environment,
-    rows_of,
-    run_commands,
-    shown_by,
-    wanted,
-)
+from tests.hub.people import TOKEN, environment, run_commands, shown_by
 from tests.hub.repository import Blob, Repository
+from tests.hub.runs import FIRST, SECOND, THIRD, rows_of, wanted
 from tests.hub.server import Hub, serve
 from tests.pipelines.small_run import edited
 

@@ -17,16 +17,8 @@ import pytest
 from pipelines.ledger import DATASET, TOKENS
 from pipelines.publish.samples import draw_samples
 from pipelines.verify import verify_run
-from tests.hub.people import (
-    FIRST,
-    SECOND,
-    TOKEN,
-    environment,
-    rows_of,
-    run_commands,
-    run_program,
-    wanted,
-)
+from tests.hub.people import TOKEN, environment, run_commands, run_program
+from tests.hub.runs import FIRST, SECOND, rows_of, wanted
 from tests.hub.server import Hub, serve
 from tests.pipelines.text_rows import LENIENT
 

@@ -11,16 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.verify import Findings, replay, verify_run
-from tests.hub.people import (
-    FIRST,
-    SECOND,
-    TOKEN,
-    environment,
-    rows_of,
-    run_commands,
-    wanted,
-)
+from tests.hub.people import TOKEN, environment, run_commands
 from tests.hub.repository import Blob
+from tests.hub.runs import FIRST, SECOND, rows_of, wanted
 from tests.hub.server import Hub, serve
 from tests.pipelines.small_run import Finished, edited
 
