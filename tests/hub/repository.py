@@ -12,12 +12,13 @@ _LARGE = 10 << 20
 _BINARY = (".parquet", ".gz", ".zst", ".bin")
 
 
-@dataclass(frozen=True)
 class Blob:
     """A file's content; `lfs`: the tree holds a pointer to it."""
 
-    data: bytes
-    lfs: bool
+    def __init__(self, data: bytes, *, lfs: bool) -> None:
+        self.data = data
+        self.lfs = lfs
+        self.size = len(data)
 
     @cached_property
     def sha256(self) -> str:
@@ -25,10 +26,9 @@ class Blob:
 
     @cached_property
     def git_oid(self) -> str:
-        data = self.data
-        if self.lfs:
-            lines = ("version https://git-lfs.github.com/spec/v1", f"oid sha256:{self.sha256}")
-            data = "\n".join((*lines, f"size {len(self.data)}", "")).encode()
+        lines = ("version https://git-lfs.github.com/spec/v1", f"oid sha256:{self.sha256}")
+        pointer = "\n".join((*lines, f"size {self.size}", "")).encode()
+        data = pointer if self.lfs else self.data
         return hashlib.sha1(b"blob %d\0%s" % (len(data), data)).hexdigest()  # noqa: S324  git's
 
 
@@ -57,7 +57,9 @@ class Repository:
     """Its commits and what points at them."""
 
     def __init__(self, files: Mapping[str, bytes] | None = None, *, private: bool = False) -> None:
-        tree = {path: Blob(data, is_large(path, len(data))) for path, data in (files or {}).items()}
+        tree = {
+            path: Blob(data, lfs=is_large(path, len(data))) for path, data in (files or {}).items()
+        }
         self.private = private
         self.commits = {FIRST: Commit(tree, "initial commit", None)}
         self.branches = {"main": FIRST}
@@ -130,7 +132,7 @@ def entries(files: Mapping[str, Blob], folder: str, *, recursive: bool) -> list[
 
 def entry(path: str, blob: Blob) -> dict:
     """Return what the Hub says of one file."""
-    facts = {"type": "file", "path": path, "size": len(blob.data), "oid": blob.git_oid}
+    facts = {"type": "file", "path": path, "size": blob.size, "oid": blob.git_oid}
     if blob.lfs:
-        facts["lfs"] = {"oid": blob.sha256, "size": len(blob.data), "pointerSize": 130}
+        facts["lfs"] = {"oid": blob.sha256, "size": blob.size, "pointerSize": 130}
     return facts

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.hub.repository import FIRST, Blob, Refused, Repository, entries, is_large
+from tests.hub.xet import XetBlob, XetStore
 from tests.pipelines.hosts import Host, Plan, Reply, Request, no_faults, serving
 
 COMMIT = FIRST
@@ -47,6 +48,8 @@ class Hub:
         self.page_entries = 1000
         self.part_bytes = 8 << 20
         """Larger files are asked for in parts."""
+        self.xet: XetStore | None = None
+        """Where Xet keeps what is sent by it."""
         self.quotas: dict[str, int] = {}
         """Bytes that a repository may hold, where that is limited."""
         self._lock = threading.Lock()
@@ -204,7 +207,12 @@ class Hub:
         etag = f'"{blob.sha256 if blob.lfs else blob.git_oid}"'
         headers = {"ETag": etag, "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         if blob.lfs:
-            headers |= {"X-Linked-Etag": etag, "X-Linked-Size": str(len(blob.data))}
+            headers |= {"X-Linked-Etag": etag, "X-Linked-Size": str(blob.size)}
+        if isinstance(blob, XetBlob):
+            route = f"{self.address}/api/datasets/{name}/xet-read-token/{commit}"
+            headers |= {"X-Xet-Hash": blob.xet_hash, "X-Xet-Refresh-Route": route}
+            if request.method == "HEAD":  # the client has the store to itself and fetches there
+                return Reply(200, b"", {**headers, "Content-Length": str(blob.size)})
         return _ranged(blob.data, _header(request, "range"), headers)
 
     # Sending
@@ -232,6 +240,14 @@ class Hub:
                 facts["oid"] = there.sha256 if there.lfs else there.git_oid
             told.append(facts)
         return _json({"files": told})
+
+    def xet_token(self, _request: Request, token: str, name: str, **_: str) -> Reply:
+        self._repository(name, token)
+        if self.xet is None:
+            raise Refused(404, "")
+        facts = {"casUrl": self.xet.address, "accessToken": "x", "exp": 1 << 33}
+        headers = ("X-Xet-Cas-Url", "X-Xet-Access-Token", "X-Xet-Token-Expiration")
+        return _json(facts, 200, dict(zip(headers, map(str, facts.values()), strict=True)))
 
     def batch(self, request: Request, token: str, name: str) -> Reply:
         self._repository(name, token)
@@ -311,6 +327,8 @@ class Hub:
         )
 
     def _large(self, name: str, oid: str) -> Blob:
+        if self.xet is not None and (found := self.xet.blob(oid)):
+            return found
         if (name, oid) not in self.stored:
             raise Refused(400, "", "LFS pointer pointed to a file that does not exist")
         return Blob(self.stored[name, oid], lfs=True)
@@ -347,6 +365,8 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
     (r"/api/validate-yaml", "", Hub.validate_yaml),
     (rf"{_API}/preupload/{_REST}", "write", Hub.preupload),
     (rf"{_API}/commit/{_REST}", "write", Hub.commit),
+    (rf"{_API}/xet-write-token/{_REST}", "write", Hub.xet_token),
+    (rf"{_API}/xet-read-token/{_REST}", "", Hub.xet_token),
     (rf"{_API}/branch/{_REST}", "write", Hub.branch),
     (rf"{_API}/tag/{_REST}", "write", Hub.tag),
     (rf"{_API}/revision/{_REST}", "", Hub.info),

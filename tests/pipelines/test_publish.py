@@ -12,12 +12,15 @@ from unittest.mock import ANY
 
 import pytest
 
+from pipelines.bucket.path import run_folder
 from tests.command import cuvee
 from tests.hub.faults import Rule, by_rules
 from tests.hub.people import TOKEN, environment, run_commands, shown_by
 from tests.hub.repository import Blob, Repository
 from tests.hub.runs import FIRST, SECOND, THIRD, rows_of, wanted
 from tests.hub.server import Hub, serve
+from tests.hub.xet import XetStore
+from tests.pipelines.hosts import Host
 from tests.pipelines.small_run import edited
 
 BATCHES = ("--commit-files", "3")
@@ -158,6 +161,45 @@ def test_after_each_fault_all_is_there_and_nothing_came_twice(two_dumps: Path, t
         assert all(rule.met > rule.skip for rule in rules), "a fault never came"
         assert {said.splitlines()[0] for _, said in again} == {"The Hub has all of it already."}
         assert len(hub.puts()) == puts
+
+
+def test_the_same_by_xet(two_dumps: Path, tmp_path: Path):
+    rules = [
+        Rule("500", "GET org/name/xet-write-token/"),
+        Rule("500", "POST org/name/commit/", skip=1),
+    ]
+    with serve(plan=by_rules(*rules), rights={TOKEN: "write"}) as hub:
+        hub.xet = XetStore(tmp_path / "xet")
+        env = environment(hub, tmp_path, HF_HUB_DISABLE_XET="0")
+        command = ["publish", two_dumps, "org/name", *BATCHES]
+        told = run_commands([command, command, ["verify", "org/name"]], env)
+        assert [code for code, _ in told] == [0, 0, 0], told
+        assert "The Hub has all of it already." in told[1][1]
+        assert hub.puts() == []
+        assert all(rule.met > rule.skip for rule in rules)
+        check_complete(hub.repositories["org/name"], two_dumps)
+        check_never_half(hub.repositories["org/name"], *parts(two_dumps))
+
+
+@pytest.mark.slow
+def test_a_run_on_s3_is_published_and_verified(two_dumps: Path, s3_host: Host, tmp_path: Path):
+    root = run_folder("s3://runs/two")
+    for path in two_dumps.rglob("[!.]*"):  # not the lock of a folder
+        if path.is_file():
+            (root / path.relative_to(two_dumps).as_posix()).write_bytes(path.read_bytes())
+    with serve(rights={TOKEN: "write"}) as hub:
+        publish = ["publish", str(root), "org/name", "--sample", "1KT"]
+        told = run_commands(
+            [publish, publish, ["verify", str(root), "--sample", "5"], ["verify", "org/name"]],
+            environment(hub, tmp_path),
+        )
+        assert [code for code, _ in told] == [0, 0, 0, 0], told
+        assert "The Hub has all of it already." in told[1][1]
+        assert "5 pages)" in told[2][1]
+        files = hub.repositories["org/name"].files()
+        assert {path: files[path].data for path in wanted(two_dumps)} == wanted(two_dumps)
+        assert any(path.startswith("sample/1KT/") for path in files)
+    assert s3_host.asked
 
 
 def test_somebody_elses_commit_in_between_is_kept(two_dumps: Path, tmp_path: Path):
