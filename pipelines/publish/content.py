@@ -10,6 +10,7 @@ from typing import Any
 from filters.errors import UsageError
 from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest
+from pipelines.publish.told import Told
 from pipelines.storage import CommitLog
 
 DATA, SAMPLE, TOKENS = "data", "sample", "tokens"
@@ -51,7 +52,7 @@ class Content:
     card: str
     dumps: tuple[str, ...]
     run: Mapping[str, Any]
-    """The manifest of the run, without its files."""
+    """What the run's manifest says that is the same whenever the same is run."""
 
     @cached_property
     def by_path(self) -> dict[str, Item]:
@@ -101,14 +102,15 @@ def read_content(root: Path, *, tokens: bool = False) -> Content:
         )
     dumps = tuple(sorted({group_of(item.path)[1] for item in shards}))
     items = [*shards, *_samples(root), *_papers(root)]
-    items += [_renamed(root / "recipe.yaml", f"recipes/{dump}.yaml") for dump in dumps]
+    recipe = Told((root / "recipe.yaml").read_bytes().decode())
+    items += [item_of(f"recipes/{dump}.yaml", recipe.text.encode()) for dump in dumps]
     items += token_items(root) if tokens else []
     return Content(
         name=manifest["recipe"]["name"],
         items=tuple(sorted(items, key=lambda item: item.path)),
         card=_card(root),
         dumps=dumps,
-        run={name: value for name, value in manifest.items() if name not in ("files", "format")},
+        run=recipe.of_run(manifest),
     )
 
 

@@ -36,6 +36,12 @@ def _told(error: Exception, repo_id: str) -> Exception:
     from httpx2 import HTTPError, HTTPStatusError
     from huggingface_hub.errors import HfHubHTTPError
 
+    if isinstance(error, ValueError) and "Invalid metadata" in str(error):
+        lines = harmless(" ".join(str(error).split()))[:300]
+        return UsageError(
+            f"{repo_id}: the Hub does not accept the card: {lines}\n"
+            "  Correct its head, between the first two lines of ---; nothing was sent."
+        )
     for cause in _causes(error):
         if isinstance(cause, HfHubHTTPError | HTTPStatusError):
             return _answered(cause, repo_id)

@@ -223,11 +223,15 @@ class Hub:
         content = json.loads(request.body)["content"]
         found = re.match(r"---\n(.*?)\n---", content, re.DOTALL)
         try:
-            yaml.safe_load(found[1] if found else "")
+            head = yaml.safe_load(found[1] if found else "") or {}
         except yaml.YAMLError as error:
-            message = [{"message": str(error)}]
-            return _json({"errors": message, "warnings": []}, 400)
-        return _json({"errors": [], "warnings": []})
+            head, wrong = {}, [str(error)]
+        else:
+            wrong = (
+                [] if isinstance(head.get("license", ""), str) else ['"license" must be a string']
+            )
+        errors = [{"message": message} for message in wrong]
+        return _json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
     def preupload(self, request: Request, token: str, name: str, rest: str) -> Reply:
         files = self._repository(name, token).files(rest)

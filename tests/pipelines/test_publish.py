@@ -92,6 +92,7 @@ def test_a_first_publish_is_one_commit(hub: Hub, two_dumps: Path, tmp_path: Path
         path: blob.sha256 for path, blob in repository.files().items()
         if path not in (".gitattributes", "manifest.json", "SHA256SUMS")
     }  # fmt: skip
+    assert str(two_dumps.parent) not in str([blob.data for blob in repository.files().values()])
     assert listed["rows"] == len(rows_of(two_dumps))
     assert listed["tokens"] == sum(row["token_count"] for row in rows_of(two_dumps))
 
@@ -262,8 +263,13 @@ def test_killed_at_any_moment_it_goes_on(two_dumps: Path, tmp_path: Path):
         for name in names:
             if name in hub.repositories:
                 check_never_half(hub.repositories[name], *parts(two_dumps))
-        told = run_commands([["publish", two_dumps, name, *BATCHES] for name in names], env)
-        assert [code for code, _ in told] == [0] * len(names), told
+        begun = [name for name in names if name in hub.repositories]
+        again = [["publish", two_dumps, name, *BATCHES] for name in names]
+        told = run_commands([*(["verify", name] for name in begun), *again], env)
+        for name, (code, said) in zip(begun, told, strict=False):
+            assert code == 2, (name, said)
+            assert "is being uploaded" in said or "has no manifest.json" in said
+        assert [code for code, _ in told[len(begun) :]] == [0] * len(names), told
         for name in names:
             check_complete(hub.repositories[name], two_dumps)
             check_never_half(hub.repositories[name], *parts(two_dumps))
@@ -332,7 +338,9 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Pa
         stream.write(b"\0\0\0\0")
     (missing / shard).unlink()
     no_license, no_yaml, no_files = changed("no_license"), changed("no_yaml"), changed("no_files")
+    odd = changed("odd")
     for root, old, new in (
+        (odd, "license: odc-by\n", "license: {odc: by}\n"),
         (no_license, "license: odc-by\n", "license: ''\n"),
         (no_yaml, "license: odc-by\n", "license: [odc-by\n"),
         (no_files, f"data/{FIRST}/*.parquet", "data/CC-MAIN-1999-10/*.parquet"),
@@ -353,6 +361,7 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Pa
             "is missing, though the run's manifest": to("name", missing),
             "the card does not say its license.": to("name", no_license),
             "its head cannot be read": to("name", no_yaml),
+            'accept the card: Invalid metadata in README.md. - "license" must be': to("odd", odd),
             f"config '{FIRST}' names no file": to("name", no_files),
             "is not the name of a repository.": to("na/me"),
             "files that cuvee has not made: README.md, train.csv": to("theirs"),
@@ -369,7 +378,8 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Pa
         assert nobody.returncode == 2
         assert "there is no token for the Hub." in nobody.stderr
         assert hub.puts() == []
-        assert set(hub.repositories) == {"org/theirs"}
+        assert set(hub.repositories) == {"org/theirs", "org/odd"}
+        assert len(hub.repositories["org/odd"].commits) == 1
         assert len(hub.repositories["org/theirs"].commits) == 1
         beside = ["publish", two_dumps, "org/theirs", "--beside-others"]
         full = ["publish", two_dumps, "org/full"]
