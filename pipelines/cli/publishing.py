@@ -177,7 +177,8 @@ class _Bar:
         self._sending = progress.add_task("sending", total=None, visible=False)
 
     def planned(self, plan: Any) -> None:
-        self._progress.update(self._reading, total=plan.size, visible=True)
+        read = sum(item.size for item, _ in plan.on_disk())
+        self._progress.update(self._reading, total=read, visible=True)
         self._progress.update(self._sending, total=plan.size, visible=True)
 
     def checked(self, count: int) -> None:

@@ -40,11 +40,9 @@ def check_files(plan: Plan, looked: Callable[[int], None]) -> None:
 
     `looked` is told of the bytes of each that was read.
     """
-    for step in plan.steps:
-        for item in step.add:
-            if isinstance(item.source, Path):
-                check_item(item, item.source)
-                looked(item.size)
+    for item, source in plan.on_disk():
+        check_item(item, source)
+        looked(item.size)
 
 
 def check_limits(plan: Plan) -> None:

@@ -37,6 +37,11 @@ class Item:
         """`data`, `sample` or `tokens` for tables; "" for the card and what lies beside it."""
         return folder_of(self.path)
 
+    @property
+    def name(self) -> str:
+        """What tells it from every other file, and from another form of the same one."""
+        return f"{self.path}@{self.sha256}"
+
     def read(self) -> bytes:
         """Return the content."""
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()

@@ -1,5 +1,6 @@
 """What the Hub's client raises, told apart: what may pass, and what a person has to change."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -36,24 +37,49 @@ def _told(error: Exception, repo_id: str) -> Exception:
     from httpx2 import HTTPError, HTTPStatusError
     from huggingface_hub.errors import HfHubHTTPError
 
-    if isinstance(error, ValueError) and "Invalid metadata" in str(error):
-        lines = harmless(" ".join(str(error).split()))[:300]
-        return UsageError(
-            f"{repo_id}: the Hub does not accept the card: {lines}\n"
-            "  Correct its head, between the first two lines of ---; nothing was sent."
-        )
+    found = _refused(error, repo_id) or _of_this_machine(error, repo_id)
+    if found is not None:
+        return found
     for cause in _causes(error):
         if isinstance(cause, HfHubHTTPError | HTTPStatusError):
             return _answered(cause, repo_id)
         if isinstance(cause, HTTPError):
             return Fault("network", f"{type(cause).__name__}: {cause}")
-    words = harmless(str(error).strip().partition("\n")[0])[:300]
-    if isinstance(error, ValueError) and "LFS batch API" in str(error):
-        lines = harmless(str(error).strip().replace("\n", " "))[:400]
-        return WorkError(f"{repo_id}: the Hub takes no more files: {lines}\n  Nothing is lost.")
+    line = str(error).strip().partition("\n")[0]
+    return Fault("client", f"{type(error).__name__}: {harmless(line)[:300]}")
+
+
+def _refused(error: Exception, repo_id: str) -> Exception | None:
+    """Return what the client says without an answer of HTTP: the card, or a full repository."""
+    if not isinstance(error, ValueError):
+        return None
+    words = harmless(" ".join(str(error).split()))[:300]
+    if "Invalid metadata" in words:
+        return UsageError(
+            f"{repo_id}: the Hub does not accept the card: {words}\n"
+            "  Correct its head, between the first two lines of ---; no file was sent."
+        )
+    if "LFS batch API" in words:
+        return WorkError(
+            f"{repo_id}: the Hub takes no more files: {words}\n"
+            "  What it has is kept; with more room the same command sends the rest."
+        )
+    return None
+
+
+def _of_this_machine(error: Exception, repo_id: str) -> Exception | None:
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if isinstance(error, LocalEntryNotFoundError):  # it says so of a Hub that does not answer, too
+        return None
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkError(
+            f"{error.filename or repo_id}: the disk is full.\n"
+            "  What the Hub has is kept: make room and repeat the command."
+        )
     if isinstance(error, FileNotFoundError | PermissionError):
-        return WorkError(f"{repo_id}: {type(error).__name__}: {words}")
-    return Fault("client", f"{type(error).__name__}: {words}")
+        return WorkError(f"{error.filename or repo_id}: {error.strerror or error}")
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

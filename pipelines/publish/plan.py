@@ -7,6 +7,7 @@ and the last commit has the card, the manifest and all removals.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError, nearest
@@ -77,6 +78,13 @@ class Plan:
     def size(self) -> int:
         """Bytes of all files to be sent."""
         return sum(step.size for step in self.steps)
+
+    def on_disk(self) -> Iterator[tuple[Item, Path]]:
+        """Yield those of the files to be sent that the run has left, with where they are."""
+        for step in self.steps:
+            for item in step.add:
+                if isinstance(item.source, Path):
+                    yield item, item.source
 
 
 def make_plan(content: Content, state: State, options: Options) -> Plan:
@@ -235,21 +243,42 @@ def _refuse_replacing(content: Content, state: State, before: Any, options: Opti
     if before is None and is_held(state.card):
         return  # an upload that was begun and never complete
     others = sorted(set((before or {}).get("dumps", {})) - set(content.dumps))
-    known = {facts["path"] for facts in (before or {"files": ()})["files"]}
-    for item in content.items:
-        held = state.files.get(item.path)
-        if held is None or not item.folder or held.equals(item):
-            continue
-        folder, name = group_of(item.path)
+    for path in _changed(content, state, before):
+        folder, name = group_of(path)
         if folder == SAMPLE and others:
             raise UsageError(
                 f"sample {name}: the repository's is drawn from other dumps, too: "
                 f"{', '.join(others[:_SHOWN])}.\n"
                 "  Draw it in a run over all of them, or remove it there."
             )
-        is_complete = before is None or item.path in known
-        if folder != SAMPLE and is_complete and name not in options.replace:
+        if folder != SAMPLE and name not in options.replace:
             raise UsageError(
-                f"{item.path}: the repository has this dump with other content.\n"
+                f"{path}: the repository has this dump with other content.\n"
                 f"  To replace it: --replace-dump {name}"
             )
+
+
+def _changed(content: Content, state: State, before: Any) -> Iterator[str]:
+    """Yield tables of the run's dumps and samples that are complete there in another form.
+
+    Without a manifest there is nothing that tells what is complete: then what has the same name.
+    """
+    if before is None:
+        held = state.files.items()
+        yield from (path for path, file in held if _differs(path, file, content))
+        return
+    groups = content.groups()
+    listed = {
+        str(facts["path"]): facts["sha256"] for facts in before["files"]
+        if folder_of(facts["path"]) and group_of(facts["path"]) in groups
+    }  # fmt: skip
+    complete = {group_of(path) for path in listed}
+    for path in sorted({*listed, *content.by_path}):
+        if folder_of(path) and group_of(path) in complete:
+            item = content.by_path.get(path)
+            if item is None or listed.get(path) != item.sha256:
+                yield path
+
+
+def _differs(path: str, held: Held, content: Content) -> bool:
+    return bool(folder_of(path)) and path in content.by_path and not _equals(path, held, content)

@@ -195,7 +195,7 @@ class Repository:
                 parent_commit=parent,
             )
         for item in add:
-            self._reached(item.path, item.size)  # also what was there, or went another way
+            self._reached(item.name, item.size)  # also what was there, or went another way
         return str(done.oid)
 
     def _operation(self, item: Item, stack: ExitStack) -> "_Counted":
@@ -204,7 +204,7 @@ class Repository:
             source = stack.enter_context(_copied(source))
         operation = _Counted(item.path, source)
         operation.upload_info.sha256 = bytes.fromhex(item.sha256)  # known: need not be read for
-        operation.reached = partial(self._reached, item.path)
+        operation.reached = partial(self._reached, item.name)
         return operation
 
 

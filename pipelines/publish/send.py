@@ -148,12 +148,12 @@ class Publisher:
     def _progress(self) -> tuple[int, int]:
         return len(self._commits), sum(self._sent.values())
 
-    def _reached(self, path: str, position: int) -> None:
+    def _reached(self, name: str, position: int) -> None:
         """Note how far a file was sent; what is sent again does not count again."""
         with self._lock:
-            count = position - self._sent.get(path, 0)
+            count = position - self._sent.get(name, 0)
             if count > 0:
-                self._sent[path] = position
+                self._sent[name] = position
                 self._watcher.moved(count)
 
     def _refuse_tag(self, state: State, plan: Plan) -> None:

@@ -6,13 +6,18 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
 
+from filters.errors import UsageError
 from pipelines.bucket.path import run_folder
+from pipelines.publish.content import read_content
+from pipelines.publish.plan import Options, make_plan
+from pipelines.publish.repository import Held, State
 from tests.command import cuvee
 from tests.hub.faults import Rule, by_rules
 from tests.hub.people import TOKEN, environment, run_commands, shown_by
@@ -24,6 +29,7 @@ from tests.pipelines.hosts import Host
 from tests.pipelines.small_run import edited
 
 BATCHES = ("--commit-files", "3")
+NOTHING = State(None, {}, card=None, manifest=None)
 PAPERS = {"README.md", "manifest.json", "SHA256SUMS"}
 
 
@@ -138,6 +144,7 @@ FAULTS = {
     "500-refs": [Rule("500", "GET org/500-refs/refs", skip=1)],
     "stall": [Rule("stall", "POST org/stall/commit/", skip=1)],
     "batch": [Rule("503", "POST org/batch.git/info/lfs/objects/batch")],
+    "503-card": [Rule("503", "HEAD org/503-card/resolve/ README.md")],
     "verify": [Rule("500", "POST /lfs/org/verify/ /verify")],
 }
 
@@ -281,15 +288,15 @@ def test_a_dump_is_added_and_one_is_replaced(
 ):
     env = environment(hub, tmp_path)
     add = ["publish", third_dump, "org/name", *BATCHES]
-    replace = ["publish", changed_dump, "org/name", *BATCHES]
+    again = ["publish", changed_dump, "org/name", *BATCHES]
     told = run_commands(
         [
             ["publish", two_dumps, "org/name"],
             add,
-            replace,
-            [*replace, "--replace-dump", "CC-MAIN-2024-1"],
-            [*replace, "--replace-dump", SECOND],
-            [*replace, "--replace-dump", SECOND],
+            again,
+            [*again, "--replace-dump", "CC-MAIN-2024-1"],
+            [*again, "--replace-dump", SECOND],
+            [*again, "--replace-dump", SECOND],
         ],
         env,
     )
@@ -323,6 +330,39 @@ def test_a_dump_is_added_and_one_is_replaced(
     assert {path for path in files if path.startswith("recipes/")} == {
         f"recipes/{dump}.yaml" for dump in (FIRST, SECOND, THIRD)
     }
+
+
+def test_a_complete_dump_neither_grows_nor_shrinks_unasked(two_dumps: Path):
+    content = read_content(two_dumps)
+    shards = [item for item in content.items if item.path.startswith(f"data/{FIRST}/")]
+    fewer = replace(content, items=tuple(item for item in content.items if item != shards[-1]))
+    for held, published in ((content, fewer), (fewer, content)):
+        listing = make_plan(held, NOTHING, Options()).listing
+        files = {item.path: Held(item.size, item.sha256, "") for item in held.items}
+        manifest = json.dumps(listing).encode()
+        state = State("c" * 40, files, card=held.card, manifest=manifest)
+        with pytest.raises(UsageError, match=f"{shards[-1].path}: .*\n.*--replace-dump {FIRST}"):
+            make_plan(published, state, Options())
+        plan = make_plan(published, state, Options(replace=(FIRST,)))
+        (step,) = plan.steps
+        assert step.delete == ((shards[-1].path,) if published is fewer else ())
+        assert [item.path for item in step.add if item.folder] == (
+            [] if published is fewer else [shards[-1].path]
+        )
+
+
+def test_batches_are_bounded_by_files_and_by_bytes(two_dumps: Path):
+    content = read_content(two_dumps)
+    sizes = {item.path: item.size for item in content.items if item.folder}
+    most = 2 * max(sizes.values())
+    for options in (Options(commit_files=3), Options(commit_bytes=most)):
+        begun, *batches, last = make_plan(content, NOTHING, options).steps
+        assert [item.path for item in begun.add] == ["README.md"]
+        assert {item.path for item in last.add} >= PAPERS
+        assert [item.path for step in batches for item in step.add] == sorted(sizes)
+        assert all(len(step.add) <= options.commit_files for step in batches)
+        assert all(step.size <= options.commit_bytes for step in batches)
+        assert len(batches) > 1
 
 
 def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Path):
