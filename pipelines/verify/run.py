@@ -1,10 +1,11 @@
 """A run's folder against its manifest and its recipe."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.manifest import load_manifest
@@ -17,6 +18,7 @@ from pipelines.verify.table import check_file
 
 _FOLDERS = ("ledger", "documents", "dataset/data", "tokens")
 _CARD = "dataset/README.md"
+_OUTCOME = ("status", "stage", "rule")
 _STAGES = ("curate", "settle", "dataset", "tokens", "tokenizer")
 
 
@@ -74,21 +76,24 @@ def _check_unlisted(findings: Findings, root: Path, listed: set[str]) -> None:
 
 def _check_funnel(findings: Findings, root: Path, manifest: Mapping[str, Any]) -> None:
     """Count the ledger's pages and tokens by outcome again."""
-    keys = ["status", "stage", "rule"]
-    ledger = open_folder(root / "ledger").to_table(columns=[*keys, "token_count"])
-    counts = [("token_count", "count", pc.CountOptions(mode="all")), ("token_count", "sum")]
-    found = {
-        tuple(row[key] or "" for key in keys): (
-            row["token_count_count"], row["token_count_sum"] or 0,
-        )
-        for row in ledger.group_by(keys).aggregate(counts).to_pylist()
-    }  # fmt: skip
+    pages: Counter[tuple[str, ...]] = Counter()
+    tokens: Counter[tuple[str, ...]] = Counter()
+    for batch in open_folder(root / "ledger").to_batches(columns=[*_OUTCOME, "token_count"]):
+        for outcome, row in _by_outcome(pa.Table.from_batches([batch])):
+            pages[outcome] += row["token_count_count"]
+            tokens[outcome] += row["token_count_sum"] or 0
     told = {
-        tuple(row[key] for key in keys): (row["pages"], row["tokens"]) for row in manifest["funnel"]
+        tuple(row[key] for key in _OUTCOME): (row["pages"], row["tokens"])
+        for row in manifest["funnel"]
     }
-    for outcome in sorted({*found, *told}):
+    for outcome in sorted({*pages, *told}):
         place = "ledger, " + " ".join(filter(None, outcome))
-        findings.expect(
-            place, "pages and tokens are", found.get(outcome, (0, 0)), told.get(outcome, (0, 0))
-        )
-    findings.expect("the ledger", "its pages are", ledger.num_rows, manifest["pages"])
+        found = pages[outcome], tokens[outcome]
+        findings.expect(place, "pages and tokens are", found, told.get(outcome, (0, 0)))
+    findings.expect("the ledger", "its pages are", pages.total(), manifest["pages"])
+
+
+def _by_outcome(ledger: pa.Table) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    counts = [("token_count", "count", pc.CountOptions(mode="all")), ("token_count", "sum")]
+    for row in ledger.group_by(list(_OUTCOME)).aggregate(counts).to_pylist():
+        yield tuple(row[key] or "" for key in _OUTCOME), row

@@ -55,6 +55,10 @@ class Published:
     root: Path
     env: dict[str, str]
 
+    @property
+    def samples(self) -> list[Path]:
+        return sorted((self.root / "dataset/sample").rglob("*.parquet"))
+
     def ids(self, folder: str) -> list[str]:
         files = self.hub.repositories["org/name"].files()
         found: list[str] = []
@@ -115,7 +119,7 @@ def test_samples_are_nested_and_no_larger_than_they_say(there: Published):
 
 def test_samples_stay_as_they_are_until_the_dataset_changes(there: Published, tmp_path: Path):
     root = Path(shutil.copytree(there.root, tmp_path / "run"))
-    files = sorted((root / "dataset/sample").rglob("*.parquet"))
+    files = [root / path.relative_to(there.root) for path in there.samples]
     before = [(path.stat().st_ino, path.read_bytes()) for path in files]
     draw_samples(root, ["1KT"])
     assert [(path.stat().st_ino, path.read_bytes()) for path in files] == before
@@ -134,17 +138,30 @@ def test_wrong_sizes_are_told(there: Published):
         assert (code, words in said) == (2, True), said
 
 
-def test_pyarrow_duckdb_and_hf_read_the_files(there: Published, tmp_path: Path):
-    wanted_ids = {row["id"] for row in rows_of(there.root, FIRST)}
-    assert set(run_program(PYARROW, env=there.env)) == wanted_ids
-    command = [Path(sys.executable).with_name("hf"), "download", "org/name"]
-    options = ["--repo-type", "dataset", "--local-dir", tmp_path / "fetched", "--quiet"]
+def hf(there: Published, *words: str | Path) -> None:
+    """Type a command of the Hub's own tool."""
     done = subprocess.run(
-        [*map(str, (*command, *options))],
+        [str(Path(sys.executable).with_name("hf")), *map(str, words), "--repo-type", "dataset"],
         env={name: text for name, text in there.env.items() if name != "PYTHONWARNINGS"},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_what_hf_has_uploaded_is_not_sent_again(there: Published):
+    hf(there, "upload", "org/by-hf", there.root / "dataset", ".")
+    puts = len(there.hub.puts("org/by-hf/"))
+    assert puts == len(wanted(there.root)) + len(there.samples)
+    ((code, said),) = run_commands([["publish", there.root, "org/by-hf"]], there.env)
+    assert code == 0, said
+    assert f"{puts} there already" in said
+    assert len(there.hub.puts("org/by-hf/")) == puts
+
+
+def test_pyarrow_duckdb_and_hf_read_the_files(there: Published, tmp_path: Path):
+    wanted_ids = {row["id"] for row in rows_of(there.root, FIRST)}
+    assert set(run_program(PYARROW, env=there.env)) == wanted_ids
+    hf(there, "download", "org/name", "--local-dir", tmp_path / "fetched")
     files = sorted((tmp_path / "fetched/data").rglob("*.parquet"))
     assert {
         path.relative_to(tmp_path / "fetched").as_posix(): path.read_bytes() for path in files
