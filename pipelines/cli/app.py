@@ -16,6 +16,7 @@ from pipelines.cli import (
     health,
     looking,
     planning,
+    publishing,
     running,
 )
 from pipelines.cli.console import err, out
@@ -32,13 +33,22 @@ app = typer.Typer(
 )
 # The order of the help.
 _GROUPS = (
-    running, planning, calibrating, looking, auditing, checking, carding, describing, health,
-)  # fmt: skip
+    running,
+    planning,
+    calibrating,
+    looking,
+    auditing,
+    checking,
+    carding,
+    publishing,
+    describing,
+    health,
+)
 for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo")
+_RESUMED = ("run", "demo", "publish")
 """Commands that keep what was done before an interrupt."""
 
 
