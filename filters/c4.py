@@ -26,8 +26,11 @@ POLICY_PHRASES = (
     "use cookies",
 )
 
-_LOREM, _JAVASCRIPT = "lorem ipsum", "javascript"
-_CITATION = re.compile(r"\[(?:\d*|edit|citation needed)\]")
+LOREM = "lorem ipsum"
+CITATION = re.compile(r"\[(?:\d*|edit|citation needed)\]")
+"""A mark of a citation, that the edit cuts out of lines."""
+
+_JAVASCRIPT = "javascript"
 _SIGNALS = MappingProxyType(
     {
         "removed_lines": "Count lines that the edit took out.",
@@ -56,14 +59,14 @@ def edit_lines(text: Text, options: Options) -> Edited:
             continue
         lowered = line.lower() if phrases else ""
         met = [phrase for phrase in phrases if phrase in lowered]
-        if _LOREM in met:
+        if LOREM in met:
             counts["lorem_lines"] += 1
             if not counts["curly_lines"]:
                 counts["lorem_first"] = 1
         if _JAVASCRIPT in met:
             continue
         counts["curly_lines"] += "{" in line
-        if met and met != [_LOREM]:
+        if met and met != [LOREM]:
             continue
         kept.append(line)
     counts["removed_lines"] = len(text.lines) - len(kept)
@@ -78,10 +81,10 @@ def _phrases(raw: str, options: Options) -> list[str]:
     comes to be where a citation is cut out. (Lower case depends on what is around for the
     Greek sigma alone, which is in no phrase.)
     """
-    phrases = [_LOREM]
+    phrases = [LOREM]
     phrases += [_JAVASCRIPT] if options["javascript"] else []
     phrases += POLICY_PHRASES if options["policy"] else ()
-    if options["citations"] and _CITATION.search(raw):
+    if options["citations"] and CITATION.search(raw):
         return phrases
     lowered = raw.lower()
     return [phrase for phrase in phrases if phrase in lowered]
@@ -97,7 +100,7 @@ def _long_enough(line: str, options: Options) -> str | None:
         return None
     long_enough = len(line.split(None, fewest)) >= fewest  # no need to split the rest
     if options["citations"]:
-        line = _CITATION.sub("", line)
+        line = CITATION.sub("", line)
     if options["terminal_punctuation"] and (not line.endswith(END_MARKS) or line.endswith("...")):
         return None
     return line if long_enough else None

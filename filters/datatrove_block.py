@@ -66,6 +66,10 @@ class Block:
         self._made = None
         self._reasons = set()
 
+    def warm_up(self) -> None:
+        """Load what the block needs. WorkError if it cannot be made."""
+        _make(self.stage)
+
     def apply(self, text: str, about: Mapping[str, Any]) -> Passed:
         """Return what the block makes of a text; a block that raises fails the page.
 

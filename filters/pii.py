@@ -10,7 +10,7 @@ host name (RFC 1123) or a bracketed address literal after the `@`.
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import cycle
 from types import MappingProxyType
 
@@ -44,16 +44,10 @@ _IP = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
 def replace_emails(text: str) -> tuple[str, int]:
     """Return the text with stand-ins for e-mail addresses, and how many."""
-    stand_ins = cycle(EMAIL_STAND_INS)
-    pieces: list[str] = []
-    copied = 0
-    for start, end in _emails(text):
-        pieces += (text[copied:start], next(stand_ins))
-        copied = end
-    return "".join((*pieces, text[copied:])), len(pieces) // 2
+    return _replaced(text, email_spans(text), EMAIL_STAND_INS)
 
 
-def _emails(text: str) -> Iterator[tuple[int, int]]:
+def email_spans(text: str) -> Iterator[tuple[int, int]]:
     r"""Yield where the pattern `\b` dot-atom `@` domain matches, in time linear in the text.
 
     As one pattern it is tried at every place of a run of letters to its end, which takes hours
@@ -73,19 +67,25 @@ def _emails(text: str) -> Iterator[tuple[int, int]]:
 
 def replace_ips(text: str) -> tuple[str, int]:
     """Return the text with stand-ins for IPv4 addresses of the public network, and how many."""
-    if _DOTTED.search(text) is None:  # far faster than the whole pattern
-        return text, 0
-    stand_ins = cycle(IP_STAND_INS)
-    replaced = 0
+    return _replaced(text, ip_spans(text), IP_STAND_INS)
 
-    def stand_in(match: re.Match[str]) -> str:
-        nonlocal replaced
-        if not _is_public(match[0]):
-            return match[0]
-        replaced += 1
-        return next(stand_ins)
 
-    return _IP.sub(stand_in, text), replaced
+def ip_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where IPv4 addresses of the public network are."""
+    if _DOTTED.search(text) is not None:  # far faster than the whole pattern
+        yield from (match.span() for match in _IP.finditer(text) if _is_public(match[0]))
+
+
+def _replaced(
+    text: str, spans: Iterable[tuple[int, int]], stand_ins: Sequence[str]
+) -> tuple[str, int]:
+    """Return the text with one stand-in after the other in the place of its spans."""
+    pieces: list[str] = []
+    copied = 0
+    for (start, end), stand_in in zip(spans, cycle(stand_ins), strict=False):
+        pieces += (text[copied:start], stand_in)
+        copied = end
+    return "".join((*pieces, text[copied:])), len(pieces) // 2
 
 
 def _is_public(written: str) -> bool:

@@ -15,9 +15,11 @@ import pyarrow as pa
 from rich.console import Console
 
 from filters.errors import UsageError, nearest
+from pipelines.audit.diff import Comparison, compare
+from pipelines.audit.ledger import open_ledger
 from pipelines.bucket.path import run_folder
 from pipelines.manifest import load_manifest
-from pipelines.pages import find_pages
+from pipelines.pages import Wanted, find_pages
 from pipelines.pipeline import RunOptions
 from pipelines.pipeline import run as run_pipeline
 from pipelines.progress import RunProgress
@@ -76,9 +78,16 @@ class Run:
         Those that `rule` removed, kept ones, or of every outcome; at most `n`.
         UsageError for a rule that removed nothing.
         """
-        load_manifest(self.path)
-        pages = find_pages(self.path, kept=kept, rule=rule, limit=n)
+        pages = find_pages(self.path, Wanted(kept, rule), n)
         return pd.DataFrame([{**page.row, **page.signals, "text": page.text} for page in pages])
+
+    def diff(self, other: "Run | str | Path", *, n: int = 3) -> Comparison:
+        """Compare with another run on the same crawl, page by page, as `cuvee diff`.
+
+        `n` examples of each difference. UsageError for runs that have no page in common.
+        """
+        folder = other.path if isinstance(other, Run) else run_folder(other)
+        return compare(open_ledger(self.path), open_ledger(folder), examples=n)
 
     def _table(self, folder: str, columns: Sequence[str] | None) -> pd.DataFrame:
         load_manifest(self.path)

@@ -22,7 +22,6 @@ from pipelines.recurate import can_recurate, recurate
 from pipelines.sandbox.pages import Asks, PageWork, prepare
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter
-from pipelines.tokenizer import count_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +77,10 @@ class _Outputs:
             self._candidates.add({**row, "text": judgement.text})
             if curated.signature is not None and self._bands is not None:
                 self._bands.add(row["record"], curated.signature)
-        elif judgement is not None:
-            self._curator.clock.lap("write")
-            self._count(row, judgement.text)
+        elif judgement is not None and self._judged is not None:
+            self._judged.add({"record": row["record"], "text": judgement.text})
         self._ledger.add(row)
         self._curator.clock.lap("write")
-
-    def _count(self, row: dict[str, Any], text: str) -> None:
-        if self._job.tokenizer is not None:
-            row["token_count"] = count_tokens(self._job.tokenizer, text)
-            self._curator.clock.lap("tokens")
-        elif self._judged is not None:
-            self._judged.add({"record": row["record"], "text": text})
 
 
 def _keeps_text(policy: str, row: Mapping[str, Any]) -> bool:
@@ -118,7 +109,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     def asks(others: Counter[str], traffic: Traffic) -> Asks:
         return recurate(attempt, curator, others) if again else _pages(job, others, traffic)
 
-    work = PageWork(curator, job.file, lambda: asks(Counter(), Traffic()))
+    work = PageWork(curator, job.file, lambda: asks(Counter(), Traffic()), job.tokenizer)
     with ExitStack() as stack:
         outputs = _Outputs(attempt, job, curator, stack)
         for curated in work.each(asks(others, traffic)):

@@ -18,9 +18,9 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 
 from pipelines.crawl import CrawlFile, Row
 from pipelines.curator import Curated, Curator
+from pipelines.final_edits import FinalEdits
 from pipelines.recipe import load_recipe
 from pipelines.recipe.model import Recipe
-from pipelines.settle import FinalEdits
 
 PREFIX = "cuvee_"
 

@@ -5,35 +5,20 @@ that raised is tried once more, a unit whose worker or node died up to five
 times; then it is set aside.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from filters.errors import CuveeError, QuarantineError, UnitError
+from pipelines.events import Observer, StageDone, StageStarted, UnitDone, UnitFailed, UnitRetry
 from pipelines.execute import Engine, Failure, Task
 from pipelines.storage import Commit, CommitLog
 
 _TRIES_RAISED = 2
 _TRIES_LOST = 5
 _NAMED = 5  # units that a message names
-
-
-class Observer(Protocol):
-    """Whoever wants to see progress."""
-
-    def said(self, line: str) -> None:
-        """Something about the input that a person should know before work begins."""
-
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        """`total` units, of which `done` were committed earlier."""
-
-    def unit_done(self, commit: Commit) -> None:
-        """A unit has been committed."""
-
-    def stage_done(self, stage: str) -> None:
-        """Every unit of the stage is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +36,12 @@ class Driver:
         Raises QuarantineError when more units than allowed could not be done; a
         CuveeError raised by a unit ends the run at once.
         """
+        began = time.monotonic()
         wanted = {task.unit: task for task in tasks}
         done = self._valid(stage, wanted)
         log = CommitLog(self.root)
         plan = log.plan(stage, {unit: task.fingerprint for unit, task in wanted.items()})
-        self.observer.stage_started(stage, len(wanted), list(done.values()))
+        self.observer(StageStarted(stage, len(wanted), list(done.values())))
         pending = [replace(task, plan=plan) for unit, task in wanted.items() if unit not in done]
         failed: list[tuple[Task, Failure]] = []
         tries: Counter[tuple[str, bool]] = Counter()
@@ -64,7 +50,7 @@ class Driver:
             for task, outcome in self.engine.run(self.root, iter(pending)):
                 if isinstance(outcome, Commit):
                     done[task.unit] = outcome
-                    self.observer.unit_done(outcome)
+                    self.observer(UnitDone(outcome))
                     continue
                 error = outcome.error
                 if isinstance(error, CuveeError) and not isinstance(error, UnitError):
@@ -72,14 +58,18 @@ class Driver:
                 # Counted apart: a lost worker says nothing about the unit's code.
                 tries[task.unit, outcome.lost] += 1
                 limit = _TRIES_LOST if outcome.lost else _TRIES_RAISED
+                why = _in_words(task, outcome)
                 if tries[task.unit, outcome.lost] < limit:
                     again.append(task)
+                    self.observer(UnitRetry(stage, task.unit, why))
                 else:
                     failed.append((task, outcome))
+                    self.observer(UnitFailed(stage, task.unit, why))
             pending = again
         log.set_aside(stage, {task.unit: _in_words(task, failure) for task, failure in failed})
         self._judge(stage, failed)
-        self.observer.stage_done(stage)
+        seconds = round(time.monotonic() - began, 3)
+        self.observer(StageDone(stage, len(done), len(failed), seconds))
         return {unit: done[unit] for unit in wanted if unit in done}
 
     def _valid(self, stage: str, wanted: dict[str, Task]) -> dict[str, Commit]:

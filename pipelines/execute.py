@@ -292,7 +292,8 @@ def _check_reachable(address: str) -> None:
 def _unreachable(where: str, why: str) -> UsageError:
     return UsageError(
         f"no Ray could be reached {where}: {why}\n"
-        "  Check --address or RAY_ADDRESS, or use --engine inline."
+        "  Check --address or RAY_ADDRESS (and RAY_AUTH_MODE=token where a cluster asks for its "
+        "token), or use --engine inline."
     )
 
 

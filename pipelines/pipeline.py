@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,8 @@ from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
 from pipelines.crawl.remote.address import without_secrets
 from pipelines.crawl.text.split import PART_BYTES
 from pipelines.curator import asset_digests
-from pipelines.driver import Observer
+from pipelines.event_log import Recorder
+from pipelines.events import Observer, RunFinished, RunStarted, Said
 from pipelines.execute import Engine, open_engine
 from pipelines.files import (
     empty_work,
@@ -94,22 +96,25 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     Raises UsageError for what cannot be done as asked, WorkError for work that
     failed; what was committed stays and the same call goes on from there.
     """
+    began = time.monotonic()
+    recorder = Recorder(observer)
     files = find_inputs(recipe.input, options.input_base, recipe.dump, options.match)
     # What follows is written down, and the secrets of an address must not be.
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
-    found = look_at_columns(files, recipe.columns, observer.said)
+    found = look_at_columns(files, recipe.columns, lambda line: recorder(Said(line)))
     if options.limit is None:  # which counts the pages of a file, not of its parts
         files = split_files(files, options.part_bytes)
+    inputs = _describe_inputs(files, options.limit) | ({"columns": found} if found else {})
     with plain_errors(output):
         open_run_directory(output)
-        with held(output) as still_ours:
-            inputs = _describe_inputs(files, options.limit)
-            inputs |= {"columns": found} if found else {}
+        started = _started(recipe, output, options, inputs)
+        with held(output) as still_ours, recorder.writing(output, started):
             assets = asset_digests(recipe)
             manifest = read_manifest(output)
             known = {**assets, **_given_tokenizer(recipe)}
             now = {**_versions(recipe), "inputs": inputs, "assets_sha256": known}
             if manifest and _is_finished(manifest, now, output):
+                recorder(_finished(manifest, began, did_work=False))
                 return Outcome(output, manifest, did_work=False)
             person = ready_for_card(output)
             (output / "manifest.json").unlink(missing_ok=True)
@@ -117,17 +122,43 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
             empty_work(output)
             remove_temporaries(output)
             write_whole(output / "recipe.yaml", recipe.to_yaml().encode())
-            began = time.monotonic()
+            worked = time.monotonic()
             with options.opened(recipe) as engine:
-                work = RunContext(recipe, output, files, assets, options.limit, engine, observer)
+                work = RunContext(recipe, output, files, assets, options.limit, engine, recorder)
                 run_stages(work)
                 facts = {"name": options.engine, "slots": engine.slots}
                 inputs |= fetched(work.commits["curate"].values())
             still_ours()
-            seconds = round(time.monotonic() - began, 1)
+            seconds = round(time.monotonic() - worked, 1)
             told = {"inputs": inputs, "engine": facts, "seconds": seconds}
             manifest = _finish(work, told, person)
+            recorder(_finished(manifest, began, did_work=True))
     return Outcome(output, manifest, did_work=True)
+
+
+def _started(
+    recipe: Recipe, output: Path, options: RunOptions, inputs: Mapping[str, Any]
+) -> RunStarted:
+    return RunStarted(
+        recipe=recipe.recipe,
+        digest=recipe.digest,
+        output=str(output),
+        files=inputs["files"],
+        bytes=inputs["bytes"],
+        engine=options.engine,
+        version=version("cuvee"),
+    )
+
+
+def _finished(manifest: Mapping[str, Any], began: float, *, did_work: bool) -> RunFinished:
+    return RunFinished(
+        did_work=did_work,
+        pages=manifest["pages"],
+        rows=manifest["rows"],
+        tokens=manifest["tokens"],
+        failed_units=len(manifest["failed_units"]),
+        seconds=round(time.monotonic() - began, 3),
+    )
 
 
 def _describe_inputs(files: Sequence[CrawlFile], limit: int | None) -> dict[str, Any]:
@@ -209,7 +240,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         "dedup": work.found,
         **measured_loss(recipe, done["settle"]),
         **accelerated(done["curate"]),
-        **at_limits(done["curate"]),
+        **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)
     files.extend(card_files(root))

@@ -13,12 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.catalog import EDITS
-from filters.datatrove_block import Block, BlockStage
-from filters.errors import CuveeError
-from filters.judge import Column, Decision
-from filters.segment import segmenter
-from filters.text import Text
+from filters.judge import Decision
 from pipelines.cascade import LossTally
 from pipelines.curator import curator_for
 from pipelines.dedup.kinds import SAME_RECORD
@@ -26,12 +21,14 @@ from pipelines.dedup.numbers import document_number
 from pipelines.dedup.pages import Pages
 from pipelines.dedup.removals import LINES, Removals, removal_columns
 from pipelines.dedup.verdicts import Fates, read_fates
+from pipelines.final_edits import FinalEdits
 from pipelines.ledger import DOCUMENTS, SETTLED, ledger_schema
 from pipelines.recipe.kinds import JoiningOptions, MinHashOptions
 from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.sandbox.texts import Ask, Finished, TextWork, prepare_texts
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_rows, read_table
-from pipelines.tokenizer import count_tokens, train_tokenizer
+from pipelines.tokenizer import train_tokenizer
 
 HOSTS = pa.schema(
     [
@@ -95,82 +92,34 @@ def shown_kind(recipe: Recipe) -> str:
     return near if near in joining else (joining[-1] if joining else "")
 
 
-class FinalEdits:
-    """The edits and formatters that a recipe puts after deduplication, for one curated file."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
-        self._steps = [
-            Block(stage)
-            if isinstance(stage, BlockStage)
-            else (EDITS[stage.name], {**EDITS[stage.name].options, **stage.options})
-            for stage in recipe.final_edits
-        ]
-
-    @cached_property
-    def columns(self) -> list[Column]:
-        """The ledger's columns for the edits' own signals."""
-        columns: list[Column] = []
-        made_by: tuple[Any, ...] = ()
-        for step in self._steps:
-            if isinstance(step, Block):
-                made_by = (*made_by, step.stage.made_by)
-                continue
-            edit, _ = step
-            columns += [
-                Column(f"{edit.name}.{name}", own, edit.name, made_by)
-                for name, own in edit.signals.items()
-            ]
-        return columns
-
-    def apply(self, raw: str) -> tuple[str, dict[str, int], Decision | None]:
-        """Return the published text and what the edits counted, by column name.
-
-        The decision says that a step could not do this text; then nothing is published.
-        """
-        try:
-            return self._apply(raw)
-        except CuveeError:
-            raise
-        except Exception as error:  # noqa: BLE001  it costs the page, not the file
-            return raw, {}, _raised(error)
-
-    def _apply(self, raw: str) -> tuple[str, dict[str, int], Decision | None]:
-        counts: dict[str, int] = {}
-        for step in self._steps:
-            if isinstance(step, Block):
-                passed = step.apply(raw, {})  # a formatter sees nothing but the text
-                if passed.outcome is not None:
-                    return raw, {}, Decision(passed.outcome, "quality", passed.reason)
-                raw = passed.text
-                continue
-            edit, options = step
-            edited = edit.apply(Text(raw, segmenter(self._recipe.words)), options)
-            raw = edited.text
-            counts.update((f"{edit.name}.{name}", n) for name, n in edited.counts.items())
-        return raw, counts, None
-
-
 def train(attempt: Attempt, job: TrainJob) -> dict[str, Any]:
     """Train the recipe's tokenizer on the published texts, in input order, up to its sample."""
     options = job.recipe.tokenizer
     assert isinstance(options, TrainedTokenizer)  # noqa: S101  the stage exists only for these
-    texts = _take_bytes(_surviving_texts(job), options.sample_bytes)
+    texts = _take_bytes(_surviving_texts(attempt, job), options.sample_bytes)
     trained = train_tokenizer(texts, options.vocab_size)
     attempt.path("tokenizer.json").write_bytes(trained)
     attempt.add("tokenizer.json", 1)
     return {"vocab_size": options.vocab_size}
 
 
-def _surviving_texts(job: TrainJob) -> Iterator[str]:
+def _surviving_texts(attempt: Attempt, job: TrainJob) -> Iterator[str]:
+    """Yield what is published of every file; those texts that cannot be finished are left out."""
     for file in job.files:
-        edits = FinalEdits(job.recipe)
         fates = file.fates("")
-        for record, raw in file.texts():
-            if record not in fates.kinds:
-                text, _, failed = edits.apply(raw)
-                if failed is None:
-                    yield text
+
+        def asks(file: CuratedFile = file, fates: Fates = fates) -> Iterator[Ask]:
+            texts = file.texts()
+            return (Ask(*pair, edit=True) for pair in texts if pair[0] not in fates.kinds)
+
+        work = TextWork(job.recipe, None, asks)
+        try:
+            for _, done in work.each((None, ask) for ask in asks()):
+                if done is not None and done.failed is None:
+                    yield done.text
+        finally:
+            seconds, memory = work.used
+            attempt.helped = attempt.helped[0] + seconds, max(attempt.helped[1], memory)
 
 
 def _take_bytes(texts: Iterator[str], limit: int) -> Iterator[str]:
@@ -192,60 +141,61 @@ class _Settler:
         self.published: list[dict[str, Any]] = []
         self.failures: Counter[str] = Counter()
         self._job = job
+        self._counted = {column.name for column in self.edits.columns}
         self._candidates = dict(job.file.texts())
         self._removals = Removals(job.file.pages, job.file.verdicts)
         self._judged = _texts(job.file.judged) if job.file.judged else {}
 
-    def settle(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Complete one ledger row in place; collect it for the dataset if it survives."""
+    def begin(self, row: dict[str, Any]) -> Ask | None:
+        """Note in a ledger row what deduplication says; return its text, if it has one."""
         record = row["record"]
         if row["status"] == "kept":
-            self._settle_candidate(row, self._candidates.pop(record))
-        elif row["token_count"] is None and record in self._judged:
-            row["token_count"] = self._tokens(self._judged.pop(record))
-        return row
+            return self._begin_candidate(row, self._candidates.pop(record))
+        if row["token_count"] is None and record in self._judged:
+            return Ask(record, self._judged.pop(record), edit=False)
+        return None
 
-    def _settle_candidate(self, row: dict[str, Any], text: str) -> None:
+    def _begin_candidate(self, row: dict[str, Any], text: str) -> Ask:
         ordinal, record = self._job.file.pages.ordinal, row["record"]
         row["cluster_id"], row["cluster_size"] = self.fates.of(ordinal, record)
         kind = self.fates.kinds.get(record)
         row.update(self._removals.of(record, kind))
-        if kind is not None:
-            row.update(status="dropped", stage="dedup", rule=kind)
-            if kind == SAME_RECORD:
-                row.update(cluster_id=None, cluster_size=None)
-            elif kind == LINES:  # judged was what it had before it lost all of it
-                text = self._originals[record]
-        else:
-            text, counts, failed = self.edits.apply(text)
-            row.update(counts)
-            if failed is not None:
-                kind = self._fail(row, failed)  # as for a duplicate: it is not published
-        try:
-            row["token_count"] = self._tokens(text)
-        except Exception as error:  # noqa: BLE001  it costs the page, not the file
-            if kind is None:
-                kind = self._fail(row, _raised(error))
         if kind is None:
-            size = row["cluster_size"] if self._shown == MinHashOptions.kind else 1
-            self.published.append({**row, "text": text, "minhash_cluster_size": size})
+            return Ask(record, text, edit=True)
+        row.update(status="dropped", stage="dedup", rule=kind)
+        if kind == SAME_RECORD:
+            row.update(cluster_id=None, cluster_size=None)
+        elif kind == LINES:  # judged was what it had before it lost all of it
+            text = self._originals[record]
+        return Ask(record, text, edit=False)
 
-    def _fail(self, row: dict[str, Any], failed: Decision) -> str:
-        """Book a page that passed everything and cannot be published; return why."""
+    def end(self, row: dict[str, Any], done: Finished) -> None:
+        """Complete a ledger row; collect it for the dataset if it survives."""
+        row.update({name: n for name, n in done.counts.items() if name in self._counted})
+        row["token_count"] = done.tokens
+        if done.failed is not None:
+            self._fail(row, done.failed)
+        elif row["status"] == "kept":
+            size = row["cluster_size"] if self._shown == MinHashOptions.kind else 1
+            self.published.append({**row, "text": done.text, "minhash_cluster_size": size})
+
+    def _fail(self, row: dict[str, Any], failed: Decision) -> None:
+        """Book a page that cannot be published, or not even counted."""
         self.failures[f"{failed.stage}: {failed.rule}"] += 1
         row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
-        return failed.rule
 
     @cached_property
     def _originals(self) -> dict[int, str]:
         return _texts(self._job.file.pages.candidates)
 
-    def _tokens(self, text: str) -> int:
-        return count_tokens(self._job.tokenizer, text)
+
+def _begun(settler: _Settler, job: SettleJob) -> Iterator[tuple[dict[str, Any], Ask | None]]:
+    return ((row, settler.begin(row)) for row in read_rows(job.file.pages.ledger))
 
 
-def _raised(error: Exception) -> Decision:
-    return Decision("failed", "quality", f"error:{type(error).__name__}")
+def _asked_again(job: SettleJob) -> Iterator[Ask]:
+    """Yield the texts of a file once more."""
+    yield from (ask for _, ask in _begun(_Settler(job), job) if ask is not None)
 
 
 def _texts(path: Path) -> dict[int, str]:
@@ -254,7 +204,9 @@ def _texts(path: Path) -> dict[int, str]:
 
 def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     """Settle one file (the unit of this stage); returns its funnel and totals."""
+    prepare_texts(job.recipe)
     settler = _Settler(job)
+    work = TextWork(job.recipe, job.tokenizer, lambda: _asked_again(job))
     curator = curator_for(job.recipe)
     columns = [*curator.columns, *removal_columns(job.recipe), *settler.edits.columns]
     schema = ledger_schema(columns, curator.segmenter.fingerprint)
@@ -264,8 +216,9 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     loss = LossTally()
     unit = job.file.pages.unit
     with TableWriter(attempt, f"ledger/{unit}.parquet", schema) as ledger:
-        for row in read_rows(job.file.pages.ledger):
-            settler.settle(row)
+        for row, done in work.each(_begun(settler, job)):
+            if done is not None:
+                settler.end(row, done)
             ledger.add(row)
             loss.add(row)
             outcome = (row["status"], row["stage"] or "", row["rule"] or "")
@@ -275,6 +228,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     if job.file.documents:
         _write_documents(attempt, unit, job.file.documents, settler.published)
     _write_published(attempt, unit, settler.published)
+    attempt.helped = work.used
     funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
     failures = dict(sorted(settler.failures.items()))
     return {
@@ -282,6 +236,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
         "edits": dict(edits),
         "failures": failures,
         **({"cascade": loss.facts()} if job.recipe.cascade else {}),
+        **work.facts(),
         **_totals(settler.published),
     }
 

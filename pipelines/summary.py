@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text as Styled
 
 from filters.errors import UsageError
-from filters.rule import Rule
 from pipelines.bucket.path import S3Path
 from pipelines.cascade import loss_in_words
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.manifest import check_format, read_manifest
-from pipelines.pages import ShownPage
 from pipelines.pipeline import Outcome
-from pipelines.recipe.model import ledger_stage
 from pipelines.recipe.reads import SignalRow
 from pipelines.storage import CommitLog
 from pipelines.terminal import harmless
@@ -28,7 +24,6 @@ from pipelines.timing import by_step
 from pipelines.totals import stage_totals
 
 _BAR = 24
-_SHOWN_CHARACTERS = 600
 _SHOWN_PAGES = 5
 _OF_REPEATS = ("pages", "funnel", "dedup")
 _SMALL_SHARE = 0.005  # steps below it are shown together
@@ -57,9 +52,8 @@ def funnel_table(manifest: Mapping[str, Any]) -> Table:
         cells = (row["stage"], harmless(rule), f"{row['pages']:,}", f"{left:,}", bar)
         table.add_row(*map(Styled, cells), style=style)
     kept, tokens = manifest["rows"], manifest["tokens"]
-    table.add_row(
-        "", "kept", "", f"{kept:,}", f"{kept / total:.1%}, {tokens:,} tokens", style="bold"
-    )
+    counted = "" if tokens is None else f", {tokens:,} tokens"  # None: not counted yet
+    table.add_row("", "kept", "", f"{kept:,}", f"{kept / total:.1%}{counted}", style="bold")
     return table
 
 
@@ -253,38 +247,6 @@ def _state(found: Mapping[str, Any]) -> str:
     if found["finished"]:
         return f"finished; {again}" if again else "finished"
     return f"not finished: {again or 'run its command again to go on'}"
-
-
-def page_panel(page: ShownPage, rules: Mapping[str, Rule], *, full: bool) -> Panel:
-    """Return one page as a panel; text from the crawl is shown as text, never as markup.
-
-    `rules` are the recipe's by name: the one that decided is shown with what was measured.
-    """
-    text = page.text if page.text is not None else "(this run did not keep its text)"
-    if not full and len(text) > _SHOWN_CHARACTERS:
-        text = f"{text[:_SHOWN_CHARACTERS]} … ({len(text):,} characters; --full shows all)"
-    numbers = ", ".join(f"{name}: {value}" for name, value in page.measured().items())
-    row = page.row
-    return Panel(
-        Group(Styled(harmless(text)), Styled(""), Styled(harmless(numbers), "dim")),
-        title=Styled(harmless(row["url"] or row["id"] or row["file_path"])),
-        subtitle=Styled(harmless(_verdict(page, rules))),
-    )
-
-
-def _verdict(page: ShownPage, rules: Mapping[str, Rule]) -> str:
-    row = page.row
-    if row["status"] == "kept":
-        return "kept"
-    verdict = f"{row['status']} by {row['stage']}: {row['rule']}"
-    rule = rules.get(row["rule"])
-    if rule is None or ledger_stage(rule) != row["stage"]:
-        return verdict
-    if not rule.fires(page.measured()):  # a block of datatrove gave the same name as its reason
-        return verdict
-    value = rule.value(page.measured())
-    shown = f"{value:.4g}" if isinstance(value, float) else value
-    return f"{verdict}, because {rule} (it is {shown})"
 
 
 def signals_table(rows: Sequence[SignalRow]) -> Table:

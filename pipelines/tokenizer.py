@@ -62,10 +62,11 @@ def _hub_answers(name: str) -> bool:
     """Ask once: the Hub's client would try for half a minute where there is no network."""
     from httpx2 import HTTPError
     from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.errors import OfflineModeIsEnabled
 
     try:
         get_session().head(hf_hub_url(name, "tokenizer.json"), timeout=_HUB_SECONDS)
-    except HTTPError:
+    except (HTTPError, OfflineModeIsEnabled):
         return False
     return True
 

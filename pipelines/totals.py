@@ -138,12 +138,12 @@ def accelerated(curated: Iterable[Commit]) -> dict[str, Any]:
     return {"accelerate": dict(sorted(counts.items()))} if counts else {}
 
 
-def at_limits(curated: Iterable[Commit]) -> dict[str, Any]:
+def at_limits(commits: Iterable[Commit]) -> dict[str, Any]:
     """Return pages over a limit or fatal to the sandbox: how many, and some of them by name.
 
     `passed_later` are those that kept to double the limits.
     """
-    facts = [(c.unit, c.facts["at_limits"]) for c in curated if "at_limits" in c.facts]
+    facts = [(c.unit, c.facts["at_limits"]) for c in commits if "at_limits" in c.facts]
     if not facts:
         return {}
     counts: dict[str, Counter[str]] = {"failed": Counter(), "passed_later": Counter()}

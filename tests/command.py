@@ -84,13 +84,13 @@ def kill_after_commits(commits: int, root: Path, *arguments: str | Path) -> bool
         driver.kill()
         driver.wait()
         time.sleep(0.5)
-        _end_session(driver.pid)
+        end_session(driver.pid)
         said.seek(0)
         assert killed or driver.returncode == 0, said.read().decode()
     return killed
 
 
-def _end_session(leader: int) -> None:
+def end_session(leader: int) -> None:
     """End what the killed driver started: Ray's helpers wait for a parent to be reaped."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and _session_of(entry) == leader:

@@ -65,14 +65,22 @@ class Ledger:
         with tempfile.TemporaryDirectory(prefix="cuvee-audit-") as spill, duckdb.connect() as found:
             found.execute(
                 f"SET memory_limit = '{MEMORY}'; SET threads = {_threads()}; "
-                "SET preserve_insertion_order = false; SET enable_progress_bar = false"
+                "SET preserve_insertion_order = false"
             )
+            _without_bar(found)
             found.execute("SET temp_directory = ?", [spill])
             if isinstance(self.root, S3Path):
                 found.register("ledger", open_files(self.files))
             else:
                 found.read_parquet([str(path) for path in self.files]).create_view("ledger")
             yield found
+
+
+def _without_bar(connection: "DuckDBPyConnection") -> None:
+    """Turn DuckDB's progress bar off, if it is on: in a notebook without widgets it cannot be."""
+    ((shown,),) = connection.execute("SELECT current_setting('enable_progress_bar')").fetchall()
+    if shown:
+        connection.execute("SET enable_progress_bar = false")
 
 
 def _threads() -> int:

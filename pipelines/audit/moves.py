@@ -68,10 +68,10 @@ def find_moves(
     # Columns of all rules are read only if a page is let go.
     go = f"{outcome_sql(fallen)} AND NOT ({_stay(move, fallen)})"
     any_goes = connection.execute(f"SELECT 1 FROM ledger WHERE {go} LIMIT 1").fetchall()
-    gone = _let_go(move, fallen, go if any_goes else "false")
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE moved AS {_caught(move, standing)} UNION ALL {gone}"
-    )
+    rows = _caught(move, standing)
+    if any_goes:
+        rows = f"{rows} UNION ALL {_let_go(move, fallen, go)}"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE moved AS {rows}")
 
 
 def _caught(move: Move, standing: pd.DataFrame) -> str:
@@ -92,8 +92,6 @@ def _caught(move: Move, standing: pd.DataFrame) -> str:
 
 def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
     """Return SQL of the pages that their own rule lets go, with what decides on them now."""
-    if fallen.empty:
-        go = "false"
     last = max([move.plan.last_block(), *move.plan.foreign.values()])
     by_block = [(block, outcome_sql(rows)) for block, rows in fallen.groupby("block")]
     block = _choose([(f"{block!r}", condition) for block, condition in by_block])

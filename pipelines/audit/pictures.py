@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipelines.audit.sweep import Sweep
-from pipelines.picture import DARK, INK, LIGHT, SOFT, Canvas
+from pipelines.canvas import DARK, INK, LIGHT, SOFT, Canvas
 
 _WIDE = 940
 _LABEL, _LONGEST, _NUMBER = 250, 540, 920

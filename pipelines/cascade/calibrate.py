@@ -15,7 +15,7 @@ from filters.errors import UsageError, WorkError
 from pipelines.cascade.look import SCORE
 from pipelines.cascade.loss import sum_interval, wilson
 from pipelines.crawl import CrawlFile, find_inputs
-from pipelines.driver import Observer
+from pipelines.events import Observer
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe.cascade import why_no_cascade
 from pipelines.recipe.model import CascadeOptions, Recipe

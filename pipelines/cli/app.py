@@ -12,6 +12,7 @@ from pipelines.cli import (
     calibrating,
     carding,
     checking,
+    comparing,
     describing,
     health,
     looking,
@@ -38,6 +39,7 @@ _GROUPS = (
     calibrating,
     looking,
     auditing,
+    comparing,
     checking,
     carding,
     publishing,
@@ -87,9 +89,15 @@ def main() -> None:
 
 
 def _fail(message: str, code: int, *, debug: bool) -> None:
+    from pipelines.cli.observing import LOG_JSON, write_line
     from pipelines.terminal import harmless
 
     if debug:
         err.print_exception()
-    err.print(harmless(f"cuvee: {message}"), markup=False)
+    if LOG_JSON in sys.argv:
+        from pipelines.events import RunFailed
+
+        write_line(RunFailed(message, code))
+    else:
+        err.print(harmless(f"cuvee: {message}"), markup=False)
     raise SystemExit(code)

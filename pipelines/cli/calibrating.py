@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from pipelines.cli.console import err, out, print_json
+from pipelines.cli.observing import LogJson, observing
 from pipelines.cli.options import (
     Address,
     AsJson,
@@ -46,22 +47,19 @@ def calibrate(
     input_base: InputBase = None,
     match: Match = None,
     as_json: AsJson = False,
+    log_json: LogJson = False,
 ) -> None:
     """Find the margin below which a cheap look may spare a page the extraction."""
     from pipelines.cascade.calibrate import calibrate as run_sample
     from pipelines.pipeline import RunOptions
-    from pipelines.progress import RunProgress
 
     loaded = recipe_with_input(recipe, sets, inputs)
     options = RunOptions(workers, engine, address, None, input_base, match)
-    progress = RunProgress(err if as_json else out)
-    try:
-        with tempfile.TemporaryDirectory(prefix="cuvee-calibrate-") as folder:
-            found = run_sample(
-                loaded, Path(folder) / "run", options, progress, loss=loss, sample=pages
-            )
-    finally:
-        progress.close()
+    with (
+        observing(err if as_json else out, "finding the input", log_json=log_json) as observer,
+        tempfile.TemporaryDirectory(prefix="cuvee-calibrate-") as folder,
+    ):
+        found = run_sample(loaded, Path(folder) / "run", options, observer, loss=loss, sample=pages)
     setting = f"cascade.language={found.margin}" if found.margin is not None else "cascade=false"
     if as_json:
         print_json({**asdict(found), "saving": found.saving, "set": setting})

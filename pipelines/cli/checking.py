@@ -1,15 +1,13 @@
 """The command that measures what a run's near-duplicate settings find."""
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipelines.cli.console import err, out, print_json
+from pipelines.cli.observing import LogJson, observing
 from pipelines.cli.options import AsJson, RunFolder, examples
 
 commands = typer.Typer()
@@ -43,6 +41,7 @@ def dedup_check(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another one draws other documents and words.")] = 0,
     as_json: AsJson = False,
+    log_json: LogJson = False,
 ) -> None:
     """Plant near-duplicates beside a run's documents and measure which of them are found."""
     from pipelines.dedup_check import CheckOptions, check, draw_documents, read_settings
@@ -50,26 +49,15 @@ def dedup_check(
 
     settings = read_settings(folder, verify)
     wanted = threshold if threshold is not None else settings.verify or _USUAL_THRESHOLD
-    drawn = draw_documents(folder, sample, seed)
-    with tempfile.TemporaryDirectory(prefix="cuvee-dedup-check-") as scratch, _progress() as bar:
-        options = CheckOptions(sample, wanted, seed)
-        found = check(drawn, settings, options, Path(scratch), bar)
+    options = CheckOptions(sample, wanted, seed)
+    with (
+        observing(err, "drawing documents", log_json=log_json) as observer,
+        tempfile.TemporaryDirectory(prefix="cuvee-dedup-check-") as scratch,
+    ):
+        drawn = draw_documents(folder, sample, seed)
+        found = check(drawn, settings, options, Path(scratch), observer)
     if as_json:
         print_json({"run": str(folder), **found})
         return
     for part in check_parts(found):
         out.print(part)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Yield what moves a bar on a terminal, and does nothing elsewhere."""
-    columns = (
-        TextColumn("planting near-duplicates"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
-        task = shown.add_task("")
-        yield lambda done, total: shown.update(task, completed=done, total=total)

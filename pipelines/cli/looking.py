@@ -1,5 +1,6 @@
-"""Commands that look into a finished run."""
+"""Commands that look into a run, also while it goes on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,34 +15,51 @@ commands = typer.Typer()
 
 @commands.command(
     epilog=examples(
-        "cuvee show runs/demo --kept", "cuvee show runs/demo --rule gopher_short_doc -n 3"
+        "cuvee show runs/demo --kept",
+        "cuvee show runs/demo --rule gopher_short_doc -n 3",
+        "cuvee show runs/demo --rule minhash -n 1 --full",
+        "cuvee show runs/demo --url http://en.wikipedia.org/wiki/Main_Page",
     )
 )
 def show(
     folder: RunFolder,
     kept: Annotated[bool, typer.Option("--kept", help="Pages that were kept.")] = False,
     rule: Annotated[str | None, typer.Option(help="Pages that this rule removed.")] = None,
+    url: Annotated[str | None, typer.Option(help="The page of this address.")] = None,
+    page_id: Annotated[str | None, typer.Option("--id", help="The page of this id.")] = None,
     number: Annotated[int, typer.Option("-n", min=1, help="How many.")] = 3,
-    full: Annotated[bool, typer.Option("--full", help="The whole text, not its start.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="The whole text and every rule, not an excerpt.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show pages with their text, the rule that decided and the measured numbers."""
-    from pipelines.manifest import load_manifest
-    from pipelines.pages import find_pages
-    from pipelines.recipe.recorded import recorded_rules
-    from pipelines.summary import page_panel
+    """Show pages: what each rule says of them, the part of the text that says so, repeats."""
+    from pipelines.audit.ledger import open_ledger
+    from pipelines.page.panel import page_panel
+    from pipelines.page.view import Explainer
+    from pipelines.pages import Pages, Wanted
 
     if kept and rule:
         raise UsageError("show: --kept and --rule exclude each other.\n  Give one of them.")
-    load_manifest(folder)
-    pages = list(find_pages(folder, kept=kept, rule=rule, limit=number))
+    ledger = open_ledger(folder)
+    pages = Pages(ledger)
+    explainer = Explainer(ledger, pages)
+    found = pages.find(Wanted(kept, rule, url, page_id), number)
     if as_json:
-        rows = [{**page.row, "signals": page.signals, "text": page.text} for page in pages]
-        print_json({"pages": rows})
+        views = [explainer.explain(page).facts() for page in found]
+        print_json({"pages": views, "finished": ledger.finished})
         return
-    rules = recorded_rules(folder / "recipe.yaml")
-    for page in pages:
-        out.print(page_panel(page, rules, full=full))
+    plain = not out.is_terminal or out.is_dumb_terminal or out.no_color
+    for page in found:
+        out.print(page_panel(explainer.explain(page), full=full, plain=plain))
+    _print_notes(ledger.notes)
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    from pipelines.terminal import harmless
+
+    for note in notes:
+        out.print(harmless(note), markup=False, style="yellow", soft_wrap=True)
 
 
 @commands.command(
@@ -52,17 +70,19 @@ def funnel(
     svg: Annotated[Path | None, typer.Option(help="Draw it into this file instead.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a finished run's funnel, or draw it as a picture."""
-    from pipelines.manifest import load_manifest
+    """Print a run's funnel, or draw it as a picture; of an unfinished one, as far as it is."""
+    from pipelines.audit.funnel import read_funnel
     from pipelines.summary import funnel_table
 
     if svg and as_json:
         raise UsageError("funnel: --svg and --json exclude each other.\n  Give one of them.")
-    manifest = load_manifest(folder)
+    manifest, notes = read_funnel(folder)
     if as_json:
-        print_json({"pages": manifest["pages"], "funnel": manifest["funnel"]})
+        told = {"pages": manifest["pages"], "funnel": manifest["funnel"]}
+        print_json({**told, "finished": not notes})
     elif svg is None:
         out.print(funnel_table(manifest))
+        _print_notes(notes)
     else:
         from pipelines.files import write_whole
         from pipelines.picture import draw_funnel

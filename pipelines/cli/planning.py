@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.console import err, out, print_json
+from pipelines.cli.observing import LogJson, observing
 from pipelines.cli.options import (
     Address,
     AsJson,
@@ -48,20 +49,17 @@ def plan(
     ] = None,
     seed: Annotated[int, typer.Option(help="Another one draws other units.")] = 0,
     as_json: AsJson = False,
+    log_json: LogJson = False,
 ) -> None:
     """Say what a run will cost and yield, from a sample of its units. Leaves nothing behind."""
     from pipelines.pipeline import RunOptions
     from pipelines.plan import PlanOptions, make_plan
     from pipelines.plan.table import plan_parts
-    from pipelines.progress import RunProgress
 
     loaded = recipe_with_input(recipe, sets, inputs)
     where = RunOptions(workers, engine, address, None, input_base, match)
-    progress = RunProgress(err)
-    try:
-        found = make_plan(loaded, PlanOptions(where, units, pages, seed, price), progress)
-    finally:
-        progress.close()
+    with observing(err, "finding the input", log_json=log_json) as observer:
+        found = make_plan(loaded, PlanOptions(where, units, pages, seed, price), observer)
     if as_json:
         print_json(found)
         return

@@ -3,13 +3,14 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text as Styled
 
 from filters.errors import QuarantineError, WorkError
 from pipelines.cli.console import err, out, print_json
+from pipelines.cli.observing import LogJson, observing
 from pipelines.cli.options import (
     Address,
     AsJson,
@@ -27,6 +28,11 @@ from pipelines.cli.options import (
     recipe_with_input,
     sets_with_memory,
 )
+
+if TYPE_CHECKING:
+    from pipelines.events import Observer
+    from pipelines.pipeline import Outcome, RunOptions
+    from pipelines.recipe.model import Recipe
 
 commands = typer.Typer()
 
@@ -52,13 +58,16 @@ def run(
         int | None, typer.Option(min=1, help="At most so many pages of each crawl file.")
     ] = None,
     as_json: AsJson = False,
+    log_json: LogJson = False,
 ) -> None:
     """Run a recipe from crawl to dataset; the same command again resumes."""
     from pipelines.pipeline import RunOptions
 
     loaded = recipe_with_input(recipe, sets_with_memory(sets, memory_per_worker), inputs)
     options = RunOptions(workers, engine, address, limit, input_base, match)
-    _run(loaded, output, options, as_json=as_json)
+    with observing(err if as_json else out, "finding the input", log_json=log_json) as observer:
+        outcome = _run(loaded, output, options, observer)
+    _show(outcome, as_json=as_json)
 
 
 @commands.command(epilog=examples("cuvee demo", "cuvee demo --output runs/demo --workers 2"))
@@ -70,34 +79,37 @@ def demo(
     engine: EngineName = "ray",
     address: Address = None,
     as_json: AsJson = False,
+    log_json: LogJson = False,
 ) -> None:
     """Fetch the sample crawl and run the whole FineWeb recipe on it."""
+    from pipelines.events import Said
     from pipelines.pipeline import RunOptions
     from pipelines.recipe import load_recipe
     from pipelines.sample import default_folder, fetch_sample_crawl
 
     console = err if as_json else out
-    crawl = fetch_sample_crawl(default_folder(), lambda line: console.print(line, markup=False))
-    loaded = load_recipe("demo", sets_with_memory(sets, memory_per_worker), [str(crawl.folder)])
-    options = RunOptions(workers=workers, engine=engine, address=address)
-    _run(loaded, output, options, as_json=as_json)
+    with observing(console, "fetching the sample crawl", log_json=log_json) as observer:
+        crawl = fetch_sample_crawl(default_folder(), lambda line: observer(Said(line)))
+        loaded = load_recipe("demo", sets_with_memory(sets, memory_per_worker), [str(crawl.folder)])
+        options = RunOptions(workers=workers, engine=engine, address=address)
+        outcome = _run(loaded, output, options, observer)
+    _show(outcome, as_json=as_json)
 
 
-def _run(recipe: Any, output: Path, options: Any, *, as_json: bool) -> None:
+def _run(recipe: "Recipe", output: Path, options: "RunOptions", observer: "Observer") -> "Outcome":
     from pipelines.assets import model_file
+    from pipelines.events import Said
     from pipelines.pipeline import run as run_recipe
-    from pipelines.progress import RunProgress
 
-    console = err if as_json else out
     if recipe.text_gates:  # said here, because fetching it is the first thing that takes a while
-        model_file(recipe.language.model, report=lambda line: console.print(line, markup=False))
-    progress = RunProgress(console)
+        model_file(recipe.language.model, report=lambda line: observer(Said(line)))
     try:
-        outcome = run_recipe(recipe, output, options, progress)
+        return run_recipe(recipe, output, options, observer)
     except QuarantineError as error:
         raise WorkError(f"{error}: {_same_command()}") from error
-    finally:
-        progress.close()
+
+
+def _show(outcome: "Outcome", *, as_json: bool) -> None:
     if as_json:
         print_json(outcome.manifest)
         return

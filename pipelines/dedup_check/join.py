@@ -15,13 +15,14 @@ from pipelines.dedup.bands import BandsWriter
 from pipelines.dedup.numbers import document_number
 from pipelines.dedup.verdicts import read_members
 from pipelines.dedup_check.documents import Settings
+from pipelines.events import silent
 from pipelines.execute import Task, open_engine
 from pipelines.ledger import CANDIDATES
 from pipelines.recipe.kinds import DedupStage, MinHashOptions
 from pipelines.recipe.model import Extract, Recipe
 from pipelines.stages.context import RunContext
 from pipelines.stages.deduplicating import deduplicate
-from pipelines.storage import Attempt, Commit
+from pipelines.storage import Attempt
 from pipelines.tables import TableWriter
 
 _LEDGER = pa.schema([pa.field("record", pa.int64())])
@@ -48,22 +49,6 @@ class _File:
     hasher: MinHasher
 
 
-class _Silent:
-    """An observer that says nothing."""
-
-    def said(self, line: str) -> None:
-        """See `Observer`."""
-
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        """See `Observer`."""
-
-    def unit_done(self, commit: Commit) -> None:
-        """See `Observer`."""
-
-    def stage_done(self, stage: str) -> None:
-        """See `Observer`."""
-
-
 def join(folder: Path, settings: Settings, trials: Sequence[Texts]) -> list[Numbers]:
     """Return for each trial the cluster of each of its texts, originals first.
 
@@ -73,7 +58,7 @@ def join(folder: Path, settings: Settings, trials: Sequence[Texts]) -> list[Numb
     parts = [tuple(trial.originals) for trial in trials] + [tuple(trial.copies) for trial in trials]
     files = [_crawl_file(number, number % len(trials)) for number in range(len(parts))]
     with open_engine("inline", workers=1, address=None) as engine:
-        run = RunContext(_recipe(settings), folder, files, {}, None, engine, _Silent())
+        run = RunContext(_recipe(settings), folder, files, {}, None, engine, silent)
         run.do("curate", list(_curate_tasks(run, files, parts, settings.hasher)))
         groups = deduplicate(run)
     clusters = [document_number(number, np.arange(len(part))) for number, part in enumerate(parts)]

@@ -6,12 +6,14 @@ deduplicated alone: so no copy is found by way of another one.
 """
 
 import random
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +25,10 @@ from pipelines.dedup_check.documents import Sample, Settings
 from pipelines.dedup_check.join import join
 from pipelines.dedup_check.plant import Nursery, similarity, word_spans
 from pipelines.dedup_check.tally import Joins, Level
+from pipelines.events import Observer, StageDone, StageProgress, StageStarted, silent
 
-Progress: TypeAlias = Callable[[int, int], None]
-"""Told how much is done, and of how much."""
-
+_TOLD = 100
+"""How often somebody hears how far the planting is."""
 SIMILARITIES = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
@@ -59,12 +61,12 @@ def check(
     settings: Settings,
     options: CheckOptions,
     folder: Path,
-    progress: Progress = lambda done, total: None,  # noqa: ARG005  silent by default
+    observer: Observer = silent,
 ) -> dict[str, Any]:
     """Plant, join and measure; plain data for `--json`.
 
-    `folder` is empty, and will hold what the stages write. `progress` is told how many pairs
-    are planted, and of how many. UsageError where no document has an n-gram.
+    `folder` is empty, and will hold what the stages write. UsageError where no document
+    has an n-gram.
     """
     hasher = settings.hasher
     texts = [text for text in sample.texts if len(hasher.shingles(text))]
@@ -75,12 +77,16 @@ def check(
         )
     shingles = _Shingles(hasher)
     real = Joins(options.threshold, _pairs_among(len(texts)))
-    (clusters,) = join(folder / "real", settings, [Trial(1.0, tuple(texts))])
-    for one, other in _pairs_in(clusters):
-        real.add(shingles.similarity(texts[one], texts[other]))
+    with _stage(observer, "real", 1):
+        (clusters,) = join(folder / "real", settings, [Trial(1.0, tuple(texts))])
+        for one, other in _pairs_in(clusters):
+            real.add(shingles.similarity(texts[one], texts[other]))
     # Of documents that are alike already only the first can be the original of a family.
     originals = [texts[at] for at in np.unique(clusters, return_index=True)[1].tolist()]
-    trials = list(_trials(originals, hasher, options, progress))
+    with _stage(observer, "plant", options.pairs * len(SIMILARITIES)):
+        trials = list(_trials(originals, hasher, options, observer))
+    with _stage(observer, "join", 1):
+        joined = join(folder / "planted", settings, trials)
     return {
         "settings": _described(settings),
         "threshold": options.threshold,
@@ -89,16 +95,24 @@ def check(
         "documents": sample.among,
         "sampled": len(texts),
         "distinct": len(originals),
-        **_measured(trials, join(folder / "planted", settings, trials), settings, options),
+        **_measured(trials, joined, settings, options),
         "real": real.facts(),
     }
+
+
+@contextmanager
+def _stage(observer: Observer, name: str, units: int) -> Iterator[None]:
+    began = time.monotonic()
+    observer(StageStarted(name, units))
+    yield
+    observer(StageDone(name, units, 0, round(time.monotonic() - began, 3)))
 
 
 def _trials(
     originals: Sequence[str],
     hasher: MinHasher,
     options: CheckOptions,
-    progress: Progress,
+    observer: Observer,
 ) -> Iterator[Trial]:
     """Yield as many trials of each similarity as it takes for the pairs that are wanted.
 
@@ -106,7 +120,7 @@ def _trials(
     """
     words = sorted({text[a:b] for text in originals for a, b in word_spans(hasher, text)})
     nurseries = {text: Nursery(hasher, text, words) for text in originals}
-    done, total = 0, options.pairs * len(SIMILARITIES)
+    done, every = 0, max(options.pairs * len(SIMILARITIES) // _TOLD, 1)
     for wanted in SIMILARITIES:
         generator = random.Random(f"{options.seed} {wanted}")  # noqa: S311  not for secrets
         left = options.pairs
@@ -117,7 +131,8 @@ def _trials(
             for text in chosen:
                 copies.append(nurseries[text].plant(wanted, generator))
                 done += 1
-                progress(done, total)
+                if done % every == 0:
+                    observer(StageProgress("plant", done))
             found = [(text, copy) for text, copy in zip(chosen, copies, strict=True) if copy]
             yield Trial(
                 wanted=wanted,

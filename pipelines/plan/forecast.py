@@ -8,7 +8,7 @@ from typing import Any
 from filters.errors import WorkError
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
 from pipelines.crawl.remote.address import without_secrets
-from pipelines.driver import Observer
+from pipelines.events import Observer, Said
 from pipelines.plan.figures import Figures, with_bounded_training
 from pipelines.plan.looked import Looked, look, once, unit_size
 from pipelines.plan.notes import notes
@@ -34,7 +34,7 @@ def make_plan(recipe: Recipe, options: PlanOptions, observer: Observer) -> dict[
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
     units = split_files(files, where.part_bytes)
     drawn = draw_units(units, options.sample, options.seed)
-    look_at_columns(drawn.files, recipe.columns, observer.said)
+    look_at_columns(drawn.files, recipe.columns, lambda line: observer(Said(line)))
     pages = max(options.pages // len(drawn.files), _LEAST_PAGES)
     with probed(recipe, drawn.files, pages, where, observer) as probe:
         facts = _forecast(recipe, options, drawn, probe)

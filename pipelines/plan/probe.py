@@ -15,7 +15,7 @@ from pathlib import Path
 from pipelines.crawl import CrawlFile, read_pages
 from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import asset_digests
-from pipelines.driver import Observer
+from pipelines.events import Observer
 from pipelines.execute import Task
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.model import Recipe

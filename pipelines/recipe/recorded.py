@@ -6,29 +6,10 @@ blocks that its recipe names. So this is no check, and it loads no recipe.
 
 from pathlib import Path
 
-from filters.errors import RecipeError
-from filters.rule import Rule, parse_rule
 from pipelines.recipe.kinds import MinHashOptions
-from pipelines.recipe.options import KINDS, RULE_STAGES
+from pipelines.recipe.options import KINDS
 from pipelines.recipe.problems import Problems, checked_options
 from pipelines.recipe.source import read_file
-
-
-def recorded_rules(path: Path) -> dict[str, Rule]:
-    """Return the rules of a run's recipe by name; what cannot be read is left out."""
-    try:
-        stages = read_file(path, str(path), 0).map.get("stages")
-    except RecipeError:  # of a run, nothing but the explanation of a rule depends on it
-        return {}
-    found = {}
-    for stage in stages.items if stages else []:
-        for kind in RULE_STAGES:
-            for name, node in stage.map[kind].map.items() if kind in stage.map else ():
-                try:
-                    found[name] = parse_rule(name, str(node.value))
-                except ValueError:
-                    continue
-    return found
 
 
 def recorded_minhash(path: Path) -> tuple[MinHashOptions, str] | None:

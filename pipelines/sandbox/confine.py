@@ -5,6 +5,7 @@ import ctypes
 import os
 import resource
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.sandbox.limits import Limits
@@ -26,6 +27,26 @@ def confine(limits: Limits) -> None:
     # Who runs short of memory is to take the child, not the worker.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+@contextlib.contextmanager
+def at_most_more(extra: int) -> Iterator[None]:
+    """Refuse this process more than so many bytes beyond what it has: MemoryError.
+
+    For a moment and for what asks for much at once: other threads are refused as well.
+    Does nothing where there is no `/proc`.
+    """
+    has = _data_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if has == 0:
+        yield
+        return
+    most = [size for size in (has + extra, soft, hard) if size != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(most), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def die_with(parent: int) -> None:

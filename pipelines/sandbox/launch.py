@@ -36,6 +36,8 @@ _HAS_ENDED = (
     "  Try again; --set limits=false goes on without a sandbox."
 )
 _NANO = 1e9
+_MOST_HANDLERS = 2
+"""That a template keeps: a worker goes from pages to texts, and to the pages of another run."""
 _TIMES_PAGE = 16
 """Bytes of the longest answer to a page, in bytes of the longest page: two texts in UTF-8,
 each character of which may stand for one byte, and some room."""
@@ -79,17 +81,24 @@ class Template:
             theirs.close()
         self.process = self._process.pid
         self._control = Connection(ours.detach())
-        self._loaded: Any = None
-        """What tells the handler that is loaded, or under way, from others."""
+        self._loaded: list[str] = []
+        """What tells the handlers that are loaded, or under way, from others; the latest last."""
         self._loading = False
         self.children: set[Child] = set()
 
-    def load(self, loader: Loader, argument: Any, key: Any) -> None:
-        """Begin to load a handler, if it is another than before; who needs it waits for it."""
-        if key != self._loaded:
+    def load(self, loader: Loader, argument: Any, key: str) -> None:
+        """Begin to load a handler, if it is not there; who needs it waits for it."""
+        if key in self._loaded:
+            self._loaded.remove(key)
+        else:
             self._finish_loading()
-            self._send("load", loader, argument)
-            self._loaded, self._loading = key, True
+            for old in self._loaded[: -(_MOST_HANDLERS - 1)]:
+                self._send("forget", old)
+                self._receive()
+            self._loaded = self._loaded[-(_MOST_HANDLERS - 1) :]
+            self._send("load", loader, argument, key)
+            self._loading = True
+        self._loaded.append(key)
 
     def _finish_loading(self) -> None:
         """Wait for what is under way, and say again what was warned of or raised there."""
@@ -98,19 +107,19 @@ class Template:
         self._loading = False
         answer = self._receive()
         if "failed" in answer:
-            self._loaded = None
+            self._loaded.pop()
             raise raised_again(*answer["failed"])
         for message in answer["warnings"]:
             warnings.warn(message, stacklevel=2)
 
     def fork(self, limits: Limits) -> "Child":
-        """Return a fresh child that has the handler. Raises what loading it raised."""
+        """Return a fresh child for the latest handler. Raises what loading it raised."""
         self._finish_loading()
         ours, theirs = socket.socketpair()
         marks = Marks()
         try:
             with theirs:
-                self._send("fork", limits)
+                self._send("fork", limits, self._loaded[-1])
                 for descriptor in (theirs.fileno(), marks.descriptor):
                     send_handle(self._control, descriptor, self.process)
                 process = self._receive()
@@ -229,7 +238,7 @@ class _Ours:
     process: int = 0
 
 
-def template_for(loader: Loader, argument: Any, key: Any) -> Template:
+def template_for(loader: Loader, argument: Any, key: str) -> Template:
     """Return this process's template with a handler loaded, or about to be."""
     if _Ours.process != os.getpid():  # a fork has its parent's, which is not its own
         _Ours.template, _Ours.process = None, os.getpid()

@@ -81,7 +81,7 @@ class DiedError(Exception):
 class Lives:
     """The children that one sandbox has, one at a time."""
 
-    def __init__(self, loader: Loader, argument: Any, key: Any, limits: Limits) -> None:
+    def __init__(self, loader: Loader, argument: Any, key: str, limits: Limits) -> None:
         self.limits = limits
         self._source = (loader, argument, key)
         self._child: Child | None = None

@@ -1,64 +1,65 @@
 """Pages curated in the sandbox: everything that looks at what a page holds happens there.
 
-Decoding, the look of the cascade, extraction, language, signals, edits, blocks of datatrove
-and the near-duplicate signature: each is somebody's C code or a pattern that some text can
-make slow. The parent reads records and writes tables. With `limits: false` the same happens
-in the parent's own process.
+Decoding, the look of the cascade, extraction, language, signals, edits, blocks of datatrove,
+the near-duplicate signature and the tokens of what was dropped: each is somebody's C code or
+a pattern that some text can make slow. The parent reads records and writes tables. With
+`limits: false` the same happens in the parent's own process.
 """
 
 import contextlib
 import json
-import os
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from filters.datatrove_block import BlockStage
-from filters.errors import UsageError
+from filters.errors import CuveeError, UnitError
 from pipelines.crawl import CrawlFile, Damage, Page, Row
 from pipelines.curator import Curated, Curator, base_row
 from pipelines.recipe.model import Recipe
 from pipelines.sandbox.child import Handler
 from pipelines.sandbox.lives import Item
 from pipelines.sandbox.marks import STAGES
+from pipelines.sandbox.opened import UnitWork, load_in_child, open_sandbox
 from pipelines.sandbox.run import Answer, Dead, Sandbox
 from pipelines.sandbox.wire import Again, Ask, ask_of, curated_of, item_of, parts_of
+from pipelines.tokenizer import count_tokens
 
 Asks: TypeAlias = Iterator[Ask | Damage | Curated]
 """The pages of a file from its first one; what is curated already is passed on."""
-_NAMED = 100
-"""Pages at a limit that a unit's facts name; of more only their number is told."""
 _GARBLED = Dead("extract", "crash:garbled")
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
 """What reading raises where a child says what none of ours would."""
 
 
-class PageWork:
+class PageWork(UnitWork):
     """The curation of one file's pages, in the sandbox or without one.
 
     `again` gives the pages once more, for a fresh child that needs the state which earlier
-    pages have left in blocks of datatrove.
+    pages have left in blocks of datatrove. With a `tokenizer` dropped texts are counted.
     """
 
-    def __init__(self, curator: Curator, file: CrawlFile, again: Callable[[], Asks]) -> None:
+    def __init__(
+        self,
+        curator: Curator,
+        file: CrawlFile,
+        again: Callable[[], Asks],
+        tokenizer: str | None = None,
+    ) -> None:
+        recipe = curator.recipe
+        super().__init__(_sandbox(recipe) if recipe.limits else None)
         self._curator = curator
         self._file = file
         self._again = again
-        recipe = curator.recipe
-        self._sandbox = sandbox_for(recipe) if recipe.limits else None
-        self._spent_before = self._sandbox.lives.cpu_seconds if self._sandbox else 0.0
-        self._records: list[int] = []
-        """Of the pages that went into the sandbox, by ordinal."""
+        self._tokenizer = tokenizer
 
     def each(self, asks: Asks) -> Iterator[Curated]:
         """Yield what becomes of every page, in order."""
-        if self._sandbox is None:
+        if self.sandbox is None:
             for ask in asks:
-                yield curate_here(self._curator, ask, self._file)
+                yield curate_here(self._curator, ask, self._file, self._tokenizer)
             return
-        work = self._sandbox.work(
-            json.dumps([self._file.dump, self._file.file_path]).encode(),
+        work = self.sandbox.work(
+            json.dumps([self._file.dump, self._file.file_path, self._tokenizer]).encode(),
             self._entries(asks),
             again=lambda: (item for _, item in self._items(self._again())),
             told=self._book,
@@ -72,7 +73,7 @@ class PageWork:
         clock = self._curator.clock
         for ask, item in self._items(asks):
             if item is not None and not isinstance(ask, Curated):
-                self._records.append(_record(ask))
+                self.records.append(_record(ask))
                 clock.lap("sandbox", len(item.body))
             yield ask, item
 
@@ -110,38 +111,29 @@ class PageWork:
     @property
     def lost_texts(self) -> bool:
         """Whether a page failed after its text was extracted, which is lost with the child."""
-        faults = self._sandbox.faults if self._sandbox else ()
-        return any(fault.failed and fault.stage != STAGES[0] for fault in faults)
-
-    @property
-    def used(self) -> tuple[float, int]:
-        """CPU seconds and most bytes of memory of the sandbox for this file."""
-        if self._sandbox is None:
-            return 0.0, 0
-        lives = self._sandbox.lives
-        return lives.cpu_seconds - self._spent_before, lives.peak_bytes
-
-    def facts(self) -> dict[str, Any]:
-        """Return the pages that were over a limit or ended a child; nothing without any."""
-        faults = self._sandbox.faults if self._sandbox else []
-        if not faults:
-            return {}
-        failed = Counter(fault.reason for fault in faults if fault.failed)
-        late = Counter(fault.reason for fault in faults if not fault.failed)
-        pages = [
-            {"record": self._records[fault.ordinal], "reason": fault.reason, "failed": fault.failed}
-            for fault in faults[:_NAMED]
-        ]
-        return {"at_limits": {"failed": dict(failed), "passed_later": dict(late), "pages": pages}}
+        return any(fault.failed and fault.stage != STAGES[0] for fault in self.faults)
 
 
-def curate_here(curator: Curator, ask: Ask | Damage | Curated, file: CrawlFile) -> Curated:
-    """Curate one page in this process."""
+def curate_here(
+    curator: Curator, ask: Ask | Damage | Curated, file: CrawlFile, tokenizer: str | None = None
+) -> Curated:
+    """Curate one page in this process; with a `tokenizer`, count the text of a dropped one."""
     if isinstance(ask, Curated):
         return ask
     if isinstance(ask, Again):
-        return curator.decide_text(ask.row, ask.text, ask.decision)
-    return curator.curate(ask, file)
+        curated = curator.decide_text(ask.row, ask.text, ask.decision)
+    else:
+        curated = curator.curate(ask, file)
+    row, judgement = curated.row, curated.judgement
+    if tokenizer is not None and judgement is not None and row["status"] != "kept":
+        try:
+            row["token_count"] = count_tokens(tokenizer, judgement.text)
+        except CuveeError:
+            raise
+        except Exception as error:  # noqa: BLE001  it costs the page, not the file
+            row.update(status="failed", stage="quality", rule=f"error:{type(error).__name__}")
+        curator.clock.lap("tokens")
+    return curated
 
 
 def _record(ask: Ask) -> int:
@@ -160,25 +152,31 @@ class _Curating:
     def __init__(self, recipe: Recipe) -> None:
         self._curator = Curator(recipe)
         self._curator.warm_up()
+        self._tokenizer: str | None = None
+        self._unready: UnitError | None = None
         self._file = _file("", "")
         self._is_new = True
         """Whether a batch begins."""
 
     def begin(self, unit: bytes) -> None:
         """See `child.Handler`."""
-        self._file = _file(*json.loads(unit))
+        dump, path, self._tokenizer = json.loads(unit)
+        self._file = _file(dump, path)
+        self._unready = load_in_child(self._tokenizer)
         self._curator.judge.restart()
 
     def handle(self, about: bytes, body: bytes, reach: Callable[[str], None]) -> Sequence[bytes]:
         """See `child.Handler`."""
         curator = self._curator
+        if self._unready is not None:
+            raise self._unready
         if self._is_new:
             curator.clock.restart()
             self._is_new = False
         ask = ask_of(about, body)
         curator.reach = reach
         curator.clock.lap("sandbox")
-        curated = curate_here(curator, ask, self._file)
+        curated = curate_here(curator, ask, self._file, self._tokenizer)
         curator.clock.lap("minhash")
         parts = parts_of(curated, curator.accelerated)
         curator.accelerated.clear()
@@ -203,31 +201,15 @@ def _file(dump: str, path: str) -> CrawlFile:
 def prepare(recipe: Recipe) -> None:
     """Begin to load what the sandbox needs, while this process loads what it needs itself."""
     if recipe.limits:
-        sandbox_for(recipe).lives.prepare()
+        _sandbox(recipe).lives.prepare()
 
 
-_OPEN: dict[tuple[int, str], Sandbox] = {}
-"""The sandbox of this process and the recipe that it is for."""
-
-
-def sandbox_for(recipe: Recipe) -> Sandbox:
-    """Return this process's sandbox for a recipe that has limits; only the latest is kept.
-
-    UsageError where there can be none.
-    """
+def _sandbox(recipe: Recipe) -> Sandbox:
     assert recipe.limits is not None  # noqa: S101  its caller has looked
-    if not sys.platform.startswith("linux"):
-        raise UsageError(
-            "limits: the sandbox watches over pages with what only Linux has.\n"
-            "  Go on without it, on input that you trust: --set limits=false"
-        )
-    digest = recipe.work_digest
-    key = (os.getpid(), digest)
-    if key not in _OPEN:
-        for (process, _), other in _OPEN.items():
-            if process == os.getpid():
-                other.lives.retire()
-        _OPEN.clear()
-        keeps_state = any(isinstance(block, BlockStage) for block in recipe.blocks)
-        _OPEN[key] = Sandbox(load, recipe, digest, recipe.limits, keeps_state=keeps_state)
-    return _OPEN[key]
+    return open_sandbox(
+        load,
+        recipe,
+        f"pages {recipe.work_digest}",
+        recipe.limits,
+        keeps_state=any(isinstance(block, BlockStage) for block in recipe.blocks),
+    )

@@ -76,16 +76,25 @@ class Sandbox:
     """Where one thread of this process has items handled.
 
     `key` tells one handler from another. A handler that `keeps_state` from item to item is
-    given the earlier items of the unit again before it goes on in a fresh child.
+    given the earlier items of the unit again before it goes on in a fresh child. `longest`
+    is how many bytes an item may have, if not as many as a page.
     """
 
     def __init__(
-        self, loader: Loader, argument: Any, key: Any, limits: Limits, *, keeps_state: bool = False
+        self,
+        loader: Loader,
+        argument: Any,
+        key: str,
+        limits: Limits,
+        *,
+        keeps_state: bool = False,
+        longest: int | None = None,
     ) -> None:
         self.faults: list[Fault] = []
         """Of the unit under way."""
         self.lives = Lives(loader, argument, key, limits)
         self._limits = limits
+        self._longest = limits.page_bytes if longest is None else longest
         self._keeps_state = keeps_state
         self._unit = (0, b"")
         self._again: Again = tuple
@@ -138,7 +147,7 @@ class Sandbox:
         yield batch
 
     def _add(self, batch: _Batch[Key], ordinal: int, item: Item) -> None:
-        if len(item.body) > self._limits.page_bytes:
+        if len(item.body) > self._longest:
             batch.answers[ordinal] = self._fails(ordinal, STAGES[0], "page_bytes")
         else:
             batch.open[ordinal] = item

@@ -46,16 +46,16 @@ class Server:
 
     def __init__(self, control: Connection) -> None:
         self._control = control
-        self._handler: Handler | None = None
+        self._handlers: dict[str, Handler] = {}
         self._children: set[int] = set()
 
-    def load(self, loader: Loader, argument: Any) -> dict[str, Any]:
-        """Load a handler; later children have it. Says what was warned of, or what failed."""
+    def load(self, loader: Loader, argument: Any, key: str) -> dict[str, Any]:
+        """Load a handler, for later children. Says what was warned of, or what failed."""
         gc.unfreeze()
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("default")
             try:
-                self._handler = loader(argument)
+                self._handlers[key] = loader(argument)
             except Exception as error:  # noqa: BLE001  the parent raises it
                 name = type(error).__name__
                 return {"failed": [name, str(error), traceback.format_exc()]}
@@ -63,24 +63,30 @@ class Server:
         gc.freeze()  # what is loaded stays where it is, in pages that children share
         return {"warnings": [str(one.message) for one in said]}
 
-    def fork(self, limits: Limits) -> int:
+    def forget(self, key: str) -> None:
+        """Let go of a handler."""
+        gc.unfreeze()
+        del self._handlers[key]
+
+    def fork(self, limits: Limits, key: str) -> int:
         """Fork a child on the socket and the shared memory that follow; returns its id."""
         end, memory = recv_handle(self._control), recv_handle(self._control)
         template = os.getpid()
         process = os.fork()
         if process == 0:
-            self._become_child(end, memory, limits, template)
+            self._become_child(self._handlers[key], end, memory, limits, template)
         os.close(end)
         os.close(memory)
         self._children.add(process)
         return process
 
-    def _become_child(self, end: int, memory: int, limits: Limits, template: int) -> None:
+    def _become_child(
+        self, handler: Handler, end: int, memory: int, limits: Limits, template: int
+    ) -> None:
         try:
             die_with(template)
             self._control.close()
-            assert self._handler is not None  # noqa: S101  the parent loads before it forks
-            work(socket.socket(fileno=end), Marks(memory), self._handler, limits)
+            work(socket.socket(fileno=end), Marks(memory), handler, limits)
         finally:
             os._exit(1)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from pipelines.crawl import CrawlFile
 from pipelines.dedup.parts import Part
-from pipelines.driver import Driver, Observer
+from pipelines.driver import Driver
+from pipelines.events import Observer
 from pipelines.execute import Engine, Task
 from pipelines.recipe.model import Recipe
 from pipelines.storage import Commit, digest

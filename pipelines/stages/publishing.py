@@ -47,6 +47,7 @@ def train_tokenizer(run: RunContext, groups: Sequence[Group]) -> Path:
         "tokenizer",
         [group.content("candidates") for group in groups],
         run.recipe.resolved()["tokenizer"],
+        run.recipe.resolved()["limits"],
         stages_from_final_edits(run.recipe),
     )
     job = TrainJob(run.recipe, tuple(file for file, _ in _curated_files(run, groups)))
@@ -76,7 +77,8 @@ def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
     shown = shown_kind(run.recipe)
     sha256 = sha256_of(tokenizer)
     place = tokenizer_place(tokenizer, sha256)
-    facts = [sha256, stages_from_final_edits(run.recipe), removals, shown]
+    limits = run.recipe.resolved()["limits"]
+    facts = [sha256, stages_from_final_edits(run.recipe), limits, removals, shown]
     tasks = [
         Task(
             stage="settle",

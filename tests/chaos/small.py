@@ -15,8 +15,9 @@ FILES = 8
 PAGES = 120
 TRIES = 7
 """The driver begins a unit so often at most: twice for errors, five times for lost workers."""
-_KNOWN = {".lock", "recipe.yaml", "manifest.json", "dataset/README.md", "dataset/funnel.svg",
-          "commits/format.json", "commits/plan.json", "commits/failed.json"}  # fmt: skip
+_KNOWN = {".lock", "events.jsonl", "recipe.yaml", "manifest.json", "dataset/README.md",
+          "dataset/funnel.svg", "commits/format.json", "commits/plan.json",
+          "commits/failed.json"}  # fmt: skip
 
 
 def lay_out(folder: Path) -> tuple[Path, Path]:

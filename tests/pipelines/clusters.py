@@ -11,10 +11,10 @@ from pipelines.dedup.exchange import read_numbers
 from pipelines.dedup.forest import components, sizes_of
 from pipelines.dedup.numbers import Keys, Numbers
 from pipelines.dedup.parts import Source
+from pipelines.events import Event, UnitDone
 from pipelines.execute import InlineEngine
 from pipelines.stages.clustering import Clusters
 from pipelines.stages.context import RunContext
-from pipelines.storage import Commit
 
 
 class Heard:
@@ -23,17 +23,9 @@ class Heard:
     def __init__(self) -> None:
         self.done: list[str] = []
 
-    def said(self, line: str) -> None:
-        pass
-
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        pass
-
-    def unit_done(self, commit: Commit) -> None:
-        self.done.append(commit.stage)
-
-    def stage_done(self, stage: str) -> None:
-        pass
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, UnitDone):
+            self.done.append(event.commit.stage)
 
 
 def bare_run(root: Path, engine: Any = None) -> RunContext:

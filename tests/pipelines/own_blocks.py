@@ -1,5 +1,8 @@
 """Blocks of datatrove of one's own, as a person writes them, good and bad."""
 
+import ctypes
+import os
+import re
 from typing import Any
 
 from datatrove.data import Document
@@ -81,6 +84,30 @@ class RaisingFormatter(BaseFormatter):  # type: ignore[misc]  # datatrove has no
         if self.word in text:
             raise KeyError(text)
         return f"{text}\nrewritten"
+
+
+class Obeying(BaseFormatter):  # type: ignore[misc]  # datatrove has no types
+    """Does what a text asks for, the worst included; numbers the texts, so it keeps state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def format(self, text: str) -> str:
+        self.seen += 1
+        obey(text)
+        return f"{text}\nText {self.seen}."
+
+
+def obey(text: str) -> None:
+    """Loop in C, crash or take all memory."""
+    if "PLEASE LOOP" in text:
+        re.match(r"(a|a)*b", "a" * 60)
+    if "PLEASE DUMP" in text:
+        ctypes.string_at(0)
+    held = []
+    while "PLEASE FILL" in text:
+        held.append(os.urandom(1 << 10) * (1 << 10))
 
 
 class NoText(BaseFormatter):  # type: ignore[misc]  # datatrove has no types

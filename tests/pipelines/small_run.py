@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipelines.driver import Observer
+from pipelines.events import Observer
 from pipelines.pipeline import Outcome, RunOptions, run
 from pipelines.recipe import load_recipe
 from tests.pipelines.units import Listener

@@ -102,6 +102,10 @@ def look_into(local: Path, root: Path) -> list[str]:
     for look in ("ledger", "documents", "dataset", "tokens", "funnel", "show"):
         assert getattr(one, look)().equals(getattr(other, look)()), look
     assert (other.status()["done"] == one.status()["done"]).all()
+    found = one.diff(other)
+    assert found.texts == {"published": True, "extracted": True}
+    assert found.pages["both"] == len(one.ledger())
+    assert found.same
     return said
 
 

@@ -222,4 +222,4 @@ def test_status_of_a_run_that_was_killed(crawl: Path, tmp_path: Path):
     assert kill_after_commits(1, output, *small_run(crawl, output))
     assert commit_count(output) >= 1
     assert "not finished" in succeed("status", output)
-    assert "has not finished" in refused("show", output)
+    assert "The run has not finished" in succeed("show", output)

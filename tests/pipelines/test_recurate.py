@@ -14,9 +14,10 @@ import pytest
 
 from filters.catalog import EDITS
 from filters.errors import WorkError
+from pipelines.events import Event, StageDone, StageStarted
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import load_recipe
-from pipelines.storage import Commit, CommitLog
+from pipelines.storage import CommitLog
 from tests.pipelines.disk import fill_up, remount
 from tests.pipelines.small_run import (
     RECIPE,
@@ -140,9 +141,10 @@ class LooksAtWork(Listener):
         self.work = root / "work"
         self.seen: list[str] = []
 
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        super().stage_started(stage, total, done)
-        self.seen += [path.name for path in self.work.iterdir()]
+    def __call__(self, event: Event) -> None:
+        super().__call__(event)
+        if isinstance(event, StageStarted):
+            self.seen += [path.name for path in self.work.iterdir()]
 
 
 def test_what_killed_attempts_left_goes_before_work_begins(base, garbage, tmp_path):
@@ -189,8 +191,9 @@ def test_a_run_on_a_full_disk_goes_on_when_there_is_room(base, small_crawl, moun
 
 
 class Interrupts(Listener):
-    def stage_done(self, stage: str) -> None:
-        raise KeyboardInterrupt(stage)
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StageDone):
+            raise KeyboardInterrupt(event.stage)
 
 
 def test_a_run_whose_disk_became_read_only_goes_on_when_it_may(base, small_crawl, mounted):

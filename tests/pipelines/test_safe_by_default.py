@@ -41,7 +41,7 @@ def test_no_credential_is_left_in_files_logs_or_on_the_screen(hosted: Path, tmp_
         wanted = ("run", recipe, *given, "--output", root, "--workers", "1")
         done = cuvee(*wanted, env=env)
         assert done.returncode == 0, done.stderr
-        again = cuvee(*wanted, "--json", env=env)
+        again = cuvee(*wanted, "--json", "--log-json", env=env)
         missing = ("--input", f"{base}/{SEGMENT}/none.warc.gz?token={SECRET}", "--debug")
         gone = cuvee("run", recipe, *missing, "--output", tmp_path / "gone", env=env)
         assert gone.returncode != 0
@@ -51,6 +51,7 @@ def test_no_credential_is_left_in_files_logs_or_on_the_screen(hosted: Path, tmp_
         assert holding(Path(logs)) == []
     for said in (done, again, gone, *told):
         assert SECRET not in said.stdout + said.stderr
+    assert (root / "events.jsonl").read_bytes().count(b"\n") > 10
     assert holding(tmp_path) == []
 
 

@@ -232,3 +232,22 @@ def test_the_template_has_one_thread_and_leaves_nobody_behind():
     while Path(f"/proc/{child}").exists() or Path(f"/proc/{template}").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_template_keeps_two_handlers(sandbox: Sandbox):
+    boxes = {
+        name: Sandbox(planted_handler.load, name == "counts", name, SMALL)
+        for name in ("plain", "counts", "other")
+    }
+    processes, kept = set(), []
+    for name in ("plain", "counts", "plain", "counts", "other", "plain"):
+        (answer,) = answers(boxes[name], [echo(1)])
+        assert answer == ([*plain(echo(1))[:2], b"1"] if name == "counts" else plain(echo(1)))
+        boxes[name].lives.retire()
+        assert _Ours.template is not None
+        processes.add(_Ours.template.process)
+        kept.append(list(_Ours.template._loaded))
+    assert len(processes) == 1
+    assert kept[1:4] == [["plain", "counts"], ["counts", "plain"], ["plain", "counts"]]
+    assert kept[4:] == [["counts", "other"], ["other", "plain"]]
+    del sandbox

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from pipelines import settle
 from pipelines.manifest import read_manifest
 from pipelines.pipeline import Outcome, RunOptions, run
 from pipelines.recipe import load_recipe
@@ -198,36 +196,3 @@ def test_the_summary_lists_pages_at_a_limit(hostile: Path):
         f"  unit 000000, record {record}: {reason}, failed"
         for record, reason in zip((3, 9, 10), ASKING.values(), strict=True)
     ]
-
-
-@pytest.mark.parametrize("what", ["edit", "count"])
-def test_a_text_that_cannot_be_finished_costs_only_itself(
-    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    plain = run_of(made_pages(), tmp_path / "plain", RECIPE)
-    last = max(row["record"] for row in ledger(plain) if row["status"] == "kept")
-    words = {row["record"]: row["text"] for row in documents(plain)}[last].splitlines()[0]
-
-    def fails(text: str) -> None:
-        if words in text:
-            raise ZeroDivisionError
-
-    pii, counts = settle.EDITS["pii"], settle.count_tokens
-    if what == "edit":
-        edit = replace(pii, apply=lambda text, options: fails(text.raw) or pii.apply(text, options))
-        monkeypatch.setattr(settle, "EDITS", {**settle.EDITS, "pii": edit})
-    else:
-        monkeypatch.setattr(
-            settle, "count_tokens", lambda path, text: fails(text) or counts(path, text)
-        )
-    root = run_of(made_pages(), tmp_path / "run", f"{RECIPE}max_failed_pages: 1.0\n")
-    rows = {row["record"]: row for row in ledger(root)}
-    assert (rows[last]["status"], rows[last]["rule"]) == ("failed", "error:ZeroDivisionError")
-    status = {record: row["status"] for record, row in rows.items() if record != last}
-    assert status == {r["record"]: r["status"] for r in ledger(plain) if r["record"] != last}
-    assert (read_manifest(root) or {})["rows"] == (read_manifest(plain) or {})["rows"] - 1
-
-
-def documents(root: Path) -> list[Mapping[str, Any]]:
-    rows: list[Mapping[str, Any]] = pq.read_table(root / "documents", partitioning=None).to_pylist()
-    return rows

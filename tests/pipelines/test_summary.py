@@ -9,11 +9,9 @@ import pytest
 from rich.console import Console
 
 from filters.errors import WorkError
-from pipelines.pages import find_pages
 from pipelines.pipeline import Outcome
-from pipelines.recipe import load_recipe
-from pipelines.summary import page_panel, progress_table, read_status, run_summary
-from tests.pipelines.small_run import RECIPE, do_run, edited
+from pipelines.summary import progress_table, read_status, run_summary
+from tests.pipelines.small_run import RECIPE, do_run
 from tests.pipelines.warc_bytes import gzip_each
 
 
@@ -47,27 +45,6 @@ def test_the_summary_names_crawl_files_that_could_not_be_read(base, small_crawl)
     assert "1 crawl file(s) could not be read:" in shown
     assert "b·[31m[bold].warc.gz: input 'b' cannot be opened: gone." in shown
     assert "could not be read" not in drawn(*run_summary(Outcome(base.root, manifest, True)))
-
-
-def test_numbers_of_a_rule_are_not_given_to_a_page_that_it_did_not_drop(base, tmp_path):
-    """Extraction has an outcome `empty`; a rule may bear the same name."""
-    written = tmp_path / "recipe.yaml"
-    written.write_text(edited(RECIPE, "    short:", "    empty:"))
-    rules = {rule.name: rule for _, rule in load_recipe(str(written)).rules()}
-    (page,) = find_pages(base.root, rule="empty", limit=1)
-    assert page.row["stage"] == "extract"
-    shown = drawn(page_panel(page, rules, full=False))
-    assert "dropped by extract: empty" in shown
-    assert "because" not in shown
-
-
-def test_a_rule_that_dropped_a_page_is_shown_with_what_it_measured(base):
-    rules = {rule.name: rule for _, rule in load_recipe(str(base.root / "recipe.yaml")).rules()}
-    (page,) = find_pages(base.root, rule="short", limit=1)
-    words = page.measured()["lexical_words"]
-    assert words < 50
-    shown = drawn(page_panel(page, rules, full=False))
-    assert f"dropped by quality: short, because lexical_words < 50 (it is {words})" in shown
 
 
 @pytest.mark.parametrize("name", ["plain", "a [b] c", "it's $HOME", 'say "x" !1'])

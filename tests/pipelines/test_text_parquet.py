@@ -2,6 +2,9 @@
 
 import datetime as dt
 import random
+import resource
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,9 +14,9 @@ import pytest
 
 from filters.errors import UsageError
 from pipelines.crawl import Damage, Row, find_inputs, look_at_columns
-from pipelines.crawl.text import rows
+from pipelines.crawl.text import parquet, rows
 from pipelines.recipe import Columns
-from tests.pipelines.text_rows import read, told
+from tests.pipelines.text_rows import ledger, read, run_text, told
 
 TEXTS = ["one", None, "", "four é"]
 
@@ -185,3 +188,51 @@ def test_no_flipped_byte_brings_the_reader_down(tmp_path):
         assert len({item.record for item in items}) == len(items)
         found |= {item.reason for item in items if isinstance(item, Damage)}
     assert {"not_parquet", "row_group_unreadable"} <= found
+
+
+def swollen(value: int, rows: int) -> pa.Table:
+    """Return rows of one value of so many MiB, which compress to next to nothing."""
+    values = pa.array(["x" * (value << 20)])
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), values)
+    return pa.table({"text": column})
+
+
+SMALL = {"compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 1 << 30}
+
+
+def test_a_page_that_decodes_to_more_than_memory_may_hold_costs_its_row_group(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(parquet, "_MOST_BYTES", 64 << 20)
+    path = tmp_path / "a.parquet"
+    with pq.ParquetWriter(path, pa.schema({"text": pa.string()}), **SMALL) as writer:
+        for table in (pa.table({"text": ["a", "b"]}), swollen(100, 2), pa.table({"text": ["c"]})):
+            writer.write_table(table.cast(writer.schema))
+    assert path.stat().st_size < 50_000
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    assert told(read(path)[0]) == [(0, "a"), (1, "b"), (2, "! memory_limit"), (4, "c")]
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
+    (folder := tmp_path / "in").mkdir()
+    path.rename(folder / "a.parquet")
+    run_text(folder, tmp_path / "run", sets=("max_failed_pages=1.0",))
+    found = [(row["status"], row["stage"], row["rule"]) for row in ledger(tmp_path / "run")]
+    assert found[2] == ("failed", "read", "memory_limit")
+    assert len(found) == 4
+
+
+def test_a_value_that_comes_again_is_never_all_there_at_once(tmp_path):
+    """128 rows of a dictionary's one value would be 2 GiB; they are read in other memory."""
+    path = write(tmp_path / "a.parquet", swollen(16, 128), **SMALL)
+    program = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from tests.pipelines.text_rows import read_items\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10\n"
+        "before = peak()\n"
+        "lengths = [len(row.text) for row in read_items(Path(sys.argv[1]))]\n"
+        "print(len(lengths), set(lengths), peak() - before)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"128 {{{16 << 20}}} ")
+    assert int(done.stdout.split()[-1]) < 1200

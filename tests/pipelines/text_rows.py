@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pipelines.crawl import CrawlFile, Damage, Item, Row, read_pages
 from pipelines.crawl.formats import format_of
 from pipelines.crawl.model import Part
-from pipelines.driver import Observer
+from pipelines.events import Observer
 from pipelines.pipeline import Outcome, RunOptions, run
 from pipelines.recipe import Columns, load_recipe
 from tests.pipelines.small_run import RECIPE, prose
@@ -39,6 +39,11 @@ def read(
 ) -> tuple[list[Item], Counter[str]]:
     others: Counter[str] = Counter()
     return list(read_pages(crawl_file(path, part, first), others, columns)), others
+
+
+def read_items(path: Path) -> Iterator[Item]:
+    """Read rows without keeping them."""
+    return read_pages(crawl_file(path), Counter())
 
 
 def told(items: Iterable[Item]) -> list[tuple[int, str]]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
+from pipelines.events import Event, Said, StageDone, StageStarted, UnitDone
 from pipelines.execute import Task, Work
-from pipelines.storage import Attempt, Commit
+from pipelines.storage import Attempt
 
 
 class Listener:
@@ -19,18 +20,22 @@ class Listener:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        match event:
+            case Said(line):
+                self.said(line)
+            case StageStarted(stage, total, done):
+                self.told.append(f"{stage}: {total} units, {len(done)} done")
+            case UnitDone(commit):
+                self.told.append(commit.unit)
+            case StageDone(stage):
+                self.told.append(f"{stage} ended")
 
     def said(self, line: str) -> None:
         self.told.append(line)
-
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        self.told.append(f"{stage}: {total} units, {len(done)} done")
-
-    def unit_done(self, commit: Commit) -> None:
-        self.told.append(commit.unit)
-
-    def stage_done(self, stage: str) -> None:
-        self.told.append(f"{stage} ended")
 
 
 def write(attempt: Attempt, name: str) -> dict[str, Any]:

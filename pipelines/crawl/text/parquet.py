@@ -1,11 +1,12 @@
 """Rows of a Parquet file, a bounded number of them in memory; only mapped columns are read.
 
 Format: https://parquet.apache.org/docs/file-format/. What pyarrow refuses to read is a
-`Damage` that stands for all rows up to the next row group.
+`Damage` that stands for all rows up to the next row group, and so is what takes more memory
+to decode than a batch of rows may: the sizes that a hostile file declares mean nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -15,10 +16,13 @@ from pipelines.crawl.model import CrawlFile, Damage, Part, Row
 from pipelines.crawl.text.columns import MISSING, Chosen, choose, value_at
 from pipelines.crawl.text.rows import make_row
 from pipelines.recipe.model import Columns
+from pipelines.sandbox.confine import at_most_more
 
 _BUFFER = 8 << 20  # read at a time of each column, instead of a row group's whole column
 _BATCH_BYTES = 16 << 20
 _BATCH_ROWS = 128  # the declared sizes do not count a value again that is in a dictionary
+_MOST_BYTES = 1 << 30
+"""Memory for decoding a batch."""
 _MOST_ROWS = 1 << 32
 _SAMPLE_ROWS = 20
 # ValueError: a name that is not Unicode. OverflowError: a time that Python does not know.
@@ -52,9 +56,10 @@ def look_into(file: BinaryIO) -> tuple[pa.Schema, list[dict[str, Any]]] | None:
     if isinstance(opened, str):
         return None
     try:
-        batch = next(opened.iter_batches(_SAMPLE_ROWS, use_threads=False), None)
-        return opened.schema_arrow, batch.to_pylist() if batch else []
-    except _UNREADABLE:
+        with at_most_more(_MOST_BYTES):
+            batch = next(opened.iter_batches(_SAMPLE_ROWS, use_threads=False), None)
+            return opened.schema_arrow, batch.to_pylist() if batch else []
+    except (*_UNREADABLE, MemoryError):
         return opened.schema_arrow, []
 
 
@@ -125,38 +130,50 @@ def _leads(kind: pa.DataType, path: str) -> bool:
 def _read_group(
     opened: pq.ParquetFile, group: int, records: range, chosen: Chosen, file_path: str
 ) -> Iterator[Row | Damage]:
-    done = 0
-    try:
-        for values in _values(opened, group, chosen.paths()):
-            if done == len(records):
-                return
-            # A value that is not Unicode costs its row only.
-            if isinstance(values, str):
-                yield Damage(records[done], None, values)
-            else:
-                yield make_row(values, file_path, records[done])
-            done += 1
-    except (pa.ArrowException, OSError) as error:
-        _raise_from_system(error)
+    done, why = 0, "row_group_unreadable"
+    for most in (_batch_rows(opened, group), 1):  # what is too much at once may do one by one
+        try:
+            for values in islice(_values(opened, group, chosen.paths(), most), done, None):
+                if done == len(records):
+                    return
+                # A value that is not Unicode costs its row only.
+                if isinstance(values, str):
+                    yield Damage(records[done], None, values)
+                else:
+                    yield make_row(values, file_path, records[done])
+                done += 1
+            break
+        except MemoryError:
+            why = "memory_limit"
+        except (pa.ArrowException, OSError) as error:
+            _raise_from_system(error)
+            break
     if done < len(records):
-        yield Damage(records[done], None, "row_group_unreadable")
+        yield Damage(records[done], None, why)
 
 
 def _values(
-    opened: pq.ParquetFile, group: int, paths: Mapping[str, str]
+    opened: pq.ParquetFile, group: int, paths: Mapping[str, str], batch_rows: int
 ) -> Iterator[dict[str, Any] | str]:
-    """Yield what the columns hold row by row, by what they are; or why a row has no values."""
+    """Yield what the columns hold row by row, by what they are; or why a row has no values.
+
+    MemoryError where a batch takes more than it may.
+    """
     schema = opened.schema_arrow
     there = {field: path for field, path in paths.items() if has_column(schema, path)}
     tops = {field: _top(schema, path) for field, path in there.items()}
     batches = opened.iter_batches(
-        batch_size=_batch_rows(opened, group),
+        batch_size=batch_rows,
         row_groups=[group],
         columns=sorted({_selection(schema, path) for path in there.values()}),
         use_threads=False,  # a remote file has one reader
     )
-    for batch in batches:
-        columns = {top: _plain(_column(batch, top)) for top in set(tops.values())}
+    while True:
+        with at_most_more(_MOST_BYTES):
+            batch = next(batches, None)
+            if batch is None:
+                return
+            columns = {top: _plain(_column(batch, top)) for top in set(tops.values())}
         for index in range(batch.num_rows):
             row = {top: values[index] for top, values in columns.items()}
             if any(isinstance(value, UnicodeDecodeError) for value in row.values()):

@@ -12,7 +12,10 @@ from typing import Any
 
 from pipelines.sample import default_folder, fetch_sample_crawl
 from tests.bench.audit.generate import generate
+from tests.bench.audit.pair import generate_other
 
+_OTHER = "{other}"
+"""Stands for a second run of the same pages."""
 _QUESTIONS: dict[str, tuple[str, ...]] = {
     "whatif, tighter": ("whatif", "--set", "line_punct_ratio=0.2"),
     "whatif, looser": ("whatif", "--set", "gopher_short_doc=30"),
@@ -23,6 +26,7 @@ _QUESTIONS: dict[str, tuple[str, ...]] = {
     "audit": ("audit",),
     "sweep": ("sweep", "line_punct_ratio"),
     "tune": ("tune", "--keep", "0.2"),
+    "diff": ("diff", _OTHER),
 }  # fmt: skip
 
 
@@ -62,6 +66,11 @@ def _measure(folder: Path, sizes: Sequence[int], questions: Sequence[str]) -> li
             print(f"made {pages:,} rows, {size / 1e6:,.0f} MB, in {spent:.0f} s", file=sys.stderr)
         for question in questions:
             command, *rest = _QUESTIONS[question]
+            if _OTHER in rest:
+                other = folder / f"other-{pages}"
+                if not (other / "manifest.json").exists():
+                    generate_other(model, root, other, pages)
+                rest = [str(other) if word == _OTHER else word for word in rest]
             found.append({"pages": pages, "question": question, **_run(command, root, *rest)})
     return found
 

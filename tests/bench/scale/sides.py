@@ -22,6 +22,7 @@ from pipelines.dedup.kinds import KeyMaker, KeysOfGroup, keys_of_group
 from pipelines.dedup.numbers import document_number
 from pipelines.dedup.pages import Group, Pages
 from pipelines.dedup.parts import Part, Source
+from pipelines.events import silent
 from pipelines.execute import InlineEngine, open_engine
 from pipelines.recipe.model import Recipe
 from pipelines.stages.clustering import Clustering, Clusters, cluster, parts_of
@@ -73,22 +74,6 @@ class Measured:
     """Digest of every document's cluster; equal where the clusters are."""
     stages: dict[str, dict[str, float]] = field(default_factory=dict)
     """By stage: units, CPU seconds, largest peak, rows and bytes written."""
-
-
-class _Silent:
-    """An observer that says nothing."""
-
-    def said(self, line: str) -> None:
-        """Ignore it."""
-
-    def stage_started(self, stage: str, total: int, done: list[Commit]) -> None:
-        """Ignore it."""
-
-    def unit_done(self, commit: Commit) -> None:
-        """Ignore it."""
-
-    def stage_done(self, stage: str) -> None:
-        """Ignore it."""
 
 
 def sources(folder: Path) -> list[Source]:
@@ -151,7 +136,7 @@ def _timed(
     """Cluster in a new folder; return wall and CPU seconds of this process too."""
     root.mkdir()
     # Clustering looks at no recipe but for how many units may fail: none here.
-    run = RunContext(cast("Recipe", None), root, [], {}, None, engine, _Silent())
+    run = RunContext(cast("Recipe", None), root, [], {}, None, engine, silent)
     wall, cpu = time.perf_counter(), time.process_time()
     found = cluster(run, "minhash", groups, options=options)
     return run, found, time.perf_counter() - wall, time.process_time() - cpu

@@ -1,0 +1,201 @@
+"""Where in a text the parts are that a signal has counted.
+
+What is marked adds up to what is counted: as many spans as a count of lines, words or
+marks says, as many characters as a count of characters (of n-grams, those of their words).
+Where what is missing tells more than what is there, that is marked: see `COMPLEMENTS`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TypeAlias
+
+from datatrove.utils.text import TERMINAL_PUNCTUATION
+
+from filters.c4 import C4_LINES
+from filters.catalog import TEXT
+from filters.cuts import Cut, cut_lines, marked_lines
+from filters.edit import Options
+from filters.fineweb import SHORT_LINE
+from filters.gopher import BULLETS, ELLIPSES, STOP_WORDS
+from filters.ngrams import DUP_SIZES, TOP_SIZES
+from filters.parts import (
+    Part,
+    line_parts,
+    nonblank_parts,
+    paragraph_parts,
+    run_parts,
+    word_places,
+)
+from filters.pii import PII, email_spans, ip_spans
+from filters.span import Span
+from filters.text import Text
+
+Finder: TypeAlias = Callable[[Text], Iterable[Span]]
+
+COMPLEMENTS: Mapping[str, str] = MappingProxyType(
+    {"alpha_words": "words", "terminal_lines": "nonblank_lines"}
+)
+"""Signals of which the rest is marked, with the count of the whole: words without a letter,
+lines that do not end as a sentence does."""
+
+
+def evidence(
+    text: Text, signal: str, edits: Mapping[str, Options] = MappingProxyType({})
+) -> list[Span]:
+    """Return the parts of a text that a signal counts, in order; none where it marks nothing.
+
+    `signal` is a name as rules have it: `dup_lines` and `text.dup_lines` are counted on the text
+    itself, `c4_lines.short_lines` on what the edit leaves of it. The spans are of the text that
+    is given in either case. `edits` are those that come before, with their options, in order;
+    of edits before it only `c4_lines` can be followed, behind others nothing is marked.
+    """
+    revision, _, bare = signal.rpartition(".")
+    before = [name for name in edits if name != revision]
+    if revision in ("", TEXT):
+        return _found(text, bare)
+    if revision == C4_LINES.name and next(iter(edits), revision) == revision:
+        return _of_lines(text, bare, edits.get(revision, {}))
+    if revision != PII.name or bare not in PII.signals or before not in ([], [C4_LINES.name]):
+        return []
+    if not before:
+        return _found(text, bare)
+    return _found_behind(cut_lines(text, edits[C4_LINES.name]), text, bare)
+
+
+def _of_lines(text: Text, bare: str, options: Options) -> list[Span]:
+    """Return what a signal of the revision `c4_lines` counts."""
+    if bare == "removed_lines":
+        return cut_lines(text, options).lines
+    if bare in C4_LINES.signals:
+        return [] if bare == "sentences" else marked_lines(text, bare, options)
+    return _found_behind(cut_lines(text, options), text, bare)
+
+
+def can_mark(signal: str) -> bool:
+    """Return whether anything can be marked for a signal."""
+    return signal.rpartition(".")[2] in {*_FINDERS, *C4_LINES.signals} - {"sentences"}
+
+
+def _found(text: Text, bare: str) -> list[Span]:
+    finder = _FINDERS.get(bare)
+    return list(finder(text)) if finder else []
+
+
+def _found_behind(cut: Cut, text: Text, bare: str) -> list[Span]:
+    spans = _found(Text(cut.text, text.segmenter), bare)
+    return [Span(*cut.back(span.start, span.end), span.what) for span in spans]
+
+
+def _repeated(parts: Callable[[str], Iterable[Part]], what: str, text: Text) -> Iterator[Span]:
+    """Yield the parts that equal an earlier one."""
+    seen: set[str] = set()
+    for start, part in parts(text.raw):
+        if part in seen:
+            yield Span(start, start + len(part), what)
+        seen.add(part)
+
+
+def _chosen(
+    parts: Callable[[str], Iterable[Part]], wanted: Callable[[str], bool], what: str, text: Text
+) -> Iterator[Span]:
+    for start, part in parts(text.raw):
+        if wanted(part):
+            yield Span(start, start + len(part), what)
+
+
+def _words(wanted: Callable[[str], bool], what: str, text: Text) -> Iterator[Span]:
+    for word, (start, end) in zip(text.words, word_places(text), strict=False):
+        if wanted(word):
+            yield Span(start, end, what)
+
+
+def _top_ngram(n: int, text: Text) -> Iterator[Span]:
+    """Yield every occurrence of the commonest n-gram; they may overlap."""
+    words = text.words
+    grams = [" ".join(words[at : at + n]) for at in range(len(words) - n + 1)]
+    counts: dict[str, int] = {}
+    for gram in grams:
+        counts[gram] = counts.get(gram, 0) + 1
+    most = max(counts, key=counts.__getitem__, default=None)  # the first of equally common ones
+    places = word_places(text)
+    for at, gram in enumerate(grams if places else ()):
+        if gram == most:
+            yield Span(places[at][0], places[at + n - 1][1], f"commonest {n}-gram")
+
+
+def _dup_ngrams(n: int, text: Text) -> Iterator[Span]:
+    """Yield the n-grams that repeat an earlier one of the scan, which steps over them."""
+    words, places = text.words, word_places(text)
+    seen: set[str] = set()
+    at = 0
+    while at + n <= len(places):
+        gram = "".join(words[at : at + n])
+        if gram in seen:
+            yield Span(places[at][0], places[at + n - 1][1], f"repeated {n}-gram")
+            at += n
+        else:
+            seen.add(gram)
+            at += 1
+
+
+def _marks(marks: Iterable[str], what: str, text: Text) -> Iterator[Span]:
+    starts = []
+    for mark in marks:
+        at = text.raw.find(mark)
+        while at >= 0:
+            starts.append((at, at + len(mark)))
+            at = text.raw.find(mark, at + len(mark))
+    yield from (Span(start, end, what) for start, end in sorted(starts))
+
+
+def _ips(text: Text) -> Iterator[Span]:
+    """Yield addresses that are no part of an e-mail address, which is replaced first."""
+    taken = list(email_spans(text.raw))
+    for start, end in ip_spans(text.raw):
+        if not any(a < end and start < b for a, b in taken):
+            yield Span(start, end, "IP address")
+
+
+def _emails(text: Text) -> Iterator[Span]:
+    return (Span(start, end, "e-mail address") for start, end in email_spans(text.raw))
+
+
+def _finders() -> dict[str, Finder]:
+    lines = partial(_repeated, run_parts, "repeated line")
+    paragraphs = partial(_repeated, paragraph_parts, "repeated paragraph")
+    return {
+        "dup_lines": lines,
+        "dup_line_chars": lines,
+        "dup_paragraphs": paragraphs,
+        "dup_paragraph_chars": paragraphs,
+        "dup_nonblank_chars": partial(_repeated, nonblank_parts, "repeated line"),
+        **{f"top_{n}gram_chars": partial(_top_ngram, n) for n in TOP_SIZES},
+        **{f"dup_{n}gram_chars": partial(_dup_ngrams, n) for n in DUP_SIZES},
+        "bullet_lines": partial(
+            _chosen, line_parts, lambda line: line.lstrip().startswith(BULLETS), "bullet line"
+        ),
+        "ellipsis_lines": partial(
+            _chosen, line_parts, lambda line: line.rstrip().endswith(ELLIPSES), "ellipsis line"
+        ),
+        "short_lines": partial(
+            _chosen, nonblank_parts, lambda line: len(line) <= SHORT_LINE, "short line"
+        ),
+        "terminal_lines": partial(
+            _chosen,
+            nonblank_parts,
+            lambda line: line[-1] not in TERMINAL_PUNCTUATION,
+            "line that does not end as a sentence",
+        ),
+        "alpha_words": partial(
+            _words, lambda word: not any(map(str.isalpha, word)), "word without a letter"
+        ),
+        "distinct_stop_words": partial(_words, STOP_WORDS.__contains__, "stop word"),
+        "hashes": partial(_marks, "#", "number sign"),
+        "ellipses": partial(_marks, ELLIPSES, "ellipsis"),
+        "emails": _emails,
+        "ips": _ips,
+    }
+
+
+_FINDERS: Mapping[str, Finder] = MappingProxyType(_finders())
