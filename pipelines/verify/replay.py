@@ -21,10 +21,10 @@ from pipelines.bucket.path import S3Path
 from pipelines.curator import Curated, Curator, asset_digests, curator_for
 from pipelines.dedup.removals import removal_columns
 from pipelines.files import sha256_of
+from pipelines.final_edits import FinalEdits
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.recipe.source import read_file
 from pipelines.recurate import taken_over, to_judge
-from pipelines.settle import FinalEdits
 from pipelines.tables import opened, read_rows, read_table
 from pipelines.tokenizer import count_tokens, tokenizer_place
 from pipelines.verify.findings import Findings
