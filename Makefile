@@ -8,7 +8,7 @@ READY   := $(VENV)/.ready
 KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture reference lock clean
+.PHONY: help setup demo test check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture screenshots reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ fuzz: $(READY) ## try inputs on the reader and the extractor (FUZZ="--help" for 
 
 picture: $(READY) demo ## draw the demo's funnel into docs/funnel.svg
 	$(BIN)/cuvee funnel runs/demo --svg docs/funnel.svg
+
+screenshots: $(READY) demo ## look at the demo's report with Chromium: docs/report-light.png, docs/report-dark.png
+	$(BIN)/cuvee report runs/demo
+	$(BIN)/python -m tests.screenshots runs/demo/report.html docs
 
 reference: $(READY) ## write what is made from the code: schema, recipe reference, signals
 	$(BIN)/cuvee schema > configs/recipe.schema.json

@@ -98,7 +98,8 @@ def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
     own, whole = [], []
     least = fallen["block"].min()
     # What stands before the first of the rules that fall had said no, and says it still.
-    known = {_named(step) for step in move.before.steps[: int(fallen["rank"].min())]}
+    earliest = 0 if fallen.empty else int(fallen["rank"].min())
+    known = {_named(step) for step in move.before.steps[:earliest]}
     for rank, step in enumerate(move.plan.steps):
         if _named(step) in known and rank not in move.changed:
             continue

@@ -18,6 +18,7 @@ from pipelines.cli import (
     looking,
     planning,
     publishing,
+    reporting,
     running,
 )
 from pipelines.cli.console import err, out
@@ -40,6 +41,7 @@ _GROUPS = (
     looking,
     auditing,
     comparing,
+    reporting,
     checking,
     carding,
     publishing,

@@ -41,6 +41,9 @@ def audit(
         typer.Option(help="A table for each of these."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="With --by: so many groups.")] = 20,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Write report.html into the run, too.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Say what each rule removes: first, alone, and only it; and what stands out."""
@@ -60,6 +63,10 @@ def audit(
         _show([rules_table(rules.to_dict("records")), ""])
         _show([*findings_lines(found.findings()), ""])
     _show([AUDIT_LEGEND, *found.notes])
+    if report and by is None:
+        from pipelines.report import write_report
+
+        _show(["", f"All of it to look at: {write_report(folder)}"])
 
 
 @commands.command(

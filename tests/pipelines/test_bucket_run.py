@@ -8,11 +8,14 @@ import pytest
 
 from filters.errors import UsageError
 from pipelines.api import load_run
+from pipelines.audit.ledger import open_ledger
 from pipelines.bucket.path import run_folder
 from pipelines.card import make_card
 from pipelines.manifest import load_manifest
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import load_recipe
+from pipelines.report import write_report
+from pipelines.report.write import read_data
 from tests.command import cuvee, succeed
 from tests.pipelines.hosts import NAMES, SEGMENT, Host, Plan, Request
 from tests.pipelines.small_run import RECIPE, REPOSITORY, Finished, differing, published
@@ -106,6 +109,9 @@ def look_into(local: Path, root: Path) -> list[str]:
     assert found.texts == {"published": True, "extracted": True}
     assert found.pages["both"] == len(one.ledger())
     assert found.same
+    shown, there = (read_data(open_ledger(folder), 100) for folder in (local, root))
+    assert {**shown, "run": None} == {**there, "run": None}
+    assert write_report(root).read_bytes().startswith(b"<!doctype html>")
     return said
 
 

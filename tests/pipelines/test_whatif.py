@@ -263,23 +263,34 @@ def test_what_no_ledger_can_say_is_said_in_words(demo_run: Path):
     assert any("Deduplication has to run again" in note for note in loosened.notes)
 
 
-def test_errors_name_the_nearest_right_name(demo_run: Path):
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (Changes(sets=("gopher_short=3",)), "Did you mean 'gopher_short_doc'"),
+        (Changes(drops=("lorem",)), "Did you mean 'lorem_ipsum'"),
+        (Changes(adds=("x: text.chars",)), "is not of the form"),
+        (Changes(adds=("no colon",)), "is not of the form"),
+        (Changes(adds=("x: ellipsis / words > 1",)), "has not measured"),
+        (Changes(adds=("list_ratio: words < 1",)), "has a rule 'list_ratio'"),
+    ],
+)
+def test_errors_name_the_nearest_right_name(demo_run: Path, changes: Changes, words: str):
+    with pytest.raises(UsageError, match=words) as raised:
+        whatif(open_ledger(demo_run), changes)
+    assert len(str(raised.value).splitlines()) <= 3
+
+
+def test_commands_refuse_what_has_no_meaning(demo_run: Path):
     for arguments, words in (
-        (("whatif", "--set", "gopher_short=3"), "Did you mean 'gopher_short_doc'"),
-        (("whatif", "--drop", "lorem"), "Did you mean 'lorem_ipsum'"),
-        (("whatif", "--add", "x: text.chars"), "is not of the form"),
-        (("whatif", "--add", "x: ellipsis / words > 1"), "has not measured"),
-        (("whatif", "--add", "list_ratio: words < 1"), "has a rule 'list_ratio'"),
-        (("whatif",), "nothing is changed"),
-        (("sweep", "list_ration"), "Did you mean 'list_ratio'"),
-        (("sweep", "not_english"), "no threshold"),
-        (("tune",), "--keep SHARE"),
+        (("whatif", demo_run), "nothing is changed"),
+        (("sweep", demo_run, "list_ration"), "Did you mean 'list_ratio'"),
+        (("tune", demo_run), "--keep SHARE"),
     ):
-        command, *rest = arguments
-        done = cuvee(command, demo_run, *rest)
+        done = cuvee(*arguments)
         assert done.returncode == 2, arguments
         assert words in done.stderr, (arguments, done.stderr)
-        assert len(done.stderr.strip().splitlines()) <= 3
+    with pytest.raises(UsageError, match="no threshold"):
+        Audit(demo_run).sweep("not_english")
 
 
 def test_a_signal_of_another_version_is_refused(base: Finished, tmp_path: Path):
@@ -308,3 +319,11 @@ def test_commands_print_tables_and_json(demo_run: Path):
     assert "this run" in succeed("sweep", demo_run, "line_punct_ratio")
     assert json.loads(succeed("sweep", demo_run, "line_punct_ratio", "--json"))["curve"]
     assert "pass every rule now" in succeed("tune", demo_run, "--keep", "0.2")
+
+
+def test_a_rule_that_has_removed_nothing_may_be_changed(base: Finished):
+    run = Audit(base.root)
+    assert run.rules().set_index("rule")["removed_pages"]["long"] == 0
+    before = run.whatif(drop=["long"])
+    assert before.after == before.before
+    assert run.whatif(set={"long": 60}).lost["rule"].tolist() == ["long"]

@@ -27,6 +27,7 @@ _QUESTIONS: dict[str, tuple[str, ...]] = {
     "sweep": ("sweep", "line_punct_ratio"),
     "tune": ("tune", "--keep", "0.2"),
     "diff": ("diff", _OTHER),
+    "report": ("report",),
 }  # fmt: skip
 
 

@@ -1,0 +1,45 @@
+"""Marks in a page's text what a rule of the run's recipe has counted."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from filters.edit import Options
+from filters.errors import UsageError
+from filters.evidence import can_mark, evidence
+from filters.segment import Segmenter, segmenter
+from filters.span import Span
+from filters.text import Text
+from pipelines.recipe.source import Node
+
+
+class Marker:
+    """Knows of a run's recipe what marks depend on: its edits and how it finds words."""
+
+    def __init__(self, recipe: Node) -> None:
+        self._recipe = recipe
+
+    def marks(self, text: str, signal: str) -> list[Span]:
+        """Return the parts that a signal, by the ledger's name, has counted; none if unknown."""
+        if not can_mark(signal) or self.segmenter is None:
+            return []
+        return evidence(Text(text, self.segmenter), signal, self.edits)
+
+    @cached_property
+    def edits(self) -> Mapping[str, Options]:
+        """The recipe's edits with their options, in order; blocks of datatrove by their names."""
+        recipe = self._recipe
+        found: dict[str, Options] = {}
+        for stage in recipe.map["stages"].items if "stages" in recipe.map else []:
+            for kind, body in stage.map.items():
+                if kind in ("edit", "datatrove"):
+                    found |= {name: node.plain() or {} for name, node in body.map.items()}
+        return found
+
+    @cached_property
+    def segmenter(self) -> Segmenter | None:
+        """What finds words; None where its package is not here, and then nothing is marked."""
+        words = self._recipe.map.get("words")
+        try:
+            return segmenter(str(words.plain()) if words else "en")
+        except UsageError:
+            return None

@@ -1,0 +1,96 @@
+"""The sampled pages as columns that a script decides over: each rule's values, exactly.
+
+A rule's column is its distinct values in ascending order, as float64, and for each page the place
+of its value among them. Comparing places with the place of a threshold is the same as comparing
+values with the threshold, and takes a quarter of the room.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.audit.ledger import Ledger
+from pipelines.audit.steps import Plan, place_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = 0xFFFF
+"""Place of a value that is undefined or was not measured."""
+WHOLE_WALK = 0xFFFF
+"""Exit of a page that no step but the rules has decided on."""
+
+
+def sample_columns(ledger: Ledger, pages: "pd.DataFrame") -> dict[str, Any]:
+    """Return pages of `panel_sample` as plain data.
+
+    `rules`: for each `values` (base64 of little-endian float64, or labels) and `places` (base64
+    of uint16). `exits` (uint16): after how many rules something else decides on the page
+    (extraction, deduplication …), `WHOLE_WALK` where nothing does. `outcomes` names what decided
+    in the run, `outcome` (uint16) which for each page; then `audited` (uint8), `weight` (float64),
+    `tokens` (uint32).
+    """
+    plan = ledger.plan
+    triples = list(zip(pages["status"], pages["stage"], pages["rule"], strict=True))
+    outcomes = sorted(set(triples), key=lambda triple: [part or "" for part in triple])
+    exits = {triple: exit_of(ledger, triple) for triple in outcomes}
+    number = {triple: at for at, triple in enumerate(outcomes)}
+    return {
+        "size": len(pages),
+        "rules": [
+            _column(pages[f"v{rank}"], step.rule.constant) for rank, step in enumerate(plan.steps)
+        ],
+        "walls": foreign_walls(plan),
+        "outcomes": [list(triple) for triple in outcomes],
+        "outcome": _packed([number[triple] for triple in triples], "<u2"),
+        "exits": _packed([exits[triple] for triple in triples], "<u2"),
+        "audited": _packed(pages["audited"], "u1"),
+        "weight": _packed(pages["weight"], "<f8"),
+        "tokens": _packed(pages["token_count"].fillna(0), "<u4"),
+    }
+
+
+def exit_of(ledger: Ledger, outcome: tuple[str, str | None, str | None]) -> int:
+    """Return after how many rules a step that is none of them decided so; else `WHOLE_WALK`."""
+    status, stage, rule = outcome
+    plan = ledger.plan
+    names = {(step.stage, step.rule.name) for step in plan.steps}
+    bare = (rule or "").removeprefix("undefined:")
+    if status == "kept" or (stage, bare) in names:
+        return WHOLE_WALK
+    place = place_of(plan, ledger.reasons, status, stage, rule)
+    return sum((float(step.block), rank) < place for rank, step in enumerate(plan.steps))
+
+
+def foreign_walls(plan: Plan) -> list[int]:
+    """Return after how many rules blocks of datatrove stand: what they would say is not known."""
+    numbers = sorted(set(plan.foreign.values()))
+    return [sum(step.block < number for step in plan.steps) for number in numbers]
+
+
+def _column(values: Any, constant: Any) -> dict[str, Any]:
+    if isinstance(constant, str):
+        return _labels(values)
+    numbers = values.to_numpy(np.float64)
+    known = ~np.isnan(numbers)
+    distinct, places = np.unique(numbers[known], return_inverse=True)
+    column = np.full(len(numbers), MISSING, np.uint16)
+    column[known] = places
+    return {"values": _packed(distinct, "<f8"), "places": _packed(column, "<u2")}
+
+
+def _labels(values: Any) -> dict[str, Any]:
+    known = values.notna()
+    distinct = sorted(set(values[known]))
+    number = {label: at for at, label in enumerate(distinct)}
+    places = [
+        number[value] if there else MISSING for value, there in zip(values, known, strict=True)
+    ]
+    return {"labels": distinct, "places": _packed(places, "<u2")}
+
+
+def _packed(values: Sequence[Any] | npt.ArrayLike, kind: str) -> str:
+    return base64.b64encode(np.asarray(values).astype(kind).tobytes()).decode()
