@@ -37,7 +37,7 @@ SHARDS = pa.schema(
 )
 
 # The setting of `datasets` and datatrove: chunks of 256 KiB to 1 MiB.
-_CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
+CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 _SLICE_BYTES = 32 * 1024**2
 _TOKEN_BATCH = 256
 
@@ -121,7 +121,7 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
     table = pa.concat_tables([_with_large_text(SETTLED.empty_table()), *parts])
     keys = ["host", "url", "file_path", "record"]
     order = pc.sort_indices(table.select(keys), sort_keys=[(key, "ascending") for key in keys])
-    options: dict[str, Any] = {"use_content_defined_chunking": _CHUNKING}
+    options: dict[str, Any] = {"use_content_defined_chunking": CHUNKING}
     final = f"dataset/data/{job.name}.parquet"
     with TableWriter(attempt, final, DATASET, **options) as writer:
         for rows in _slices(table, order):

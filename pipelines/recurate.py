@@ -42,17 +42,22 @@ def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterat
     others.update(stale.facts["other_records"])
     documents = _texts(attempt, stale, "documents")
     judged = _texts(attempt, stale, "stages/curate/judged")
-    gates = {*GATE_SIGNALS, *(column.name for column in COLUMNS)}
-    measured = (column.name for column in curator.columns if column.name in gates)
-    taken_over = (*(field.name for field in LEDGER_FIELDS), *measured)
+    names = taken_over(curator)
     for old in read_rows(attempt.root / stale.file("stages/curate/ledger").path):
         text = documents.get(old["record"])
-        row = {name: old[name] for name in taken_over}
+        row = {name: old[name] for name in names}
         curator.clock.lap("read")
         if text is None:
             yield _taken_over(row, judged.get(old["record"]))
         else:
-            yield _to_judge(row, text)
+            yield to_judge(row, text)
+
+
+def taken_over(curator: Curator) -> tuple[str, ...]:
+    """Return the columns of the ledger that are known before a text is judged."""
+    gates = {*GATE_SIGNALS, *(column.name for column in COLUMNS)}
+    measured = (column.name for column in curator.columns if column.name in gates)
+    return (*(field.name for field in LEDGER_FIELDS), *measured)
 
 
 def _texts(attempt: Attempt, stale: Commit, folder: str) -> dict[int, str]:
@@ -72,7 +77,8 @@ def _taken_over(row: dict[str, Any], judged: str | None) -> Curated:
     return Curated(row, None, judgement)
 
 
-def _to_judge(row: dict[str, Any], text: str) -> Again:
+def to_judge(row: dict[str, Any], text: str) -> Again:
+    """Return a page's row as it was before its text was judged, with that text."""
     decision = _decision(row) if row["stage"] == "url" else None
     open_row = {**row, "status": "kept", "stage": None, "rule": None, "token_count": None}
     return Again(open_row, text, decision)

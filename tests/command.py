@@ -36,9 +36,13 @@ def succeed(*arguments: str | Path, env: Mapping[str, str] | None = None) -> str
 
 
 def shell(command: list[str] | str, desk: Path) -> str:
-    """Run what a reader types in a folder, without the Hub; expect exit code 0, return output."""
+    """Run what a reader types in a folder; expect exit code 0, return output.
+
+    Without the Hub, unless the environment says that it is on this machine.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    env = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "HF_HOME": str(desk / "hf")}
+    away = {} if "HF_ENDPOINT" in os.environ else {"HF_HUB_OFFLINE": "1"}
+    env = {**os.environ, "PATH": path, **away, "HF_HOME": str(desk / "hf")}
     done = subprocess.run(
         command,
         shell=isinstance(command, str),

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from pipelines.sample import default_folder, fetch_sample_crawl
 from tests.command import succeed
+from tests.hub.people import TOKEN, completed, environment
+from tests.hub.server import Hub, serve
 
 
 def pytest_configure() -> None:
@@ -69,11 +72,22 @@ def demo_run(shared_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def desk(demo_run: Path, sample_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a reader of the documents has it: the demo's run, and a crawl of their own."""
+    """A folder as a reader of the documents has it: the demo's run, and a crawl of their own.
+
+    The run's card says what only a person can say, as it has to before it is published.
+    """
     folder = tmp_path_factory.mktemp("desk")
-    (folder / "runs").mkdir()
-    shutil.copytree(demo_run, folder / "runs/demo", copy_function=shutil.copy2)
+    completed(Path(shutil.copytree(demo_run, folder / "runs/demo")))
     (folder / "crawl").mkdir()
     for path in sorted(sample_crawl.glob("*.warc.gz"))[:2]:
         (folder / "crawl" / path.name).symlink_to(path)
     return folder
+
+
+@pytest.fixture
+def reachable_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A Hub on this machine, which all that is started meanwhile takes for the Hub."""
+    with serve(rights={TOKEN: "write"}) as hub:
+        for name, value in environment(hub, tmp_path / "hf").items():
+            monkeypatch.setenv(name, value)
+        yield hub

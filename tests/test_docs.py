@@ -12,6 +12,7 @@ import pytest
 
 from tests.command import contents, shell, succeed
 from tests.common_crawl import common_crawl
+from tests.hub.people import completed
 from tests.pipelines.hosts import Host
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +38,7 @@ def crawl_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tupl
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("reachable_hub")
 def test_every_command_of_the_readme_works_in_its_order(desk: Path, crawl_host: tuple[Host, Host]):
     typed = [command for command in commands() if not command.startswith("make ")]
     assert len(typed) >= 9
@@ -46,6 +48,24 @@ def test_every_command_of_the_readme_works_in_its_order(desk: Path, crawl_host: 
     assert bucket.failed
     assert site.failed
     assert contents(desk / "runs/segment") == contents(desk / "runs/segment-https")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("reachable_hub")
+def test_every_command_on_publishing_works_in_its_order(desk: Path):
+    page = (ROOT / "docs/publish.md").read_text()
+    typed = [
+        line for _, name, body in BLOCK.findall(page) if name == "sh" for line in body.splitlines()
+    ]
+    assert len(typed) == 5
+    crawl = next((desk / "crawl").iterdir())
+    (desk / "next/CC-MAIN-2024-10").mkdir(parents=True)
+    (desk / "next/CC-MAIN-2024-10/a.warc.gz").symlink_to(crawl.resolve())
+    given = "--engine inline --limit 60 --set 'tokenizer={train: {vocab_size: 400}}'"
+    shell(f"cuvee run fineweb --input next --output runs/next {given}", desk)
+    completed(desk / "runs/next")
+    for command in typed:
+        assert shell(command, desk).strip(), command
 
 
 def test_the_make_commands_of_the_readme_are_those_of_ci():

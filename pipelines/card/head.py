@@ -36,7 +36,7 @@ def card_head(facts: Facts) -> dict[str, Any]:
         if person.text(key):
             head[key] = person.text(key)
     head["task_categories"] = ["text-generation"]
-    head["size_categories"] = [_size(facts.amount.rows)]
+    head["size_categories"] = [size_category(facts.amount.rows)]
     head["tags"] = ["cuvee"]
     if facts.shards:
         head["configs"] = list(_configs(facts))
@@ -98,5 +98,6 @@ def _sizes(files: Sequence[Mapping[str, Any]], unpacked: int) -> dict[str, Any]:
     }
 
 
-def _size(rows: int) -> str:
+def size_category(rows: int) -> str:
+    """Return the Hub's name for a number of rows."""
     return next((name for limit, name in _SIZES if rows < limit), "n>1T")

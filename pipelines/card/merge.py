@@ -77,10 +77,11 @@ def merge(card: str, existing: str, stay: Collection[str] = (), name: str = "REA
     return f"{_yaml(merged)}\n{_merged_body(_pieces(body), _pieces(old_body))}"
 
 
-class _Dumper(yaml.SafeDumper):
+class CardDumper(yaml.SafeDumper):
     """PyYAML's safe dumper, which writes what comes twice twice: a head has no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        """Say that nothing is referred to."""
         return True
 
 
@@ -91,7 +92,7 @@ def changed_parts(card: str) -> list[str]:
 
 
 def _yaml(head: Mapping[str, Any]) -> str:
-    dumped = yaml.dump(dict(head), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    dumped = yaml.dump(dict(head), Dumper=CardDumper, sort_keys=False, allow_unicode=True)
     return f"---\n{dumped}---\n"
 
 

@@ -17,6 +17,7 @@ from pipelines.cli import (
     health,
     looking,
     planning,
+    publishing,
     reporting,
     running,
 )
@@ -34,14 +35,24 @@ app = typer.Typer(
 )
 # The order of the help.
 _GROUPS = (
-    running, planning, calibrating, looking, auditing, comparing, reporting, checking, carding,
-    describing, health,
-)  # fmt: skip
+    running,
+    planning,
+    calibrating,
+    looking,
+    auditing,
+    comparing,
+    reporting,
+    checking,
+    carding,
+    publishing,
+    describing,
+    health,
+)
 for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo")
+_RESUMED = ("run", "demo", "publish")
 """Commands that keep what was done before an interrupt."""
 
 

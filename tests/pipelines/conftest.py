@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.card import make_card
+from pipelines.stages import publishing
+from tests.hub.people import completed
+from tests.hub.runs import FIRST, SECOND, THIRD, made_run
 from tests.pipelines.hosts import Host, Request, forwarded, lay_out, moto_s3, serving
 from tests.pipelines.small_run import (
     CARD_FILE,
@@ -17,6 +20,7 @@ from tests.pipelines.small_run import (
     REPOSITORY,
     Finished,
     do_run,
+    edited,
     made_pages,
 )
 from tests.pipelines.warc_bytes import gzip_each
@@ -66,6 +70,32 @@ def base(small_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Finishe
     root = tmp_path_factory.mktemp("base") / "run"
     do_run(RECIPE, small_crawl, root)
     return Finished(root)
+
+
+@pytest.fixture(scope="session")
+def two_dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with two dumps of four shards each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "SHARD_BYTES", 1000)
+        dumps = {FIRST: range(1000, 1012), SECOND: range(2000, 2012)}
+        return completed(made_run(tmp_path_factory.mktemp("two"), RECIPE, dumps))
+
+
+@pytest.fixture(scope="session")
+def third_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one more dump."""
+    dumps = {THIRD: range(3000, 3008)}
+    return completed(made_run(tmp_path_factory.mktemp("later"), RECIPE, dumps))
+
+
+@pytest.fixture(scope="session")
+def changed_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that makes something else of the second dump."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "SHARD_BYTES", 6000)
+        recipe = edited(RECIPE, "very_short: lexical_words < 80", "very_short: lexical_words < 82")
+        dumps = {SECOND: range(2000, 2009)}
+        return completed(made_run(tmp_path_factory.mktemp("other"), recipe, dumps))
 
 
 @pytest.fixture(scope="session")

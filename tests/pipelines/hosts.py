@@ -4,12 +4,14 @@ import gzip
 import http.client
 import logging
 import random
+import socket
 import ssl
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -199,17 +201,25 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         path = unquote(urlsplit(self.path).path).lstrip("/")
         headers = dict(self.headers.items())
-        request = Request(self.command, path, self.path, headers, self.rfile.read(length))
-        key = (request.method, urlsplit(self.path).path)
+        head = Request(self.command, path, self.path, headers)
+        key = (head.method, urlsplit(self.path).path)
         before = self.server.count[key]
         self.server.count[key] += 1
-        self.server.asked.append(request)
-        fault = self.server.plan(request, before)
+        fault = self.server.plan(head, before)
         if fault:
             self.server.failed[fault] += 1
+        request = replace(head, body=self.rfile.read(length // 2 if fault == "cut" else length))
+        self.server.asked.append(request)
         if fault and fault.isdigit():
-            hint = {"Retry-After": "0"} if fault == "429" else {}
+            hint = {"Retry-After": "0", "RateLimit": '"api";r=0;t=0'} if fault == "429" else {}
             self._send(Reply(int(fault), b"not now", hint))
+        elif fault == "500 after":  # it is done, but the answer says otherwise
+            self.server.answers(request)
+            self._send(Reply(500, b"not now"))
+        elif fault == "cut":
+            linger = struct.pack("ii", 1, 0)  # so that closing sends a reset
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._hang_up()
         elif fault == "reset":
             self._hang_up()
         elif fault == "lost" or (fault == "stall" and self.command != "GET"):

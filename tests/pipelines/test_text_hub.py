@@ -15,7 +15,7 @@ import pytest
 from filters.errors import UsageError
 from pipelines.crawl.text.hub import HubDataset, parse_address
 from tests.command import cuvee
-from tests.pipelines.hub_server import COMMIT, Hub, serve
+from tests.hub.server import COMMIT, Hub, serve
 from tests.pipelines.text_rows import LENIENT, ledger, lines, made_rows
 
 TOKEN = "hf_aVerySecretToken"  # noqa: S105  nobody's

@@ -1,0 +1,1 @@
+"""A run's dataset on the Hub: complete, or not there at all (docs/publish.md)."""
