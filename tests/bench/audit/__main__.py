@@ -23,7 +23,7 @@ _QUESTIONS: dict[str, tuple[str, ...]] = {
         "whatif", "--set", "gopher_short_doc=80", "--drop", "list_ratio",
         "--add", "many: c4_lines.newlines / c4_lines.words > 0.2",
     ),
-    "audit": ("audit",),
+    "audit": ("audit", "--no-report"),
     "sweep": ("sweep", "line_punct_ratio"),
     "tune": ("tune", "--keep", "0.2"),
     "diff": ("diff", _OTHER),
