@@ -11,6 +11,7 @@ from rich.text import Text as Styled
 
 from filters.errors import UsageError
 from pipelines.cli.console import out, print_json
+from pipelines.cli.observing import asking
 from pipelines.cli.options import AsJson, RunFolder, examples
 
 commands = typer.Typer()
@@ -50,23 +51,26 @@ def audit(
     from pipelines.audit import Audit
     from pipelines.audit.told import AUDIT_LEGEND, findings_lines, grouped_tables, rules_table
 
-    found = Audit(folder)
-    rules = found.rules(by, top)
+    with asking("counting pages by rule"):
+        found = Audit(folder)
+        rules = found.rules(by, top)
+        standing_out = found.findings()
     if as_json:
-        standing_out = found.findings().to_dict("records")
-        print_json({"rules": _plain(rules.to_dict("records")), "findings": standing_out,
+        print_json({"rules": _plain(rules.to_dict("records")), "findings": standing_out.to_dict("records"),
                     "notes": found.notes})  # fmt: skip
         return
     if by is not None:
         _show(grouped_tables(rules, by))
     else:
         _show([rules_table(rules.to_dict("records")), ""])
-        _show([*findings_lines(found.findings()), ""])
+        _show([*findings_lines(standing_out), ""])
     _show([AUDIT_LEGEND, *found.notes])
     if report and by is None:
         from pipelines.report import write_report
 
-        _show(["", f"All of it to look at: {write_report(folder)}"])
+        with asking("writing the report"):
+            path = write_report(folder)
+        _show(["", f"All of it to look at: {path}"])
 
 
 @commands.command(
@@ -96,7 +100,8 @@ def whatif(
         raise UsageError(
             "whatif: nothing is changed.\n  For example: --set gopher_short_doc=30, --drop RULE"
         )
-    found = ask(open_ledger(folder), changes, shown=number)
+    with asking("replaying decisions"):
+        found = ask(open_ledger(folder), changes, shown=number)
     if save is not None:
         save_recipe(found.recipe, save)
     if as_json:
@@ -127,7 +132,8 @@ def sweep(
     from pipelines.audit import Audit
     from pipelines.audit.told import sweep_parts
 
-    found = Audit(folder).sweep(rule, points)
+    with asking("replaying decisions"):
+        found = Audit(folder).sweep(rule, points)
     if as_json:
         marks = [asdict(mark) for mark in found.marks]
         print_json({"rule": str(found.rule), "curve": _plain(found.curve.to_dict("records")),
@@ -161,8 +167,9 @@ def tune(
 
     if keep is None and like is None:
         raise UsageError("tune: say what to tune to.\n  --keep SHARE, or --like DIR, or both.")
-    run = Audit(folder)
-    found = run.tune(keep, Audit(like) if like is not None else None)
+    with asking("moving thresholds"):
+        run = Audit(folder)
+        found = run.tune(keep, Audit(like) if like is not None else None)
     if save is not None:
         _save_tuned(run, found.sets, save)
     if as_json:

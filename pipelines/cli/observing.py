@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from pipelines.cli.console import err
 
 if TYPE_CHECKING:
     from pipelines.events import Event, Observer
@@ -34,6 +36,13 @@ def observing(console: Console, waiting: str, *, log_json: bool) -> Iterator["Ob
         yield progress
     finally:
         progress.close()
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Show on a terminal what a question of some seconds is at; elsewhere nothing."""
+    with err.status(what) if err.is_terminal else nullcontext():
+        yield
 
 
 def write_event(event: "Event") -> None:

@@ -1,12 +1,12 @@
 """The command that writes a run's report."""
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.cli.console import err, out, print_json
+from pipelines.cli.console import out, print_json
+from pipelines.cli.observing import asking
 from pipelines.cli.options import AsJson, RunFolder, examples
 
 commands = typer.Typer()
@@ -31,7 +31,7 @@ def report(
     """Write what each rule did into one HTML file, with sliders for the thresholds."""
     from pipelines.report import write_report
 
-    with err.status("reading the ledger") if err.is_terminal else nullcontext():
+    with asking("reading the ledger"):
         path = write_report(folder, output, sample)
     size = path.stat().st_size
     if as_json:
