@@ -56,8 +56,8 @@ def audit(
         rules = found.rules(by, top)
         standing_out = found.findings()
     if as_json:
-        print_json({"rules": _plain(rules.to_dict("records")), "findings": standing_out.to_dict("records"),
-                    "notes": found.notes})  # fmt: skip
+        told = {"findings": standing_out.to_dict("records"), "notes": found.notes}
+        print_json({"rules": _plain(rules.to_dict("records")), **told})
         return
     if by is not None:
         _show(grouped_tables(rules, by))
