@@ -8,7 +8,7 @@ READY   := $(VENV)/.ready
 KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture screenshots reference lock clean
+.PHONY: help setup demo test test-long check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture screenshots reference lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: $(READY) ## fetch the sample crawl and make a dataset from it in runs/demo
 
 test: $(READY) ## run all tests, on up to four cores
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
+
+test-long: $(READY) ## run the tests that take minutes each, one after another
+	$(BIN)/python -m pytest -m long
 
 check: fmt-check lint types test ## format, lint, types and tests, as CI runs them
 

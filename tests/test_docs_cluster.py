@@ -151,7 +151,7 @@ def typed(command: str, folder: Path, environment: Mapping[str, str]) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_can_run_here_works_in_its_order(place: Path, environment: dict[str, str]):
     gcs, dashboard = free_port(), free_port()
     told: dict[str, str] = {

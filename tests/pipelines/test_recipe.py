@@ -135,6 +135,7 @@ def test_demo_differs_only_where_it_must(fineweb):
         "recipe",
         "input",
         "tokenizer",
+        "audit_fraction",
         "keep_text",
     }
     assert load_recipe("demo").tokenizer == TrainedTokenizer(8192, 100_000_000)

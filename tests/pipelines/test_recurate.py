@@ -70,6 +70,9 @@ CHANGES = {
 }
 
 
+OTHER_CODE = {"version": "another", "sources_sha256": "0" * 64}
+
+
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_after_the_gates_ends_like_a_fresh_run_without_the_crawl(
     change, base, small_crawl, garbage, tmp_path
@@ -267,7 +270,7 @@ def test_other_code_has_a_finished_run_looked_at_again(base, small_crawl, tmp_pa
     before = stamps(root)
     newer = replace(EDITS["pii"], version=EDITS["pii"].version + 1)
     monkeypatch.setattr("pipelines.stages.fingerprint.EDITS", {**EDITS, "pii": newer})
-    monkeypatch.setattr("pipelines.pipeline.code_version", lambda: {"version": "another"})
+    monkeypatch.setattr("pipelines.pipeline.code_version", lambda: OTHER_CODE)
     looks = Listener()
     do_run(RECIPE, small_crawl, root, looks)
     after = stamps(root)
@@ -289,7 +292,8 @@ def test_band_keys_of_another_making_are_made_anew_without_the_crawl(
         record = path.read_text().replace("stages/curate/bands/", "stages/curate/signatures/")
         path.write_text(json.dumps(json.loads(record) | {"fingerprint": "of other code"}))
     for number, version in enumerate(("older", "newer")):
-        monkeypatch.setattr("pipelines.pipeline.code_version", lambda v=version: {"version": v})
+        code = {**OTHER_CODE, "version": version}
+        monkeypatch.setattr("pipelines.pipeline.code_version", lambda code=code: code)
         monkeypatch.setattr("filters.minhash.KEYS_VERSION", 100 + number)
         looks = Listener()
         do_run(RECIPE, garbage, root, looks)
