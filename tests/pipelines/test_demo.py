@@ -21,6 +21,7 @@ def test_two_workers_one_worker_and_inline_give_the_same_bytes(demo_run: Path, t
     assert contents(tmp_path / "inline") == expected
 
 
+@pytest.mark.long  # `tests/chaos` kills drivers, too
 def test_a_driver_killed_at_five_moments_loses_nothing(demo_run: Path, tmp_path: Path):
     commits = sum(stage["units"] for stage in _manifest(demo_run)["stages"].values())
     moments = sorted(random.Random(20).sample(range(1, commits), 5))
