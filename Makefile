@@ -7,9 +7,6 @@ BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
 KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
-# Some tests wait for clusters and servers: one process more than there are cores, up to four.
-PROCESSES := $(shell cores=$$(nproc 2> /dev/null || echo 2); echo $$((cores < 4 ? cores + 1 : 4)))
-
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture screenshots reference lock clean
 
@@ -30,7 +27,7 @@ demo: $(READY) ## fetch the sample crawl and make a dataset from it in runs/demo
 	$(BIN)/cuvee demo
 
 test: $(READY) ## run all tests but the longest, on up to four cores
-	$(BIN)/python -m pytest -n $(PROCESSES)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 test-long: $(READY) ## run the tests that take minutes each, one after another
 	$(BIN)/python -m pytest -m long

@@ -1,5 +1,6 @@
 """Joining a cluster of several nodes by its address; the nodes are processes of this machine."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +25,10 @@ def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     # Workers cannot import a module of the tests.
     cloudpickle.register_pickle_by_value(units)
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]  # Ray takes one though it has no dashboard
     small = {"object_store_memory": 80 * 1024**2, "include_dashboard": False}
+    small["dashboard_port"] = port
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
     try:
         for _ in range(2):
@@ -34,6 +38,8 @@ def cluster_address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         cluster.shutdown()
 
 
+# Where another Ray holds a port that it wants, Ray leaves a socket open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 def test_units_run_on_every_node_of_a_cluster(tmp_path, cluster_address):
     wanted = [task(name, units.write_where) for name in NAMES]
