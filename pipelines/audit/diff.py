@@ -13,6 +13,7 @@ from pipelines.audit.examples import draw_examples
 from pipelines.audit.kept import by_domain, by_language
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.matching import SIDES, Matching, match, outcome
+from pipelines.audit.outcomes import one_row
 from pipelines.audit.recipes import Difference, made_differently
 from pipelines.audit.texts import compare_extracted, compare_published
 
@@ -147,13 +148,13 @@ def _pages(connection: "DuckDBPyConnection", texts: dict[str, bool]) -> dict[str
         "lost": f"oa = '{_KEPT}' AND ob IS DISTINCT FROM oa",
     }
     columns = ", ".join(f"count(*) FILTER ({where})" for where in counted.values())
-    found = dict(zip(counted, _one(connection, f"SELECT {columns} FROM pairs"), strict=True))
-    sides = {side: _one(connection, f"SELECT count(*) FROM {side}")[0] for side in SIDES}
-    (kept,) = _one(connection, "SELECT count(*) FROM a WHERE status = 'kept'")
+    found = dict(zip(counted, one_row(connection, f"SELECT {columns} FROM pairs"), strict=True))
+    sides = {side: one_row(connection, f"SELECT count(*) FROM {side}")[0] for side in SIDES}
+    (kept,) = one_row(connection, "SELECT count(*) FROM a WHERE status = 'kept'")
     lost = found.pop("lost")
-    (text,) = _one(connection, "SELECT count(*) FROM other_text")
-    (extraction,) = _one(connection, "SELECT count(*) FROM other_extraction")
-    (edited,) = _one(
+    (text,) = one_row(connection, "SELECT count(*) FROM other_text")
+    (extraction,) = one_row(connection, "SELECT count(*) FROM other_extraction")
+    (edited,) = one_row(
         connection, "SELECT count(*) FROM other_text ANTI JOIN other_extraction USING (k1, k2)"
     )
     return {
@@ -170,12 +171,12 @@ def _pages(connection: "DuckDBPyConnection", texts: dict[str, bool]) -> dict[str
 def _tokens(connection: "DuckDBPyConnection") -> dict[str, int]:
     found = {}
     for side in SIDES:
-        (found[side],) = _one(
+        (found[side],) = one_row(
             connection,
             f"SELECT coalesce(sum(token_count), 0)::BIGINT FROM {side} WHERE status = 'kept'",
         )
     for side, other in ("ab", "ba"):
-        (alone,) = _one(
+        (alone,) = one_row(
             connection,
             f"SELECT coalesce(sum(t{side}), 0)::BIGINT FROM pairs"
             f" WHERE o{side} = '{_KEPT}' AND o{other} IS DISTINCT FROM o{side}",
@@ -238,8 +239,3 @@ def _notes(a: Ledger, b: Ledger, matching: Matching, texts: dict[str, bool]) -> 
     if not texts["extracted"]:
         notes.append("Extracted texts are not compared: one of the runs has stored none.")
     return notes
-
-
-def _one(connection: "DuckDBPyConnection", query: str) -> tuple[int, ...]:
-    (found,) = connection.execute(query).fetchall()  # all: else the result stays open
-    return tuple(found)

@@ -139,7 +139,8 @@ def only(found: Pages, rank: int) -> Effect:
     later = [r for r, step in enumerate(found.plan.steps) if step.block > block]
     candidates = found.at(rank) & found.dropped & found.silent(peers)
     saved = found.silent(later)
-    sampled = candidates & (found.audited if later else True)
+    blind = found.plan.is_blind_behind(block)
+    sampled = candidates & (found.audited & (not blind) if later or blind else True)
     pages, tokens = found.split(saved, sampled, candidates & ~sampled)
     known = sampled & saved
     return Effect(

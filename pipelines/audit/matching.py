@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filters.errors import UsageError
 from pipelines.audit.ledger import Ledger
+from pipelines.audit.outcomes import one_row
 from pipelines.bucket.path import S3Path
 from pipelines.tables import open_files
 
@@ -162,5 +163,4 @@ def _check_common(connection: "DuckDBPyConnection", a: Ledger, b: Ledger) -> Non
 
 
 def _rows(connection: "DuckDBPyConnection", query: str) -> int:
-    ((found,),) = connection.execute(query).fetchall()  # all: else the result stays open
-    return int(found)
+    return int(one_row(connection, query)[0])

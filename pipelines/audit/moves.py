@@ -29,8 +29,10 @@ _LAST = 1e18
 
 PASSES = "(touched AND own IS NULL AND ((NOT later) OR (audited AND whole IS NULL AND has_text)))"
 """SQL for pages of `moved` that would pass every rule, as far as that is known."""
-UNSURE = "(touched AND own IS NULL AND later AND NOT audited)"
+UNSURE = "(touched AND own IS NULL AND later AND NOT known)"
 """SQL for pages of `moved` on which later rules were not measured."""
+SEEN = "(touched AND own IS NULL AND later AND known)"
+"""SQL for audited pages of `moved` that say what becomes of those."""
 LOST = "(NOT touched AND status = 'kept')"
 """SQL for kept pages of `moved` that a rule would drop."""
 
@@ -56,7 +58,8 @@ def find_moves(
     cluster_id, cluster_size`, `touched`: its own rule has changed, `later`: rules lie behind the
     block where it had been decided, `own`: twice the rank of the step that decides now among the
     steps that were measured on every such page, plus 1 where that is undefined; null if none
-    does; `whole`: the same among all steps, for audited pages; `has_text`.
+    does; `whole`: the same among all steps, for audited pages; `known`: audited, with no block of
+    datatrove behind, whose answer nobody has; `has_text`.
     """
     table = placed(outcomes, move.plan, reasons)
     table["at"] = [_at((b, r)) for b, r in zip(table["block"], table["rank"], strict=True)]
@@ -86,7 +89,7 @@ def _caught(move: Move, standing: pd.DataFrame) -> str:
     where = " OR ".join(reached) or "false"
     return (
         f"SELECT {_COLUMNS}, false AS touched, false AS later, {own}::BIGINT AS own,"
-        f" NULL::BIGINT AS whole, true AS has_text FROM ledger WHERE {where}"
+        f" NULL::BIGINT AS whole, true AS known, true AS has_text FROM ledger WHERE {where}"
     )
 
 
@@ -98,10 +101,9 @@ def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
     own, whole = [], []
     least = fallen["block"].min()
     # What stands before the first of the rules that fall had said no, and says it still.
-    earliest = 0 if fallen.empty else int(fallen["rank"].min())
-    known = {_named(step) for step in move.before.steps[:earliest]}
+    silent = {_named(step) for step in move.before.steps[: int(fallen["rank"].min())]}
     for rank, step in enumerate(move.plan.steps):
-        if _named(step) in known and rank not in move.changed:
+        if _named(step) in silent and rank not in move.changed:
             continue
         fires = fires_sql(step.rule)
         whole += _cases("", fires, rank)
@@ -111,11 +113,12 @@ def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
             own += _cases(f"block >= {step.block} AND ", fires, rank)
     first = f"CASE {' '.join(own)} END" if own else "NULL"
     every = f"CASE WHEN audited THEN CASE {' '.join(whole)} END END" if whole else "NULL"
+    known = "false" if move.plan.is_blind_behind(least) else "audited"
     has_text = "true" if least >= FIRST_BLOCK else has_text_sql(move.before)
     rows = f"SELECT *, {block} AS block FROM ledger WHERE {go}"
     return (
         f"SELECT {_COLUMNS}, true AS touched, block < {last} AS later, {first}::BIGINT AS own,"
-        f" {every}::BIGINT AS whole, {has_text} AS has_text FROM ({rows})"
+        f" {every}::BIGINT AS whole, {known} AS known, {has_text} AS has_text FROM ({rows})"
     )
 
 

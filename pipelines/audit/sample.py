@@ -52,7 +52,7 @@ def _drawn(connection: "DuckDBPyConnection", ledger: Ledger, size: int) -> pd.Da
     ).df()
     strata = outcomes.merge(counts, on=["status", "stage", "rule"], how="left")
     strata["measured"] = strata["measured"].fillna(0).astype(np.int64)
-    quota = _quota(strata["measured"].to_numpy(), size)
+    quota = shared_out(strata["measured"].to_numpy(), size)
     register(connection, strata.assign(share=quota / np.maximum(strata["measured"], 1)))
     values = [f"{value_sql(step.rule)} AS v{rank}" for rank, step in enumerate(plan.steps)]
     columns = ", ".join([*map(quoted, _ABOUT), "status, stage, rule, audited", *values])
@@ -71,14 +71,18 @@ def has_text_sql(plan: Plan) -> str:
     return f"coalesce({', '.join(dict.fromkeys(names))}) IS NOT NULL" if names else "true"
 
 
-def _quota(counts: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
+def shared_out(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float64]:
     """Share out `size` rows: equally, but no stratum gets more than it has."""
-    have = np.asarray(counts, float)
-    low, high = 0.0, max(float(have.max(initial=0)), 1.0)
-    for _ in range(60):  # the level at which the strata that reach it and the others add up
-        level = (low + high) / 2
-        low, high = (level, high) if np.minimum(have, level).sum() <= size else (low, level)
-    shared: npt.NDArray[np.float64] = np.minimum(have, high)
+    level, left = 0.0, float(size)
+    ascending = np.sort(counts)
+    for at, count in enumerate(ascending):
+        step = (count - level) * (len(ascending) - at)
+        if step > left:
+            level += left / (len(ascending) - at)
+            break
+        left -= step
+        level = float(count)
+    shared: npt.NDArray[np.float64] = np.minimum(counts, level)
     return shared
 
 

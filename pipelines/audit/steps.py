@@ -54,8 +54,6 @@ class Plan:
     """Blocks of datatrove by the name of their revision, with their number."""
     dedup: tuple[str, ...]
     """Kinds of deduplication, in order."""
-    edits: Mapping[str, int]
-    """Edits before deduplication with the number of the block that first sees their text."""
 
     def names(self) -> list[str]:
         """Return the names of all rules, in order."""
@@ -64,6 +62,10 @@ class Plan:
     def step(self, name: str) -> Step | None:
         """Return the step of a rule's name."""
         return next((step for step in self.steps if step.rule.name == name), None)
+
+    def is_blind_behind(self, block: float) -> bool:
+        """Whether a block of datatrove lies behind: of a page that left before, none knows."""
+        return any(number > block for number in self.foreign.values())
 
     def last_block(self) -> int:
         """Return the number of the last block that has rules."""
@@ -84,7 +86,6 @@ def read_plan(recipe: Node) -> Plan:
     language: list[Rule] = []
     drops: list[Step] = []
     foreign: dict[str, int] = {}
-    edits: dict[str, int] = {}
     dedup: tuple[str, ...] = ()
     block = FIRST_BLOCK
     for kind, body in _stages(recipe):
@@ -97,13 +98,11 @@ def read_plan(recipe: Node) -> Plan:
         elif kind == "datatrove" and not dedup:
             foreign |= {name.rpartition(".")[2]: block for name in body.map}
             block += 1
-        elif kind == "edit" and not dedup:
-            edits |= dict.fromkeys(body.map, block)
         elif kind == "dedup":
             dedup = tuple(body.map)
     gates = [Step(rule, "gate", "url", 0) for rule in url]
     gates += [Step(rule, "gate", "language", 1) for rule in language]
-    return Plan((*gates, *drops), foreign, dedup, edits)
+    return Plan((*gates, *drops), foreign, dedup)
 
 
 def _stages(recipe: Node) -> Iterator[tuple[str, Node]]:

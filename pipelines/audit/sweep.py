@@ -17,7 +17,7 @@ from filters.rule import Rule
 from pipelines.audit.changes import Changes, changed_recipe, changed_steps, new_plan, unknown_rule
 from pipelines.audit.cube import value_sql
 from pipelines.audit.ledger import Ledger
-from pipelines.audit.moves import PASSES, UNSURE, Move, find_moves
+from pipelines.audit.moves import PASSES, SEEN, UNSURE, Move, find_moves
 from pipelines.audit.outcomes import JOINED, count, count_outcomes, placed, register
 from pipelines.audit.published import Published, published_thresholds
 from pipelines.audit.steps import DEDUP, Step
@@ -68,7 +68,7 @@ def _values(connection: "DuckDBPyConnection", ledger: Ledger, step: Step) -> pd.
     move = Move(ledger.plan, plan, changed_steps(ledger.plan, plan), touched)
     find_moves(connection, outcomes, move, ledger.reasons)
     unsure, _ = count(connection, f"moved WHERE {UNSURE}")
-    seen, _ = count(connection, "moved WHERE touched AND own IS NULL AND later AND audited")
+    seen, _ = count(connection, f"moved WHERE {SEEN}")
     value = value_sql(step.rule)
     register(connection, placed(outcomes, ledger.plan, ledger.reasons))
     passing = connection.execute(

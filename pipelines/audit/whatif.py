@@ -24,7 +24,7 @@ from pipelines.audit.changes import (
 from pipelines.audit.estimate import Estimate, Sample, counted, pages_beyond, tokens_beyond
 from pipelines.audit.impact import Effect
 from pipelines.audit.ledger import Ledger
-from pipelines.audit.moves import LOST, PASSES, UNSURE, Move, find_moves
+from pipelines.audit.moves import LOST, PASSES, SEEN, UNSURE, Move, find_moves
 from pipelines.audit.outcomes import count, count_outcomes, one_row, placed
 from pipelines.audit.shifts import by_domain, by_language, examples
 from pipelines.audit.steps import DEDUP, Plan
@@ -185,7 +185,7 @@ def _lost(connection: "DuckDBPyConnection", plan: Plan) -> pd.DataFrame:
 def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, Estimate]:
     """Return what would pass every rule, by the rule that had dropped it, and in all."""
     frame = connection.execute(
-        "SELECT coalesce(rule, '') AS rule, later, audited,"
+        "SELECT coalesce(rule, '') AS rule, later, known,"
         f" {PASSES} AS passes, count(*) AS pages, coalesce(sum(token_count), 0)::BIGINT AS tokens,"
         " coalesce(sum(token_count::DOUBLE * token_count), 0) AS squares"
         " FROM moved WHERE touched AND own IS NULL GROUP BY ALL"
@@ -200,9 +200,9 @@ def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, E
 
 
 def _passing(group: pd.DataFrame) -> tuple[Estimate, Estimate]:
-    unsure = group[group["later"] & ~group["audited"]]
-    seen = group[group["later"] & group["audited"]]
-    known = group[group["passes"]]
+    unsure = group[group["later"] & ~group["known"]]
+    seen = group[group["later"] & group["known"]]
+    passing = group[group["passes"]]
     have, lack = seen[seen["passes"]], seen[~seen["passes"]]
     sample = Sample(
         int(seen["pages"].sum()), int(have["pages"].sum()),
@@ -210,7 +210,7 @@ def _passing(group: pd.DataFrame) -> tuple[Estimate, Estimate]:
         float(have["squares"].sum()), float(lack["squares"].sum()),
     )  # fmt: skip
     others, tokens = _sums(unsure)
-    counted_pages, counted_tokens = _sums(known)
+    counted_pages, counted_tokens = _sums(passing)
     return (
         counted(counted_pages) + pages_beyond(sample, others),
         counted(counted_tokens) + tokens_beyond(sample, others, tokens),
@@ -293,7 +293,7 @@ def _notes(
 ) -> Iterator[str]:
     unsure, _ = count(connection, f"moved WHERE {UNSURE}")
     if unsure:
-        audited, _ = count(connection, "moved WHERE touched AND own IS NULL AND later AND audited")
+        audited, _ = count(connection, f"moved WHERE {SEEN}")
         known = "give the estimates" if audited else "are known: only bounds can be given"
         yield (
             f"{unsure:,} page(s) had left before later rules were measured; {audited:,} audited "

@@ -14,6 +14,7 @@ import pandas as pd
 from pipelines.audit.cube import value_sql
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.outcomes import JOINED, count_outcomes, register
+from pipelines.audit.sample import shared_out
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,7 +37,7 @@ def panel_sample(connection: "DuckDBPyConnection", ledger: Ledger, size: int) ->
     outcomes = count_outcomes(connection)
     audited = outcomes["audited_pages"].to_numpy(np.int64)
     others = outcomes["pages"].to_numpy(np.int64) - audited
-    quota = _quota(np.concatenate([audited, others]), size)
+    quota = shared_out(np.concatenate([audited, others]), size)
     shares = quota / np.maximum(np.concatenate([audited, others]), 1)
     half = len(outcomes)
     register(connection, outcomes.assign(of_audited=shares[:half], of_others=shares[half:]))
@@ -55,21 +56,6 @@ def rows_as_objects(rows: pd.DataFrame) -> pd.DataFrame:
     names = ("url", "host", "language", "stage", "rule")
     plain = {name: rows[name].astype(object).where(rows[name].notna(), None) for name in names}
     return rows.assign(**plain)
-
-
-def _quota(counts: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float64]:
-    """Share out `size` rows: equally, but no stratum gets more than it has."""
-    level, left = 0.0, float(size)
-    ascending = np.sort(counts)
-    for at, count in enumerate(ascending):
-        step = (count - level) * (len(ascending) - at)
-        if step > left:
-            level += left / (len(ascending) - at)
-            break
-        left -= step
-        level = float(count)
-    shared: npt.NDArray[np.float64] = np.minimum(counts, level)
-    return shared
 
 
 def _weights(rows: pd.DataFrame, outcomes: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from filters.errors import WorkError
+from pipelines.audit import Audit
 from pipelines.card import write_card
 from pipelines.curator import Curator
 from pipelines.manifest import load_manifest
@@ -178,3 +179,15 @@ def test_reasons_in_the_card_stay_within_their_cell(finished, tmp_path):
     (tmp_path / "r.yaml").write_text(RECIPE)
     path = write_card(tmp_path, load_recipe(str(tmp_path / "r.yaml")), manifest, [])
     assert r"| quality | Own: `a\|b'c` | 1 |" in path.read_text()
+
+
+def test_what_a_block_would_say_of_a_page_that_left_before_is_unknown(finished):
+    audit = Audit(finished.root)
+    moved = audit.moved_pages(set={"top_2_gram": 1.0})
+    assert set(moved["new_status"]) == {"unknown"}
+    pages = audit.whatif(set={"top_2_gram": 1.0}).after.passing.pages
+    assert pages.high - pages.low == len(moved)
+    assert not pages.informed
+    rules = audit.rules().set_index("rule")
+    assert rules.loc["top_2_gram", "only_pages_low"] == 0
+    assert rules.loc["top_2_gram", "only_pages_high"] > 0
