@@ -29,10 +29,10 @@ _LAST = 1e18
 
 PASSES = "(touched AND own IS NULL AND ((NOT later) OR (audited AND whole IS NULL AND has_text)))"
 """SQL for pages of `moved` that would pass every rule, as far as that is known."""
-UNSURE = "(touched AND own IS NULL AND later AND NOT known)"
-"""SQL for pages of `moved` on which later rules were not measured."""
-SEEN = "(touched AND own IS NULL AND later AND known)"
-"""SQL for audited pages of `moved` that say what becomes of those."""
+UNSURE = "(touched AND own IS NULL AND later AND (NOT audited OR coalesce(whole = -1, false)))"
+"""SQL for pages of `moved` of which nobody knows what would become of them."""
+SEEN = "(touched AND own IS NULL AND later AND audited AND NOT blind)"
+"""SQL for audited pages of `moved` that say what would become of those."""
 LOST = "(NOT touched AND status = 'kept')"
 """SQL for kept pages of `moved` that a rule would drop."""
 
@@ -58,8 +58,9 @@ def find_moves(
     cluster_id, cluster_size`, `touched`: its own rule has changed, `later`: rules lie behind the
     block where it had been decided, `own`: twice the rank of the step that decides now among the
     steps that were measured on every such page, plus 1 where that is undefined; null if none
-    does; `whole`: the same among all steps, for audited pages; `known`: audited, with no block of
-    datatrove behind, whose answer nobody has; `has_text`.
+    does; `whole`: the same among all steps, for audited pages, and -1 where that depends on what a
+    block of datatrove would say that the page had not come to; `blind`: such a block lies behind,
+    so that no page that passes is known; `has_text`.
     """
     table = placed(outcomes, move.plan, reasons)
     table["at"] = [_at((b, r)) for b, r in zip(table["block"], table["rank"], strict=True)]
@@ -89,13 +90,14 @@ def _caught(move: Move, standing: pd.DataFrame) -> str:
     where = " OR ".join(reached) or "false"
     return (
         f"SELECT {_COLUMNS}, false AS touched, false AS later, {own}::BIGINT AS own,"
-        f" NULL::BIGINT AS whole, true AS known, true AS has_text FROM ledger WHERE {where}"
+        f" NULL::BIGINT AS whole, false AS blind, true AS has_text FROM ledger WHERE {where}"
     )
 
 
 def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
     """Return SQL of the pages that their own rule lets go, with what decides on them now."""
-    last = max([move.plan.last_block(), *move.plan.foreign.values()])
+    walls = sorted(move.plan.foreign.values())
+    last = max([move.plan.last_block(), *walls])
     by_block = [(block, outcome_sql(rows)) for block, rows in fallen.groupby("block")]
     block = _choose([(f"{block!r}", condition) for block, condition in by_block])
     own, whole = [], []
@@ -106,19 +108,22 @@ def _let_go(move: Move, fallen: pd.DataFrame, go: str) -> str:
         if _named(step) in silent and rank not in move.changed:
             continue
         fires = fires_sql(step.rule)
-        whole += _cases("", fires, rank)
+        before = [wall for wall in walls if wall <= step.block]
+        whole += _cases("", fires, rank, _unless_blind(before, f"{2 * rank + 1}"))
         if step.block <= least:
             own += _cases("", fires, rank)
         elif step.block <= fallen["block"].max():
             own += _cases(f"block >= {step.block} AND ", fires, rank)
     first = f"CASE {' '.join(own)} END" if own else "NULL"
-    every = f"CASE WHEN audited THEN CASE {' '.join(whole)} END END" if whole else "NULL"
-    known = "false" if move.plan.is_blind_behind(least) else "audited"
+    passes = _unless_blind(walls, "NULL")
+    every = f"CASE {' '.join(whole)} ELSE {passes} END" if whole else passes
+    blind = f"block < {walls[-1]}" if walls else "false"
     has_text = "true" if least >= FIRST_BLOCK else has_text_sql(move.before)
     rows = f"SELECT *, {block} AS block FROM ledger WHERE {go}"
     return (
         f"SELECT {_COLUMNS}, true AS touched, block < {last} AS later, {first}::BIGINT AS own,"
-        f" {every}::BIGINT AS whole, {known} AS known, {has_text} AS has_text FROM ({rows})"
+        f" (CASE WHEN audited THEN {every} END)::BIGINT AS whole, {blind} AS blind,"
+        f" {has_text} AS has_text FROM ({rows})"
     )
 
 
@@ -140,11 +145,16 @@ def _named(step: Step) -> tuple[str, str]:
     return step.stage, step.rule.name
 
 
-def _cases(condition: str, fires: str, rank: int) -> list[str]:
+def _cases(condition: str, fires: str, rank: int, undefined: str = "") -> list[str]:
     return [
         f"WHEN {condition}{fires} THEN {2 * rank}",
-        f"WHEN {condition}{fires} IS NULL THEN {2 * rank + 1}",
+        f"WHEN {condition}{fires} IS NULL THEN {undefined or 2 * rank + 1}",
     ]
+
+
+def _unless_blind(walls: Sequence[int], value: str) -> str:
+    """Return SQL of a value, and of -1 on pages that left before the last of some blocks."""
+    return f"CASE WHEN block < {walls[-1]} THEN -1 ELSE {value} END" if walls else value
 
 
 def _choose(values: Sequence[tuple[str, str]]) -> str:

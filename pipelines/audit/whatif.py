@@ -185,8 +185,9 @@ def _lost(connection: "DuckDBPyConnection", plan: Plan) -> pd.DataFrame:
 def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, Estimate]:
     """Return what would pass every rule, by the rule that had dropped it, and in all."""
     frame = connection.execute(
-        "SELECT coalesce(rule, '') AS rule, later, known,"
-        f" {PASSES} AS passes, count(*) AS pages, coalesce(sum(token_count), 0)::BIGINT AS tokens,"
+        "SELECT coalesce(rule, '') AS rule,"
+        f" {PASSES} AS passes, {UNSURE} AS unsure, {SEEN} AS seen, count(*) AS pages,"
+        " coalesce(sum(token_count), 0)::BIGINT AS tokens,"
         " coalesce(sum(token_count::DOUBLE * token_count), 0) AS squares"
         " FROM moved WHERE touched AND own IS NULL GROUP BY ALL"
     ).df()
@@ -200,8 +201,7 @@ def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, E
 
 
 def _passing(group: pd.DataFrame) -> tuple[Estimate, Estimate]:
-    unsure = group[group["later"] & ~group["known"]]
-    seen = group[group["later"] & group["known"]]
+    unsure, seen = group[group["unsure"]], group[group["seen"]]
     passing = group[group["passes"]]
     have, lack = seen[seen["passes"]], seen[~seen["passes"]]
     sample = Sample(

@@ -129,7 +129,7 @@ def test_what_a_rule_has_counted_is_marked_where_a_script_finds_it():
         [{"file_path": "a", "record": 1, "host": "h", "language": "en", "stage": "quality",
           "rule": "dup"}]
     )  # fmt: skip
-    plan = Plan((Step(parse_rule("dup", "text.dup_lines > 0"), "drop", "quality", 2),), {}, (), {})
+    plan = Plan((Step(parse_rule("dup", "text.dup_lines > 0"), "drop", "quality", 2),), {}, ())
     ledger = Ledger(Path(), recipe, plan, (), pa.schema([]))
     (example,) = as_examples(ledger, frame, [0], {("a", 1): text})
     units = example["text"].encode("utf-16-le")

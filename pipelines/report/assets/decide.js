@@ -79,7 +79,7 @@ function endOfPage(sample, answers, on, page, most) {
     if (!on[rank]) continue;
     const said = answers[rank][page];
     if (said === FIRING) return rank;
-    if (said === UNDEFINED) return FAILED;
+    if (said === UNDEFINED) return unsaid ? UNKNOWN : FAILED;
     if (said === UNMEASURED) return UNKNOWN;
   }
   unsaid ||= sample.walls.includes(most) && sample.reached[page] < most;
@@ -121,6 +121,7 @@ function judged() {
   for (let page = 0; page < sample.size; page += 1) {
     const was = before.ends[page];
     if (!sample.audited[page] || was >= data.rules.length || was === now.ends[page]) continue;
+    if (sample.walls.some((wall) => was < wall)) continue;
     const { block } = data.rules[was];
     const is = now.ends[page];
     if (block === sample.last || (is < was) || (is < data.rules.length && data.rules[is].block === block)) continue;
