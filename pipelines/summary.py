@@ -5,7 +5,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -16,12 +16,14 @@ from pipelines.bucket.path import S3Path
 from pipelines.cascade import loss_in_words
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.manifest import check_format, read_manifest
-from pipelines.pipeline import Outcome
 from pipelines.recipe.reads import SignalRow
 from pipelines.storage import CommitLog
 from pipelines.terminal import harmless
 from pipelines.timing import by_step
 from pipelines.totals import stage_totals
+
+if TYPE_CHECKING:
+    from pipelines.pipeline import Outcome
 
 _BAR = 24
 _SHOWN_PAGES = 5
@@ -57,7 +59,7 @@ def funnel_table(manifest: Mapping[str, Any]) -> Table:
     return table
 
 
-def run_summary(outcome: Outcome) -> Iterator[RenderableType]:
+def run_summary(outcome: "Outcome") -> Iterator[RenderableType]:
     """Yield what a person sees at the end of a run."""
     manifest, root = outcome.manifest, outcome.root
     yield ""

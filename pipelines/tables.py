@@ -3,14 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from pipelines.bucket.path import S3Path
 from pipelines.storage import Attempt
+
+if TYPE_CHECKING:
+    # It loads pandas, for half a second: imported where it is used, as many commands never do.
+    import pyarrow.dataset as ds
 
 _BATCH_ROWS = 2_000
 _BATCH_CHARACTERS = 16 * 1024**2
@@ -114,8 +117,10 @@ def opened(path: Path) -> Any:
     return path.open("rb") if isinstance(path, S3Path) else path
 
 
-def open_folder(folder: Path) -> ds.Dataset:
+def open_folder(folder: Path) -> "ds.Dataset":
     """Return all tables below a folder of a finished run as one."""
+    import pyarrow.dataset as ds
+
     if isinstance(folder, S3Path):
         from pipelines.bucket.tables import open_folder as open_on_s3
 
@@ -123,8 +128,10 @@ def open_folder(folder: Path) -> ds.Dataset:
     return ds.dataset(folder, format="parquet")
 
 
-def open_files(paths: Sequence[Path]) -> ds.Dataset:
+def open_files(paths: Sequence[Path]) -> "ds.Dataset":
     """Return tables of a run, all in one place, as one; at least one."""
+    import pyarrow.dataset as ds
+
     if isinstance(paths[0], S3Path):
         from pipelines.bucket.tables import open_files as open_on_s3
 

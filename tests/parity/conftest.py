@@ -1,6 +1,8 @@
 """Real texts for the parity tests, extracted as the FineWeb recipe says."""
 
+import os
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from tests.parity.oracle import Oracle
 from tests.parity.ours import RECIPE, Ours
 
 COMPARED = pytest.StashKey[list[str]]()
+EVERYTHING = bool(os.environ.get("CUVEE_FULL_PARITY"))
+"""Set by `make parity`; else what takes long is compared on a share of the pages."""
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +32,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"parity: {line}")
 
 
-def extract_texts(folder: Path) -> list[str]:
-    """Return the text of every page that has one, in the order of the crawl."""
+def extract_texts(folder: Path, step: int = 1) -> list[str]:
+    """Return the text of every page, or every `step`th, that has one, in the crawl's order."""
     ((name, options),) = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))["extract"].items()
     extract = make_extractor(name, options)
-    texts = (
-        extract(decode_page(page).text)
+    pages = (
+        page
         for file in find_inputs([str(folder)])
         for page in read_pages(file, Counter())
         if isinstance(page, Page)
     )
+    texts = (extract(decode_page(page).text) for page in islice(pages, 0, None, step))
     return [text for text in texts if text]
 
 

@@ -12,13 +12,21 @@ from tests.command import contents, cuvee, kill_after_commits, succeed
 pytestmark = pytest.mark.slow
 
 
-def test_two_workers_one_worker_and_inline_give_the_same_bytes(demo_run: Path, tmp_path: Path):
-    succeed("demo", "--output", tmp_path / "one", "--workers", "1")
-    succeed("demo", "--output", tmp_path / "inline", "--engine", "inline")
-    expected = contents(demo_run)
-    assert len(expected) > 20
+def test_two_workers_one_worker_and_inline_give_the_same_bytes(sample_crawl: Path, tmp_path: Path):
+    some = [word for path in sorted(sample_crawl.glob("*.gz"))[:5] for word in ("--input", path)]
+    places = {"two": ("--workers", "2"), "one": ("--workers", "1"), "none": ("--engine", "inline")}
+    for name, where in places.items():
+        succeed("run", "demo", *some, "--output", tmp_path / name, *where)
+    expected = contents(tmp_path / "two")
+    assert len(expected) > 10
     assert contents(tmp_path / "one") == expected
-    assert contents(tmp_path / "inline") == expected
+    assert contents(tmp_path / "none") == expected
+
+
+@pytest.mark.long
+def test_the_whole_demo_inline_gives_the_same_bytes(demo_run: Path, tmp_path: Path):
+    succeed("demo", "--output", tmp_path / "inline", "--engine", "inline")
+    assert contents(tmp_path / "inline") == contents(demo_run)
 
 
 @pytest.mark.long  # `tests/chaos` kills drivers, too
