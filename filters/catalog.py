@@ -6,6 +6,7 @@ from types import MappingProxyType
 from filters import c4, fineweb, gopher, language, ngrams, pii, url
 from filters.edit import Edit
 from filters.errors import UsageError, nearest
+from filters.imported import imported_signal
 from filters.signal import SIGNALS, Signal
 
 TEXT = "text"
@@ -31,11 +32,14 @@ def resolve(name: str, revisions: Sequence[str] = (TEXT,)) -> Signal:
     """Return the signal that a rule calls `name`.
 
     A bare name is measured on revision `text`; `c4_lines.words` on what the edit
-    `c4_lines` made, where the edit's own signals come before those of any text.
+    `c4_lines` made, where the edit's own signals come before those of any text, and
+    `redpajama2.ccnet_length` is brought along by an input of that format.
     UsageError if nothing measures it or none of `revisions` is the one that it names.
     """
     if name in GATE_SIGNALS:
         return GATE_SIGNALS[name]
+    if (imported := imported_signal(name)) is not None:
+        return imported
     revision, dot, bare = name.rpartition(".")
     if not dot:
         revision = TEXT

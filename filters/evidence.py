@@ -18,6 +18,7 @@ from filters.cuts import Cut, cut_lines, marked_lines
 from filters.edit import Options
 from filters.fineweb import SHORT_LINE
 from filters.gopher import BULLETS, ELLIPSES, STOP_WORDS
+from filters.imported import family_of
 from filters.ngrams import DUP_SIZES, TOP_SIZES
 from filters.parts import (
     Part,
@@ -74,7 +75,8 @@ def _of_lines(text: Text, bare: str, options: Options) -> list[Span]:
 
 def can_mark(signal: str) -> bool:
     """Return whether anything can be marked for a signal."""
-    return signal.rpartition(".")[2] in {*_FINDERS, *C4_LINES.signals} - {"sentences"}
+    ours = signal.rpartition(".")[2] in {*_FINDERS, *C4_LINES.signals} - {"sentences"}
+    return ours and family_of(signal) is None
 
 
 def _found(text: Text, bare: str) -> list[Span]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from filters.catalog import EDITS, TEXT, resolve
 from filters.datatrove_block import Block, BlockStage
 from filters.edit import Edit
+from filters.imported import family_of
 from filters.rule import Rule, first_drop
 from filters.segment import Segmenter
 from filters.signal import Signal, Value
@@ -139,7 +140,7 @@ class Judge:
         self._segmenter = segmenter
         self._steps: list[_Measure | _Revise | Block] = []
         self.columns: list[Column] = []
-        """Every column that the blocks fill, in the order of measuring."""
+        """Every column that the blocks fill, in the order of measuring; imported ones are not."""
         revisions: dict[str, tuple[Any, ...]] = {TEXT: ()}
         for block in blocks:
             if isinstance(block, EditStage):
@@ -171,7 +172,7 @@ class Judge:
         known = {column.name for column in self.columns}
         fresh: dict[str, Column] = {}
         for name in (qualified(name) for rule in block.rules for name in rule.reads):
-            if name not in known and name not in fresh:
+            if name not in known and name not in fresh and family_of(name) is None:
                 revision = name.partition(".")[0]
                 signal = resolve(name, tuple(revisions))
                 fresh[name] = Column(name, signal, revision, revisions[revision])
@@ -186,13 +187,15 @@ class Judge:
         decision: Decision | None = None,
         audited: bool = False,
         about: Mapping[str, Any] = MappingProxyType({}),
+        imported: Mapping[str, Value] = MappingProxyType({}),
     ) -> Judgement:
         """Measure and decide on an extracted text.
 
         A `decision` taken before (by a gate) stands; such a text is measured only
-        when `audited`. `about` is what blocks of datatrove learn of the page.
+        when `audited`. `about` is what blocks of datatrove learn of the page, `imported` what
+        its input says of it, by column name.
         """
-        state = _State({TEXT: Text(raw, self._segmenter)}, decision)
+        state = _State({TEXT: Text(raw, self._segmenter)}, decision, dict(imported))
         judged = raw
         for step in self._steps:
             if state.decision is not None and not audited:

@@ -116,23 +116,26 @@ def run(
     limit: int | None = None,
     input_base: str | None = None,
     match: str | None = None,
+    input_format: str | None = None,
     progress: bool = True,
 ) -> Run:
     """Run a recipe from crawl to dataset, as `cuvee run`; the same call again resumes.
 
     `recipe` is a file, the name of a shipped one, or one that `load_recipe` has returned,
-    which takes no `set`. `set` maps a dotted path, or a rule's bare name, to its value.
+    which takes no `set` and no `input_format`. `set` maps a dotted path, or a rule's bare
+    name, to its value.
     Raises UsageError for what cannot be done as asked, WorkError for work that failed.
     """
     given = [input] if isinstance(input, str | Path) else input or ()
     inputs = tuple(str(item) for item in given)
     if isinstance(recipe, Recipe):
-        if set:
-            raise UsageError("run: a loaded recipe takes no set.\n  Give it to load_recipe.")
+        if set or input_format:
+            what = "set" if set else "input_format"
+            raise UsageError(f"run: a loaded recipe takes no {what}.\n  Give it to load_recipe.")
         loaded = replace(recipe, input=inputs or recipe.input)
     else:
         sets = [f"{name}={json.dumps(value)}" for name, value in (set or {}).items()]
-        loaded = load_recipe(str(recipe), sets, inputs)
+        loaded = load_recipe(str(recipe), sets, inputs, input_format)
     options = RunOptions(workers, engine, address, limit, input_base, match)
     observer = RunProgress(Console(stderr=True, quiet=not progress))
     try:

@@ -132,4 +132,6 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
 
 
 def _pages(job: CurateJob, others: Counter[str], traffic: Traffic) -> Iterator[Item]:
-    return islice(read_pages(job.file, others, job.recipe.columns, traffic), job.limit)
+    recipe = job.recipe
+    pages = read_pages(job.file, others, recipe.read_columns, traffic, recipe.imported)
+    return islice(pages, job.limit)

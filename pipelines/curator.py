@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from filters.imported import imported_signal
 from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
 from filters.minhash import Hashes, MinHasher
 from filters.segment import segmenter
+from filters.signal import Value
 from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_identifier, model_file
@@ -56,7 +58,13 @@ class Curator:
         cascade = _cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
         """What the accelerated extractor has to tell of the pages at hand."""
-        self.columns = (*_gate_columns(recipe), *self.judge.columns, *cascade)
+        self.imported = tuple(_imported_columns(recipe))
+        self.columns = (
+            *_gate_columns(recipe),
+            *self.imported,
+            *self.judge.columns,
+            *cascade,
+        )
         """Signals of the ledger, but for those of edits after deduplication."""
         self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
         self.clock = StepClock()
@@ -129,11 +137,21 @@ class Curator:
             self.clock.lap("language")
         self.reach("quality")
         about = {name: row.get(name) for name in _ABOUT}
-        judgement = self.judge.judge(text, decision=decision, audited=row["audited"], about=about)
+        judgement = self.judge.judge(
+            text,
+            decision=decision,
+            audited=row["audited"],
+            about=about,
+            imported=self._imported_values(row),
+        )
         row.update(judgement.values)
         self.clock.lap("quality")
         row = _decided(row, judgement.decision)
         return Curated(row, text, judgement, self._sign(row, judgement.text))
+
+    def _imported_values(self, row: Mapping[str, Any]) -> dict[str, Value]:
+        names = (column.name for column in self.imported)
+        return {name: row[name] for name in names if row.get(name) is not None}
 
     def _sign(self, row: Mapping[str, Any], text: str) -> Hashes | None:
         if self.minhasher is None or row["status"] != "kept":
@@ -214,6 +232,14 @@ def _gate_columns(recipe: Recipe) -> Iterator[Column]:
         yield Column("language_score", SCORE, "language", model)
 
 
+def _imported_columns(recipe: Recipe) -> Iterator[Column]:
+    """Yield what the input brings along of a page; what it depends on is the input itself."""
+    for name in recipe.imported:
+        signal = imported_signal(name)
+        assert signal is not None  # noqa: S101  the recipe was checked
+        yield Column(name, signal, recipe.input_format.name, ("imported",))
+
+
 def _cascade_columns(recipe: Recipe) -> Iterator[Column]:
     """Yield what the cascade notes of a page, on the cheap text of the model's wanted language."""
     made_by = (sha256_of(model_file(recipe.language.model)), recipe.wanted_language)
@@ -256,6 +282,8 @@ def base_row(page: Item, file: CrawlFile, audit_fraction: float) -> dict[str, An
     row.update(id=page.id, url=page.url or None, host=host_of(page.url), date=page.date or None)
     if isinstance(page, Page):
         row["truncated"] = page.truncated
+    if isinstance(page, Row):
+        row.update(page.signals)
     if not isinstance(page, Damage):
         row["audited"] = is_audited(page.id, audit_fraction)
     return row

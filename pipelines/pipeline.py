@@ -98,10 +98,15 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     """
     began = time.monotonic()
     recorder = Recorder(observer)
-    files = find_inputs(recipe.input, options.input_base, recipe.dump, options.match)
+
+    def say(line: str) -> None:
+        recorder(Said(line))
+
+    where = recipe.input, options.input_base, recipe.dump, options.match
+    files = find_inputs(*where, recipe.input_format, say)
     # What follows is written down, and the secrets of an address must not be.
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
-    found = look_at_columns(files, recipe.columns, lambda line: recorder(Said(line)))
+    found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
         files = split_files(files, options.part_bytes)
     inputs = _describe_inputs(files, options.limit) | ({"columns": found} if found else {})

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from filters.catalog import GATE_SIGNALS
+from filters.imported import family_of
 from filters.judge import Decision, Judgement
 from pipelines.cascade import COLUMNS
 from pipelines.curator import Curated, Curator
@@ -56,7 +57,8 @@ def recurate(attempt: Attempt, curator: Curator, others: Counter[str]) -> Iterat
 def taken_over(curator: Curator) -> tuple[str, ...]:
     """Return the columns of the ledger that are known before a text is judged."""
     gates = {*GATE_SIGNALS, *(column.name for column in COLUMNS)}
-    measured = (column.name for column in curator.columns if column.name in gates)
+    names = (column.name for column in curator.columns)
+    measured = (name for name in names if name in gates or family_of(name))
     return (*(field.name for field in LEDGER_FIELDS), *measured)
 
 

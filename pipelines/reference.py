@@ -10,9 +10,10 @@ from inspect import getdoc
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, resolve, text_signals
+from filters.imported import CATALOGS
 from filters.rule import Rule
 from filters.signal import Signal
-from pipelines.recipe import describe_recipes, load_recipe
+from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
 from pipelines.recipe import options as known
 from pipelines.recipe.options import Option, edit_options
 
@@ -27,7 +28,8 @@ def signal_reference() -> str:
         for edit in EDITS.values()
         for name, item in edit.signals.items()
     }
-    everything = {**GATE_SIGNALS, **text_signals(), **own}
+    brought = {name: item for its in CATALOGS.values() for name, item in its.items()}
+    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought}
     modules = dict.fromkeys(item.module for item in everything.values())
     thresholds = list(_thresholds())
     lines = [
@@ -120,6 +122,10 @@ def recipe_reference() -> str:
     for kind, options in known.KINDS.items():
         lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
+    formats = [(f"`{name}`", layout.summary) for name, layout in LAYOUTS.items()]
+    lines += ["", "## `input_format: …`", "", *_table(("format", "what it is"), formats)]
+    for name, options in known.INPUT_FORMATS.items():
+        lines += _options(f"`input_format: {{{name}: …}}`", options)
     columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]
     lines += ["", "## `columns: …`", "", *_table(("column", "meaning"), columns)]
     return "\n".join(lines) + "\n"

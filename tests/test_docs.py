@@ -14,6 +14,7 @@ from tests.command import contents, shell, succeed
 from tests.common_crawl import common_crawl
 from tests.hub.people import completed
 from tests.pipelines.hosts import Host
+from tests.pipelines.layouts import laid_out
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -71,6 +72,22 @@ def test_every_command_on_publishing_works_in_its_order(desk: Path):
     completed(desk / "runs/next")
     for command in typed:
         assert shell(command, desk).strip(), command
+
+
+@pytest.mark.slow
+def test_every_command_on_inputs_works_in_its_order(tmp_path: Path):
+    page = (ROOT / "docs/inputs.md").read_text()
+    (recipe,) = [
+        body for _, name, body in BLOCK.findall(page) if name == "yaml" and "stages" in body
+    ]
+    (tmp_path / "redpajama.yaml").write_text(recipe)
+    laid_out(tmp_path / "redpajama", "redpajama2")
+    typed = [
+        line for _, name, body in BLOCK.findall(page) if name == "sh" for line in body.splitlines()
+    ]
+    assert len(typed) == 2
+    for command in typed:
+        assert shell(command, tmp_path).strip(), command
 
 
 def test_the_make_commands_of_the_readme_are_those_of_ci():

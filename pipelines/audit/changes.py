@@ -7,6 +7,7 @@ from pathlib import Path
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, text_signals
 from filters.errors import UsageError, nearest
+from filters.imported import imported_signal
 from filters.rule import parse_rule
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.steps import COLUMNS, Plan, Step, read_plan
@@ -165,7 +166,8 @@ def _unmeasured(ledger: Ledger, step: Step, name: str) -> UsageError:
 def _check_version(ledger: Ledger, step: Step, name: str) -> None:
     revision, _, bare = name.rpartition(".")
     own = EDITS[revision].signals if revision in EDITS else {}
-    signal = GATE_SIGNALS.get(name) or own.get(bare) or text_signals().get(bare)
+    ours = GATE_SIGNALS.get(name) or own.get(bare) or text_signals().get(bare)
+    signal = imported_signal(name) or ours
     field = ledger.schema.field(COLUMNS.get(name, name))
     then = (field.metadata or {}).get(b"version", b"").decode()
     if signal is not None and then and then != str(signal.version):

@@ -95,7 +95,8 @@ def calibrate(
     language, why = recipe.wanted_language, why_no_cascade(recipe)
     if language is None or why is not None:
         raise UsageError("\n  ".join(why or ("cascade cannot be used.",)))
-    files = find_inputs(recipe.input, options.input_base, recipe.dump, options.match)
+    where = recipe.input, options.input_base, recipe.dump, options.match
+    files = find_inputs(*where, recipe.input_format)
     if all(file.format != "crawl" for file in files):
         raise UsageError(
             f"input '{recipe.input[0]}' holds text, of which nothing is extracted.\n"

@@ -15,6 +15,7 @@ from pipelines.cli.options import (
     AsJson,
     EngineName,
     InputBase,
+    InputFormatName,
     Inputs,
     Match,
     RecipeName,
@@ -46,6 +47,7 @@ def calibrate(
     address: Address = None,
     input_base: InputBase = None,
     match: Match = None,
+    input_format: InputFormatName = None,
     as_json: AsJson = False,
     log_json: LogJson = False,
 ) -> None:
@@ -53,7 +55,7 @@ def calibrate(
     from pipelines.cascade.calibrate import calibrate as run_sample
     from pipelines.pipeline import RunOptions
 
-    loaded = recipe_with_input(recipe, sets, inputs)
+    loaded = recipe_with_input(recipe, sets, inputs, input_format)
     options = RunOptions(workers, engine, address, None, input_base, match)
     with (
         observing(err if as_json else out, "finding the input", log_json=log_json) as observer,

@@ -27,12 +27,15 @@ def complete_recipe(start: str) -> list[tuple[str, str]]:
 
 
 def recipe_with_input(
-    name: str, sets: Sequence[str] | None, inputs: Sequence[str] | None
+    name: str,
+    sets: Sequence[str] | None,
+    inputs: Sequence[str] | None,
+    input_format: str | None = None,
 ) -> "Recipe":
     """Load the recipe that a command names; UsageError unless it or the command has an input."""
     from pipelines.recipe import load_recipe
 
-    recipe = load_recipe(name, sets or (), inputs or ())
+    recipe = load_recipe(name, sets or (), inputs or (), input_format)
     if not recipe.input:
         raise UsageError(f"{name}: no input.\n  Name crawl files with --input.")
     return recipe
@@ -62,6 +65,15 @@ Inputs = Annotated[
 InputBase = Annotated[
     str | None,
     typer.Option(help="Folder or address that file paths in lists and ledger are relative to."),
+]
+InputFormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--input-format",
+        metavar="FORMAT",
+        help="How the input is laid out: pile, redpajama2, dolma, fineweb, fineweb2, c4, warc, "
+        "parquet, jsonl; by default each file by its name.",
+    ),
 ]
 Match = Annotated[
     str | None,

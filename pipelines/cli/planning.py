@@ -11,6 +11,7 @@ from pipelines.cli.options import (
     AsJson,
     EngineName,
     InputBase,
+    InputFormatName,
     Inputs,
     Match,
     RecipeName,
@@ -38,6 +39,7 @@ def plan(
     address: Address = None,
     input_base: InputBase = None,
     match: Match = None,
+    input_format: InputFormatName = None,
     units: Annotated[
         int, typer.Option(min=1, help="Units (files or parts of one) to draw, at most.")
     ] = 12,
@@ -56,7 +58,7 @@ def plan(
     from pipelines.plan import PlanOptions, make_plan
     from pipelines.plan.table import plan_parts
 
-    loaded = recipe_with_input(recipe, sets, inputs)
+    loaded = recipe_with_input(recipe, sets, inputs, input_format)
     where = RunOptions(workers, engine, address, None, input_base, match)
     with observing(err, "finding the input", log_json=log_json) as observer:
         found = make_plan(loaded, PlanOptions(where, units, pages, seed, price), observer)

@@ -16,6 +16,7 @@ from pipelines.cli.options import (
     AsJson,
     EngineName,
     InputBase,
+    InputFormatName,
     Inputs,
     Match,
     MemoryPerWorker,
@@ -54,6 +55,7 @@ def run(
     address: Address = None,
     input_base: InputBase = None,
     match: Match = None,
+    input_format: InputFormatName = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many pages of each crawl file.")
     ] = None,
@@ -63,7 +65,8 @@ def run(
     """Run a recipe from crawl to dataset; the same command again resumes."""
     from pipelines.pipeline import RunOptions
 
-    loaded = recipe_with_input(recipe, sets_with_memory(sets, memory_per_worker), inputs)
+    sets = sets_with_memory(sets, memory_per_worker)
+    loaded = recipe_with_input(recipe, sets, inputs, input_format)
     options = RunOptions(workers, engine, address, limit, input_base, match)
     with observing(err if as_json else out, "finding the input", log_json=log_json) as observer:
         outcome = _run(loaded, output, options, observer)

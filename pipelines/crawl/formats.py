@@ -30,6 +30,11 @@ def is_of_another_kind(name: str) -> bool:
     return name.lower().endswith(_OTHERS)
 
 
+def is_known(name: str) -> bool:
+    """Return whether a name's ending says what a file holds."""
+    return name.lower().endswith((*ENDINGS, ".json"))
+
+
 def format_of(name: str) -> Format:
     """Return what a file holds; one with an unknown ending is read as a crawl file."""
     lower = name.lower()

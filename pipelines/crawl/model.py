@@ -1,8 +1,10 @@
 """What an input consists of: files, and in them pages, rows of text and damage."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from filters.signal import Value
 from pipelines.crawl.formats import Format
 
 
@@ -34,6 +36,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """A file that says more of the documents of another, line by line."""
+
+    uri: str
+    size: int | None
+    """Bytes as stored; None where nobody has asked yet."""
+    version: str
+    """As that of a `CrawlFile`."""
+
+
+@dataclass(frozen=True, slots=True)
 class CrawlFile:
     """One file of the input, or one part of a big one: the unit of curation."""
 
@@ -55,6 +68,10 @@ class CrawlFile:
     """The part of the file that this unit is; None for the whole file."""
     first_record: int | None = 0
     """Ordinal in the file of the part's first line; None where it could not be found out."""
+    layout: str = "auto"
+    """Name of the layout (`pipelines.recipe.layouts`) that the file has."""
+    beside: tuple[Beside, ...] = ()
+    """Files that bring signals of the file's documents along."""
 
     @property
     def unit(self) -> str:
@@ -103,6 +120,8 @@ class Row:
     url: str
     date: str
     text: str
+    signals: Mapping[str, Value] = field(default_factory=dict)
+    """What the input says of the row, by the ledger's columns; what it does not say is left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,24 @@
 """Reading a file of the input: its pages, rows and damaged stretches."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from filters.errors import UnitError
+from filters.imported import column_in_row
 from pipelines.crawl.archive.warc import read_warc
-from pipelines.crawl.model import CrawlFile, Item
-from pipelines.crawl.remote.address import scheme_of
+from pipelines.crawl.model import Beside, CrawlFile, Item
+from pipelines.crawl.remote.address import scheme_of, without_secrets
 from pipelines.crawl.remote.ask import open_remote
 from pipelines.crawl.remote.patience import Traffic
+from pipelines.crawl.text.beside import KINDS, with_signals
 from pipelines.crawl.text.hub_rows import read_dataset
 from pipelines.crawl.text.jsonl import read_jsonl
 from pipelines.crawl.text.parquet import read_parquet
-from pipelines.recipe.model import Columns
+from pipelines.recipe.layouts import Columns
 
 
 def open_file(file: CrawlFile, traffic: Traffic | None = None) -> BinaryIO:
@@ -36,24 +40,58 @@ def open_file(file: CrawlFile, traffic: Traffic | None = None) -> BinaryIO:
         ) from error
 
 
+def open_beside(file: CrawlFile, beside: Beside, traffic: Traffic | None = None) -> BinaryIO:
+    """Open a file that brings signals of a file's documents along.
+
+    UnitError when it cannot be opened, with the way to do without it.
+    """
+    kind = KINDS[file.layout]
+    other = replace(file, uri=beside.uri, size=beside.size, version=beside.version)
+    try:
+        return open_file(other, traffic)
+    except UnitError as error:
+        fact = str(error).partition("\n")[0].removeprefix("input ").rstrip(".")
+        raise UnitError(
+            f"input '{without_secrets(file.uri)}' has no {kind.what} beside it: {fact}.\n"
+            f"  Put that file there, or do without: --set '{kind.without}'"
+        ) from error
+
+
+def signals_inside(imported: Sequence[str]) -> dict[str, str]:
+    """Return the columns of imported signals that stand in the rows themselves, by full name."""
+    columns = ((name, column_in_row(name)) for name in imported)
+    return {name: column for name, column in columns if column is not None}
+
+
 def read_pages(
     file: CrawlFile,
     others: Counter[str],
     columns: Columns | None = None,
     traffic: Traffic | None = None,
+    imported: Sequence[str] = (),
 ) -> Iterator[Item]:
     """Yield what gets a row of the ledger; counts all other records in `others`.
 
     `columns` are the recipe's, for a file that holds text; without them all are guessed.
+    `imported` are the full names of signals that the rows are to bring along.
     """
     columns = columns or Columns()
     if file.format == "dataset":
         yield from read_dataset(file, columns)
         return
-    with open_file(file, traffic) as opened:
-        if file.format == "jsonl":
-            yield from read_jsonl(opened, file, columns, others)
-        elif file.format == "parquet":
-            yield from read_parquet(opened, file, columns)
-        else:
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_file(file, traffic))
+        if file.format == "crawl":
             yield from read_warc(opened, file.file_path, others)
+            return
+        inside = signals_inside(imported)
+        if file.format == "parquet":
+            rows = read_parquet(opened, file, columns, inside)
+        else:
+            rows = read_jsonl(opened, file, columns, others, inside)
+        if file.beside:
+            streams = [
+                stack.enter_context(open_beside(file, item, traffic)) for item in file.beside
+            ]
+            rows = with_signals(rows, file, streams, imported, others)
+        yield from rows

@@ -13,7 +13,7 @@ from filters.errors import CuveeError
 from pipelines.assets import LANGUAGE_MODEL
 from pipelines.crawl.remote.address import without_secrets
 from pipelines.doctor.check import Check, Status
-from pipelines.recipe import Recipe, load_recipe
+from pipelines.recipe import InputFormat, Recipe, load_recipe
 
 __all__ = ["Check", "Patient", "Status", "examine"]
 
@@ -51,7 +51,8 @@ def examine(patient: Patient) -> Iterator[Check]:
     yield from _safely("Hub token", reach.check_hub)
     inputs = list(patient.inputs or (recipe.input if recipe else ()))
     yield from _safely("S3", lambda: reach.check_s3([*inputs, str(patient.output)]))
-    input_bytes = yield from _input(inputs, patient.input_base, patient.match)
+    laid_out = recipe.input_format if recipe else InputFormat()
+    input_bytes = yield from _input(inputs, patient.input_base, patient.match, laid_out)
     yield from _safely("output", lambda: machine.check_output(patient.output, input_bytes))
     if patient.engine == "ray":
         yield from _safely("Ray", lambda: reach.check_ray(patient.address))
@@ -70,7 +71,7 @@ def _recipe(name: str | None) -> Generator[Check, None, Recipe | None]:
 
 
 def _input(
-    inputs: Sequence[str], base: str | None, match: str | None
+    inputs: Sequence[str], base: str | None, match: str | None, input_format: InputFormat
 ) -> Generator[Check, None, int]:
     """Yield the finding about the input and return its bytes."""
     from pipelines.doctor import reach
@@ -78,7 +79,7 @@ def _input(
     sizes: list[int] = []
 
     def look() -> Check:
-        check, bytes_ = reach.check_input(inputs, base, match)
+        check, bytes_ = reach.check_input(inputs, base, match, input_format)
         sizes.append(bytes_)
         return check
 

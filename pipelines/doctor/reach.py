@@ -13,6 +13,7 @@ from pipelines.crawl.remote.address import is_s3, without_secrets
 from pipelines.crawl.remote.s3 import is_anonymous
 from pipelines.doctor.check import Check, size
 from pipelines.execute import Failure, Task, open_engine
+from pipelines.recipe import InputFormat
 from pipelines.storage import Attempt
 
 _TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
@@ -78,9 +79,11 @@ def check_s3(places: Sequence[str]) -> Iterator[Check]:
     yield Check("S3", "ok", f"is asked {who}{at}")
 
 
-def check_input(inputs: Sequence[str], base: str | None, match: str | None) -> tuple[Check, int]:
+def check_input(
+    inputs: Sequence[str], base: str | None, match: str | None, input_format: InputFormat
+) -> tuple[Check, int]:
     """List the input; return what was found and its bytes. UsageError where there is nothing."""
-    files = find_inputs(inputs, base, match=match)
+    files = find_inputs(inputs, base, match=match, input_format=input_format)
     sizes = [file.size for file in files if file.size is not None]
     unknown = len(files) - len(sizes)
     fact = f"{len(files):,} files, {size(sum(sizes))}"

@@ -30,11 +30,16 @@ def make_plan(recipe: Recipe, options: PlanOptions, observer: Observer) -> dict[
     """
     began = time.monotonic()
     where = options.run
-    files = find_inputs(recipe.input, where.input_base, recipe.dump, where.match)
+
+    def say(line: str) -> None:
+        observer(Said(line))
+
+    given = recipe.input, where.input_base, recipe.dump, where.match
+    files = find_inputs(*given, recipe.input_format, say)
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
     units = split_files(files, where.part_bytes)
     drawn = draw_units(units, options.sample, options.seed)
-    look_at_columns(drawn.files, recipe.columns, lambda line: observer(Said(line)))
+    look_at_columns(drawn.files, recipe.read_columns, say, recipe.reads_imported)
     pages = max(options.pages // len(drawn.files), _LEAST_PAGES)
     with probed(recipe, drawn.files, pages, where, observer) as probe:
         facts = _forecast(recipe, options, drawn, probe)

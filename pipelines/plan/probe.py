@@ -91,4 +91,4 @@ def _with_line_numbers(file: CrawlFile) -> CrawlFile:
 
 def count_pages(file: CrawlFile, recipe: Recipe) -> int:
     """Count a file's pages by reading all of it; errors as `read_pages`."""
-    return sum(1 for _ in read_pages(file, Counter(), recipe.columns))
+    return sum(1 for _ in read_pages(file, Counter(), recipe.read_columns, None, recipe.imported))

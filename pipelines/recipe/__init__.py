@@ -11,9 +11,9 @@ from filters.judge import DropStage, EditStage
 from pipelines.recipe.check import check_recipe
 from pipelines.recipe.kinds import DedupStage, MinHashOptions
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
+from pipelines.recipe.layouts import LAYOUTS, Columns, InputFormat
 from pipelines.recipe.model import (
     CascadeOptions,
-    Columns,
     Extract,
     GateStage,
     LanguageModel,
@@ -30,6 +30,7 @@ from pipelines.recipe.schema import json_schema
 from pipelines.recipe.source import Node, Place
 
 __all__ = [
+    "LAYOUTS",
     "CascadeOptions",
     "Columns",
     "DedupStage",
@@ -37,6 +38,7 @@ __all__ = [
     "EditStage",
     "Extract",
     "GateStage",
+    "InputFormat",
     "LanguageModel",
     "MinHashOptions",
     "Recipe",
@@ -53,11 +55,15 @@ __all__ = [
 
 
 def load_recipe(
-    path_or_name: str, overrides: Sequence[str] = (), inputs: Sequence[str] = ()
+    path_or_name: str,
+    overrides: Sequence[str] = (),
+    inputs: Sequence[str] = (),
+    input_format: str | None = None,
 ) -> Recipe:
     """Return the checked recipe of a file or of a shipped recipe's name.
 
-    `overrides` are `NAME=VALUE` as `--set` takes them, `inputs` replace the recipe's own.
+    `overrides` are `NAME=VALUE` as `--set` takes them; `inputs` and `input_format` replace the
+    recipe's own, but options of that very format stay.
     Raises RecipeError of at most three lines: the file and line where it is written, what is
     wrong, the nearest right name and the way out.
     """
@@ -66,4 +72,9 @@ def load_recipe(
     if inputs:
         place = Place(COMMAND_LAYER, 0, 0, "--input")
         tree.map["input"] = Node([Node(text, place) for text in inputs], place)
+    if input_format is not None:
+        place = Place(COMMAND_LAYER, 0, 0, "--input-format")
+        written = tree.map.get("input_format")
+        if written is None or input_format not in written.map:
+            tree.map["input_format"] = Node(input_format, place)
     return check_recipe(tree, check_stages)

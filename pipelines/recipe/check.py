@@ -8,9 +8,10 @@ from filters.errors import UsageError
 from pipelines.accelerate import Accelerate
 from pipelines.recipe import options as known
 from pipelines.recipe.cascade import check_cascade, read_cascade
+from pipelines.recipe.input_format import read_input_format
+from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.limits import read_limits
 from pipelines.recipe.model import (
-    Columns,
     Extract,
     LanguageModel,
     Recipe,
@@ -32,19 +33,28 @@ from pipelines.recipe.source import Node, Place
 _SIGNALS = "For example: signals: [my_signals], for my_signals.py beside the recipe."
 
 
-def check_recipe(tree: Node, check_stages: Callable[[Node, Problems], Any]) -> Recipe:
+def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat], Any]) -> Recipe:
     """Return the recipe that a tree of keys describes.
+
+    Stages are checked against what an input of the recipe's format brings along.
 
     Raises RecipeError of at most three lines: place, fact, nearest right name and way out.
     """
     problems = Problems()
     keys = known_entries(tree, known.RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
     modules = _signals(keys["signals"], tree.place, problems) if "signals" in keys else ()
+    input_format = InputFormat()
+    if "input_format" in keys:
+        before = len(problems.found)
+        input_format = read_input_format(keys["input_format"], problems)
+        if len(problems.found) > before:  # rules that read what it brings along would look wrong
+            problems.raise_first()
     values: dict[str, Any] = {
-        key: reader(keys[key], problems)
-        for key, reader in {**_READERS, "stages": check_stages}.items()
-        if key in keys
+        key: reader(keys[key], problems) for key, reader in _READERS.items() if key in keys
     }
+    values["input_format"] = input_format
+    if "stages" in keys:
+        values["stages"] = check_stages(keys["stages"], problems, input_format)
     for name, option in known.SCALARS.items():
         if name in keys:
             values[name] = checked(name, keys[name], option, problems)

@@ -8,11 +8,13 @@ from typing import Any, Literal, TypeAlias
 
 from filters.catalog import TEXT
 from filters.datatrove_block import BlockStage
+from filters.imported import always_imported, family_of
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from pipelines.accelerate import Accelerate
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
+from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
@@ -53,16 +55,6 @@ class TrainedTokenizer:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Dotted names of a text input's columns: None where they are guessed, False for none."""
-
-    text: str | None = None
-    id: str | bool | None = None
-    url: str | bool | None = None
-    date: str | bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class SignalModule:
     """A module outside the repository that registers signals, with its source."""
 
@@ -94,6 +86,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     extract: Extract
     input: tuple[str, ...] = ()
+    input_format: InputFormat = field(default_factory=InputFormat)
     dump: str | None = None
     columns: Columns = field(default_factory=Columns)
     language: LanguageModel = field(default_factory=LanguageModel)
@@ -157,6 +150,27 @@ class Recipe:
             if isinstance(stage, GateStage | DropStage):
                 yield from ((ledger_stage(rule), rule) for rule in stage.rules)
 
+    @property
+    def read_columns(self) -> Columns:
+        """Columns of a text input: the recipe's own, else those of its input's format."""
+        return self.columns.over(self.input_format.layout.columns)
+
+    @property
+    def reads_imported(self) -> tuple[str, ...]:
+        """Names of the imported signals that rules read, each once, in order."""
+        reads = (name for _, rule in self.rules() for name in rule.reads)
+        return tuple(dict.fromkeys(name for name in reads if family_of(name)))
+
+    @property
+    def imported(self) -> tuple[str, ...]:
+        """Columns that signals of the input's own fill: all that cost little, and what rules read.
+
+        A rule may also read what this input does not bring: that is null, of every page.
+        """
+        family = self.input_format.name
+        brought = always_imported(family) if self.input_format.brings_signals else ()
+        return tuple(dict.fromkeys([*brought, *self.reads_imported]))
+
     def signals(self, revision: str) -> tuple[str, ...]:
         """Return the bare names that rules read on a revision, each once, in order.
 
@@ -197,6 +211,7 @@ class Recipe:
         return {
             "recipe": self.recipe,
             "input": list(self.input),
+            "input_format": self.input_format.plain(),
             "dump": self.dump,
             "columns": asdict(self.columns),
             "language": {"model": self.language.model},

@@ -13,6 +13,9 @@ RECIPE_KEYS = {
     "Maps merge key by key, lists are replaced.",
     "input": "Files, folders, globs, lists of paths or addresses (s3:// https:// hf://): one, or "
     "several. `--input` replaces it.",
+    "input_format": "How the input is laid out: auto (each file by its name), or the name of a "
+    "format, which says what the columns are and may bring signals along, or that with options. "
+    "`--input-format` replaces it.",
     "dump": "Name of the crawl in the dataset; by default a CC-MAIN-… in the path, else `local`.",
     "columns": "Columns of an input that holds text (Parquet, JSON lines, a Hub dataset); a dotted "
     "name leads into a struct, false means none. What is not said is guessed.",
@@ -56,7 +59,7 @@ STAGE_KINDS = {
 }
 RULE_STAGES = ("gate", "drop")
 
-ONE_OF = (("extract",), ("tokenizer",))
+ONE_OF = (("extract",), ("tokenizer",), ("input_format",))
 """Maps that name one of several things: another name replaces the thing, it does not join it."""
 
 KEEP_TEXT = ("all", "gated", "kept")
@@ -203,6 +206,16 @@ EXTRACTORS: Mapping[str, Mapping[str, Option]] = {
         Option("hidden_elements", False, "Keep elements with class names of hidden ones."),
     ),
 }
+
+INPUT_FORMATS: Mapping[str, Mapping[str, Option]] = {
+    "redpajama2": _by_name(
+        Option("signals", True, "Read the quality signals beside each file of documents."),
+    ),
+    "dolma": _by_name(
+        Folders("attributes", (), "Folders of `attributes/` that are read beside the documents."),
+    ),
+}
+"""Formats of the input that have options."""
 
 LIMITS = _by_name(
     Option("cpu_seconds", 10.0, "CPU time of a page.", least=0.01, most=86_400),

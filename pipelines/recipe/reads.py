@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, names, text_signals
 from filters.errors import nearest
+from filters.imported import CATALOGS, family_of, imported_signal
 from filters.rule import Rule
 from filters.signal import Signal
+from pipelines.recipe.layouts import InputFormat
 from pipelines.recipe.model import revision_of
 from pipelines.recipe.problems import Problems
 from pipelines.recipe.source import Place
@@ -43,16 +45,17 @@ def labels_of(name: str) -> tuple[str, ...]:
 
 
 def describe_signals() -> list[SignalRow]:
-    """Return what can be measured: on gates, on any revision of a text, and by each edit."""
+    """Return what rules can read: of gates, of any revision of a text, of each edit, of inputs."""
     own = {
         f"{edit}.{name}": signal
         for edit, its in sorted(EDITS.items())
         for name, signal in sorted(its.signals.items())
     }
     texts = dict(sorted(text_signals().items()))
+    brought = {name: item for its in CATALOGS.values() for name, item in sorted(its.items())}
     return [
         SignalRow(name, kind_of(signal), signal.summary, signal.source)
-        for name, signal in {**GATE_SIGNALS, **texts, **own}.items()
+        for name, signal in {**GATE_SIGNALS, **texts, **own, **brought}.items()
     ]
 
 
@@ -68,14 +71,19 @@ def check_reads(
     place: Place,
     made: Iterable[str],
     edits: Mapping[str, Place],
+    input_format: InputFormat,
     problems: Problems,
 ) -> Rule:
     """Check a rule of a gate or drop, and return it with `text.words` written as `words`.
 
-    `made` are the edits before the rule, `edits` all of the recipe with their places.
+    `made` are the edits before the rule, `edits` all of the recipe with their places. Signals of
+    the input's own can be written without the name of its format, and are returned with it.
     """
-    rule = _short(rule)
-    known = dict(GATE_SIGNALS) if kind == "gate" else readable(made)
+    made = list(made)
+    rule = _with_format(_short(rule), readable(made), input_format)
+    known = dict(GATE_SIGNALS)
+    if kind != "gate":
+        known = readable(made) | _brought(rule.reads, input_format)
     unknown = [name for name in rule.reads if name not in known]
     for name in dict.fromkeys(unknown):
         fact, hint = _why_unknown(name, kind, known, edits)
@@ -93,10 +101,32 @@ def _short(rule: Rule) -> Rule:
     return replace(rule, numerator=numerator, denominator=rest[0] if rest else None)
 
 
+def _with_format(rule: Rule, known: Mapping[str, Signal], input_format: InputFormat) -> Rule:
+    catalog = CATALOGS.get(input_format.name, {})
+
+    def full(name: str) -> str:
+        own = f"{input_format.name}.{name}"
+        return own if own in catalog and name not in known else name
+
+    numerator, *rest = map(full, rule.reads)
+    return replace(rule, numerator=numerator, denominator=rest[0] if rest else None)
+
+
+def _brought(names: Iterable[str], input_format: InputFormat) -> dict[str, Signal]:
+    """Return those of the names under which an input of this format brings a signal along."""
+    if not input_format.brings_signals:
+        return {}
+    found = {name: imported_signal(name) for name in names if family_of(name) == input_format.name}
+    return {name: signal for name, signal in found.items() if signal is not None}
+
+
 def _why_unknown(
     name: str, kind: str, known: Mapping[str, Signal], edits: Mapping[str, Place]
 ) -> tuple[str, str]:
     anywhere = readable([*EDITS, *edits])
+    family = _bringer(name, {**GATE_SIGNALS, **known})
+    if family is not None:
+        return _not_brought(kind, family)
     if kind == "gate" and name in anywhere:
         return "but gates read only url.* and language.*.", "Move it to a drop."
     if name in GATE_SIGNALS:
@@ -104,6 +134,23 @@ def _why_unknown(
     if name in anywhere:
         return _not_made(revision_of(name)[0], edits)
     return "which nothing measures.", _nearest_hint(name, known, anywhere)
+
+
+def _bringer(name: str, known: Mapping[str, Signal]) -> str | None:
+    """Return the format of which a signal is, written with or without it; None if of none."""
+    if family_of(name) is not None:
+        return family_of(name) if imported_signal(name) is not None else None
+    if nearest(name, known) is not None:  # `language_score` is meant for one of ours
+        return None
+    return next((family for family, its in CATALOGS.items() if f"{family}.{name}" in its), None)
+
+
+def _not_brought(kind: str, family: str) -> tuple[str, str]:
+    if kind == "gate":
+        return "but gates read only url.* and language.*.", "Move it to a drop."
+    ways = {"dolma": "input_format: {dolma: {attributes: [FOLDER]}}"}
+    fact = f"which only an input of the format {family} brings along."
+    return fact, f"Write {ways.get(family, f'input_format: {family}')} if yours is one."
 
 
 def _not_made(revision: str, edits: Mapping[str, Place]) -> tuple[str, str]:
@@ -116,7 +163,8 @@ def _not_made(revision: str, edits: Mapping[str, Place]) -> tuple[str, str]:
 
 
 def _nearest_hint(name: str, known: Mapping[str, Signal], anywhere: Mapping[str, Signal]) -> str:
-    candidates = {**anywhere, **known}
+    brought = {name: item for its in CATALOGS.values() for name, item in its.items()}
+    candidates = {**brought, **anywhere, **known}
     close = nearest(name, known) or nearest(name, candidates)
     did_you_mean = f"Did you mean '{close}' ({candidates[close].source})?  " if close else ""
     return f"{did_you_mean}List all: cuvee signals"
@@ -143,15 +191,18 @@ def _comparison(rule: Rule, signals: list[Signal]) -> tuple[str, str] | None:
         if labels:
             example = f'For example: {rule.name}: {labels[0].name} != "en"'
             return f"compares the label {labels[0].name} with a number.", example
-        wrong = _impossible(left, rule.constant)
+        signed = any(family_of(signal.name) for signal in signals)
+        wrong = _impossible(left, rule.constant, signed=signed)
         return (wrong, says) if wrong else None
     return _unknown_label(labels[0], rule.constant)
 
 
-def _impossible(left: str, constant: float) -> str | None:
+def _impossible(left: str, constant: float, *, signed: bool) -> str | None:
     """Return why no measurement can lie on both sides of the constant."""
     if not abs(constant) <= _MOST:  # not: also true for NaN
         return f"compares with {constant}, which no measurement can reach."
+    if constant < 0 and signed:  # what others measure may be a logarithm
+        return None
     if constant < 0:
         return f"compares with {constant}, but no measurement is negative."
     low, high = _SCORES.get(left, (0.0, float(_MOST)))

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT
 from filters.datatrove_block import is_filter
+from filters.imported import FAMILIES
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule, parse_rule
 from pipelines.recipe.blocks import check_block, revision_in
 from pipelines.recipe.dedup import column_of, read_dedup
+from pipelines.recipe.layouts import InputFormat
 from pipelines.recipe.model import GateStage, Stage, ledger_stage
 from pipelines.recipe.options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
 from pipelines.recipe.problems import Problems, checked_options, one_of, shown
@@ -21,6 +23,7 @@ class _Seen:
     """What the stages so far have said."""
 
     problems: Problems
+    input_format: InputFormat
     names: dict[str, Place] = field(default_factory=dict)
     edits: dict[str, Place] = field(default_factory=dict)
     kinds: dict[str, Place] = field(default_factory=dict)
@@ -41,13 +44,13 @@ class _Seen:
         self.names.setdefault(name, place)
 
 
-def check_stages(node: Node, problems: Problems) -> tuple[Stage, ...]:
+def check_stages(node: Node, problems: Problems, input_format: InputFormat) -> tuple[Stage, ...]:
     """Return the stages of a recipe: gates, drops with edits and blocks, dedup, edits again."""
     if not isinstance(node.value, list) or not node.value:
         fact = f"stages must be a list, not {shown(node.plain())}."
         problems.add(node.place, fact, f"Each item is one of: {', '.join(STAGE_KINDS)}.")
         return ()
-    seen = _Seen(problems)
+    seen = _Seen(problems, input_format)
     for item in node.items:
         if "edit" in item.map:
             seen.later.update({name: edit.place for name, edit in item.map["edit"].map.items()})
@@ -110,7 +113,7 @@ def _datatrove(body: Node, seen: _Seen) -> Stage | None:
     block, found = checked
     name, place = block.revision, body.map[block.name].place
     families = {signal.partition(".")[0] for signal in GATE_SIGNALS}
-    if name in {TEXT, *EDITS, *families} or not RULE_NAME.fullmatch(name):
+    if name in {TEXT, *EDITS, *families, *FAMILIES} or not RULE_NAME.fullmatch(name):
         fact = f"the block '{name}' cannot have its text named after it."
         seen.problems.add(place, fact, "Give the class another name.")
         return None
@@ -167,7 +170,13 @@ def _rule(name: str, node: Node, kind: str, seen: _Seen) -> Rule | None:
         seen.problems.add(node.place, fact, f"It says: {shown(node.value)}")
         return None
     rule = check_reads(
-        rule, kind, place=node.place, made=seen.edits, edits=seen.later, problems=seen.problems
+        rule,
+        kind,
+        place=node.place,
+        made=seen.edits,
+        edits=seen.later,
+        input_format=seen.input_format,
+        problems=seen.problems,
     )
     if not isinstance(rule.constant, str):
         seen.measured.update(dict.fromkeys(map(column_of, rule.reads)))

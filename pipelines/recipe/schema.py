@@ -11,9 +11,11 @@ from typing import Any
 from filters.catalog import EDITS, GATE_SIGNALS, text_signals
 from filters.datatrove_block import known_blocks
 from filters.edit import Edit
+from filters.imported import CATALOGS, OPEN
 from pipelines.recipe import options as known
 from pipelines.recipe.blocks import accepted_arguments
 from pipelines.recipe.layers import shipped_recipes
+from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
 from pipelines.recipe.reads import labels_of, readable
 
@@ -48,6 +50,7 @@ def _key(key: str) -> dict[str, Any]:
         "recipe": name,
         "extends": text,
         "input": {"oneOf": [text, {"type": "array", "items": text}]},
+        "input_format": {"oneOf": [{"enum": list(LAYOUTS)}, _formats()], "default": AUTO},
         "dump": {"oneOf": [name, {"type": "null"}]},
         "columns": {**_map(_columns()), "type": ["object", "null"]},
         "language": _map({"model": {**text, "default": "lid.176.ftz"}}),
@@ -75,6 +78,14 @@ def _key(key: str) -> dict[str, Any]:
         },
     }
     return kinds[key]
+
+
+def _formats() -> dict[str, Any]:
+    """Return the schema of a format with its options."""
+    formats = {name: _options(known.INPUT_FORMATS.get(name, {})) for name in LAYOUTS}
+    return _one_of(
+        {name: {"description": LAYOUTS[name].summary, **formats[name]} for name in LAYOUTS}
+    )
 
 
 def _columns() -> dict[str, Any]:
@@ -151,8 +162,24 @@ def _drop_pattern(texts: str) -> str:
     """Return a pattern of rules on the text: counts, `texts` among them, compared with numbers."""
     prefixes = _any(["text", *sorted(EDITS)]).replace(")", "|[A-Z][A-Za-z0-9_]*)")
     own = _any(name for name in readable(EDITS) if "." in name)
-    count = rf"(({prefixes}\.)?{texts}|{own})"
-    return rf"^\s*{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}\s*$"
+    count = rf"(({prefixes}\.)?{texts}|{own}|{_imported()})"
+    numbers = rf"{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}"
+    labels = rf'{_any(_labels())}\s*(==|!=)\s*"[^"]*"'
+    return rf"^\s*({numbers}|{labels})\s*$"
+
+
+def _imported() -> str:
+    """Return a pattern of the numbers that inputs bring along, with or without their format."""
+    catalogued = {name for names in CATALOGS.values() for name in names} - set(_labels())
+    bare = {name.partition(".")[2] for name in catalogued}
+    others = rf"{_any(OPEN)}\.[A-Za-z0-9_]+"
+    return rf"{_any(catalogued | bare)}|{others}"
+
+
+def _labels() -> list[str]:
+    """Return the labels that inputs bring along."""
+    signals = (item for names in CATALOGS.values() for item in names.values())
+    return [signal.name for signal in signals if signal.kind is str]
 
 
 def _gate_pattern() -> str:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from filters.imported import family_of
 from filters.judge import Decision, Judgement
 from pipelines.crawl import Page, Row
 from pipelines.curator import Curated
@@ -19,7 +20,7 @@ from pipelines.sandbox.lives import Item
 _IDENTITY = (
     "id", "url", "host", "date", "dump", "file_path", "record", "offset", "audited", "truncated",
 )  # fmt: skip
-"""Columns of the ledger that the parent fills."""
+"""Columns of the ledger that the parent fills, besides those of imported signals."""
 _UTF8 = ("utf-8", "surrogatepass")
 
 
@@ -87,7 +88,8 @@ def curated_of(parts: list[bytes], base: Mapping[str, Any]) -> tuple[Curated, di
     row, told, has_text, is_judged, same, decision = json.loads(head)
     text = first.decode(*_UTF8)
     judged = text if same else second.decode(*_UTF8)
-    row = {**row, **{name: base[name] for name in _IDENTITY if name in base}}
+    own = {name: value for name, value in base.items() if name in _IDENTITY or family_of(name)}
+    row = {**row, **own}
     if row["status"] not in ("kept", "dropped", "failed"):
         raise ValueError("no status of a page")
     return Curated(

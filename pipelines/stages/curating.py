@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from filters.errors import WorkError
 from pipelines.crawl import CrawlFile
@@ -10,6 +12,7 @@ from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
 from pipelines.execute import Task
 from pipelines.files import sha256_of
+from pipelines.recipe.layouts import AUTO
 from pipelines.stages.context import RunContext
 from pipelines.stages.counting import number_parts
 from pipelines.stages.fingerprint import file_identity, stages_before_dedup
@@ -52,7 +55,11 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
     """Return the digest of what determines a file's text, gates and stored columns."""
     plain = run.recipe.resolved()
     keys = ("extract", "cascade", "language", "audit_fraction", "keep_text", "limits")
-    text_input = [] if file.format == "crawl" else [plain["columns"], file.first_record]
+    text_input: list[Any] = []
+    if file.format != "crawl":
+        text_input = [asdict(run.recipe.read_columns), file.first_record]
+    if file.layout != AUTO:
+        text_input += [plain["input_format"], list(run.recipe.imported)]
     rules = (*run.recipe.url_gates, *run.recipe.text_gates)
     return run.fingerprint(
         "curate",

@@ -11,7 +11,8 @@ from pipelines.recipe import Recipe
 def file_identity(file: CrawlFile) -> list[Any]:
     """Return what tells a file from another version of it, without reading it."""
     part = [file.part.start, file.part.end] if file.part else []
-    return [file.file_path, file.dump, file.size, file.version, *part]
+    beside = [[item.size, item.version] for item in file.beside]
+    return [file.file_path, file.dump, file.size, file.version, *part, *beside]
 
 
 def stages_before_dedup(recipe: Recipe) -> list[dict[str, Any]]:

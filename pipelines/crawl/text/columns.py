@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipelines.recipe.model import Columns
+from pipelines.recipe.layouts import Columns
 
 MISSING: Final = object()
 """What stands for a value whose column or key is not there; null is None."""

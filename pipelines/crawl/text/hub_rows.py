@@ -10,7 +10,7 @@ from pipelines.crawl.model import CrawlFile, Damage, Row
 from pipelines.crawl.text.columns import choose_from_rows, value_at
 from pipelines.crawl.text.hub import parse_address, quiet_datasets
 from pipelines.crawl.text.rows import make_row
-from pipelines.recipe.model import Columns
+from pipelines.recipe.layouts import Columns
 
 _HEAD = 100  # rows by which columns are guessed
 

@@ -6,8 +6,9 @@ that comes twice the last counts, and NaN, which Python itself writes, is a numb
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 from filters.errors import UnitError
@@ -15,7 +16,7 @@ from pipelines.crawl.model import CrawlFile, Damage, Row
 from pipelines.crawl.text.columns import Chosen, choose_from_rows, value_at
 from pipelines.crawl.text.lines import Line, read_lines
 from pipelines.crawl.text.rows import make_row
-from pipelines.recipe.model import Columns
+from pipelines.recipe.layouts import Columns
 
 BLANK = "blank_line"
 """What a line without anything in it is counted as."""
@@ -26,12 +27,17 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def read_jsonl(
-    file: BinaryIO, crawl_file: CrawlFile, columns: Columns, others: Counter[str]
+    file: BinaryIO,
+    crawl_file: CrawlFile,
+    columns: Columns,
+    others: Counter[str],
+    signals: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Row | Damage]:
     """Yield the rows and damaged lines of a seekable file, or of the part that `crawl_file` is.
 
     Blank lines are counted in `others`; they have numbers too. Columns that are not
-    given are guessed from the file's first lines, in each part alike.
+    given are guessed from the file's first lines, in each part alike. `signals` are columns,
+    too, by the full names of what is imported from them.
     """
     if crawl_file.first_record is None:
         raise UnitError("the lines before this part of the file could not be counted.")
@@ -42,7 +48,7 @@ def read_jsonl(
         elif not line.data.strip():
             others[BLANK] += 1
         else:
-            yield _row(line, chosen, crawl_file.file_path)
+            yield _row(line, chosen, crawl_file.file_path, signals)
 
 
 def read_head(file: BinaryIO) -> list[dict[str, Any]]:
@@ -50,7 +56,7 @@ def read_head(file: BinaryIO) -> list[dict[str, Any]]:
     rows, size = [], 0
     for line in islice(read_lines(file), _HEAD):
         if isinstance(line, Line):
-            row = _parse(line)
+            row = parse_line(line)
             rows += [row] if isinstance(row, dict) else []
             size += len(line.data)
         if size > _HEAD_BYTES:
@@ -58,15 +64,16 @@ def read_head(file: BinaryIO) -> list[dict[str, Any]]:
     return rows
 
 
-def _row(line: Line, chosen: Chosen, file_path: str) -> Row | Damage:
-    found = _parse(line)
+def _row(line: Line, chosen: Chosen, file_path: str, signals: Mapping[str, str]) -> Row | Damage:
+    found = parse_line(line)
     if isinstance(found, str):
         return Damage(line.number, line.offset, found)
-    values = {field: value_at(found, path) for field, path in chosen.paths().items()}
-    return make_row(values, file_path, line.number, line.offset)
+    paths = {**chosen.paths(), **signals}
+    values = {field: value_at(found, path) for field, path in paths.items()}
+    return make_row(values, file_path, line.number, line.offset, signals)
 
 
-def _parse(line: Line) -> dict[str, Any] | str:
+def parse_line(line: Line) -> dict[str, Any] | str:
     """Return the line's object, or why there is none."""
     data = line.data if line.number else line.data.removeprefix(_BOM)
     try:

@@ -23,8 +23,9 @@ from pipelines.crawl.text.columns import (
 )
 from pipelines.crawl.text.hub_rows import dataset_head
 from pipelines.crawl.text.jsonl import read_head
+from pipelines.crawl.text.look_beside import check_signals
 from pipelines.crawl.text.parquet import has_column, look_into
-from pipelines.recipe.model import Columns
+from pipelines.recipe.layouts import Columns
 
 _MOST = 20  # inputs that are looked into; a recipe may list thousands
 
@@ -41,11 +42,15 @@ class _Seen:
 
 
 def look_at_columns(
-    files: Sequence[CrawlFile], columns: Columns, say: Callable[[str], None]
+    files: Sequence[CrawlFile],
+    columns: Columns,
+    say: Callable[[str], None],
+    reads: Sequence[str] = (),
 ) -> dict[str, dict[str, str]]:
     """Return the columns by `file_path`, of the first text file of each input, and say them.
 
-    Raises UsageError where such a file has no text, or not a column that the recipe names.
+    Raises UsageError where such a file has no text, or not a column that the recipe names; or
+    where it brings none of the signals along that rules read, given by their full names.
     """
     found: dict[str, dict[str, str]] = {}
     for file in _first_ones(files):
@@ -53,6 +58,7 @@ def look_at_columns(
         if seen is None:
             continue
         _check(file, seen)
+        check_signals(file, seen.names, reads)
         paths = seen.chosen.paths()
         if paths not in found.values():
             say(_in_words(file, paths))

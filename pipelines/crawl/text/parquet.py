@@ -7,6 +7,7 @@ to decode than a batch of rows may: the sizes that a hostile file declares mean 
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, islice
+from types import MappingProxyType
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from pipelines.crawl.model import CrawlFile, Damage, Part, Row
 from pipelines.crawl.text.columns import MISSING, Chosen, choose, value_at
 from pipelines.crawl.text.rows import make_row
-from pipelines.recipe.model import Columns
+from pipelines.recipe.layouts import Columns
 from pipelines.sandbox.confine import at_most_more
 
 _BUFFER = 8 << 20  # read at a time of each column, instead of a row group's whole column
@@ -29,12 +30,18 @@ _SAMPLE_ROWS = 20
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
-def read_parquet(file: BinaryIO, crawl_file: CrawlFile, columns: Columns) -> Iterator[Row | Damage]:
+def read_parquet(
+    file: BinaryIO,
+    crawl_file: CrawlFile,
+    columns: Columns,
+    signals: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Row | Damage]:
     """Yield the rows of a seekable file, or of the row groups that begin in its part.
 
     `record` is the row's number in the whole file. A file that is empty or no Parquet is
-    one `Damage`, and so is the rest of a row group that cannot be read. Raises OSError
-    only for what the system says of the file, never for what is in it.
+    one `Damage`, and so is the rest of a row group that cannot be read. `signals` are columns,
+    too, by the full names of what is imported from them. Raises OSError only for what the
+    system says of the file, never for what is in it.
     """
     part, file_path = crawl_file.part, crawl_file.file_path
     opened = _open(file)
@@ -47,7 +54,8 @@ def read_parquet(file: BinaryIO, crawl_file: CrawlFile, columns: Columns) -> Ite
     firsts = accumulate(sizes, initial=0)
     for group, (first, size) in enumerate(zip(firsts, sizes, strict=False)):
         if part is None or _lies_in(opened, group, part):
-            yield from _read_group(opened, group, range(first, first + size), chosen, file_path)
+            records = range(first, first + size)
+            yield from _read_group(opened, group, records, chosen, signals, file_path)
 
 
 def look_into(file: BinaryIO) -> tuple[pa.Schema, list[dict[str, Any]]] | None:
@@ -128,19 +136,25 @@ def _leads(kind: pa.DataType, path: str) -> bool:
 
 
 def _read_group(
-    opened: pq.ParquetFile, group: int, records: range, chosen: Chosen, file_path: str
+    opened: pq.ParquetFile,
+    group: int,
+    records: range,
+    chosen: Chosen,
+    signals: Mapping[str, str],
+    file_path: str,
 ) -> Iterator[Row | Damage]:
+    paths = {**chosen.paths(), **signals}
     done, why = 0, "row_group_unreadable"
     for most in (_batch_rows(opened, group), 1):  # what is too much at once may do one by one
         try:
-            for values in islice(_values(opened, group, chosen.paths(), most), done, None):
+            for values in islice(_values(opened, group, paths, most), done, None):
                 if done == len(records):
                     return
                 # A value that is not Unicode costs its row only.
                 if isinstance(values, str):
                     yield Damage(records[done], None, values)
                 else:
-                    yield make_row(values, file_path, records[done])
+                    yield make_row(values, file_path, records[done], signals=signals)
                 done += 1
             break
         except MemoryError:

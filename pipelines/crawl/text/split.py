@@ -36,6 +36,8 @@ def _parts(file: CrawlFile, part_bytes: int) -> Iterator[CrawlFile]:
 
 
 def _can_be_split(file: CrawlFile) -> bool:
+    if file.beside:  # what belongs to a line is known only by counting from the first
+        return False
     if file.format == "jsonl":
         return not file.file_path.lower().endswith(_PACKED)
     return file.format == "parquet"
