@@ -17,11 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.ledger import DATASET, SETTLED, TOKENS
+from pipelines.ledger import DATASET, SETTLED
 from pipelines.settle import read_hosts
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, opened, read_table
-from pipelines.tokenizer import encode
 
 SHARD_BYTES = 3 * 1024**3 // 2
 """Text bytes of a shard, uncompressed; about 0.6 GB as a file."""
@@ -39,7 +38,6 @@ SHARDS = pa.schema(
 # The setting of `datasets` and datatrove: chunks of 256 KiB to 1 MiB.
 CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 _SLICE_BYTES = 32 * 1024**2
-_TOKEN_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +60,8 @@ class ShardJob:
 
     @property
     def name(self) -> str:
-        """Path of the shard below `data/` and `tokens/` without its ending."""
+        """Path of the shard below `data/` without its ending."""
         return f"{self.dump}/000_{self.shard:05d}"
-
-
-@dataclass(frozen=True, slots=True)
-class TokensJob:
-    """One shard of the dataset, to be encoded."""
-
-    name: str
-    shard: Path
-    tokenizer: str
-    tokenizer_name: str
-    tokenizer_sha256: str
 
 
 def plan_shards(attempt: Attempt, job: PlanJob) -> dict[str, Any]:
@@ -141,27 +128,3 @@ def _slices(table: pa.Table, order: pa.Array) -> Iterator[pa.Table]:
     bounds = [0, *ends.tolist(), table.num_rows]
     for start, end in pairwise(bounds):
         yield table.take(order.slice(start, end - start))
-
-
-def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:
-    """Encode one shard; rows in the shard's order, no special tokens added."""
-    schema = TOKENS.with_metadata(
-        {
-            "tokenizer": job.tokenizer_name,
-            "tokenizer_sha256": job.tokenizer_sha256,
-            "special_tokens": "none added; a special token spelled out in a text is text",
-        }
-    )
-    total = 0
-    final = f"tokens/{job.name.replace('/', '-')}.parquet"
-    with TableWriter(attempt, final, schema, use_dictionary=False) as writer:
-        source = pq.ParquetFile(opened(job.shard))
-        for batch in source.iter_batches(batch_size=_TOKEN_BATCH, columns=["id", "text"]):
-            for row_id, ids in zip(
-                batch["id"].to_pylist(),
-                encode(job.tokenizer, batch["text"].to_pylist()),
-                strict=True,
-            ):
-                writer.add({"id": row_id, "input_ids": ids, "token_count": len(ids)})
-                total += len(ids)
-    return {"rows": writer.rows, "tokens": total}

@@ -91,6 +91,16 @@ TOKENS = pa.schema(
     ]
 )
 
+PACKED = pa.schema(
+    [
+        pa.field("input_ids", pa.list_(pa.int32())),
+        pa.field("document_lengths", pa.list_(pa.int32())),
+        pa.field("document_rows", pa.list_(pa.int32())),
+        pa.field("document_starts", pa.list_(pa.int32())),
+    ]
+)
+"""Tokens in rows of one length; docs/tokens.md."""
+
 _TYPES: Mapping[type, pa.DataType] = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 
 

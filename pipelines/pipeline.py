@@ -41,12 +41,12 @@ from pipelines.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipelines.recipe.model import Recipe
+from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity
 from pipelines.storage import CommitLog, digest
-from pipelines.tokenizer import find_tokenizer
+from pipelines.tokens.source import find_tokenizer, local_tokenizer
 from pipelines.totals import (
     accelerated,
     at_limits,
@@ -57,7 +57,7 @@ from pipelines.totals import (
     stage_totals,
 )
 
-_OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "stages")
+_OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed", "stages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ def _are_there(root: Path, files: Sequence[Mapping[str, Any]]) -> bool:
 
 def _given_tokenizer(recipe: Recipe) -> dict[str, str]:
     """Return the digest of a tokenizer that is a local file, which may change between runs."""
-    if not isinstance(recipe.tokenizer, str) or not Path(recipe.tokenizer).exists():
+    if isinstance(recipe.tokenizer, TrainedTokenizer) or local_tokenizer(recipe.tokenizer) is None:
         return {}
     return {"tokenizer": hashlib.sha256(find_tokenizer(recipe.tokenizer)).hexdigest()}
 
@@ -232,7 +232,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
     tokenizer = root / "tokenizer.json"
     sha256 = sha256_of(tokenizer)
     files = published_files(done)
-    if isinstance(recipe.tokenizer, str):  # no stage has written it
+    if not isinstance(recipe.tokenizer, TrainedTokenizer):  # no stage has written it
         files.append(described(root, tokenizer))
     manifest = {
         **_versions(recipe),

@@ -64,6 +64,7 @@ TITLES = {
     "plan": "plan the shards",
     "dataset": "write the dataset",
     "tokens": "write the tokens",
+    "packed": "pack the tokens",
     "real": "find what is alike already",
     "plant": "plant near-duplicates",
     "join": "find what was planted",

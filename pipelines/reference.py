@@ -122,6 +122,8 @@ def recipe_reference() -> str:
     for kind, options in known.KINDS.items():
         lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
+    lines += _options("`tokenizer: {tiktoken: …}`", known.TIKTOKEN)
+    lines += _options("`tokens: …`", known.TOKENS, "What the token shards hold: [tokens](tokens.md).")
     formats = [(f"`{name}`", layout.summary) for name, layout in LAYOUTS.items()]
     lines += ["", "## `input_format: …`", "", *_table(("format", "what it is"), formats)]
     for name, options in known.INPUT_FORMATS.items():
@@ -156,6 +158,8 @@ def _options(title: str, options: Mapping[str, Option], summary: str = "") -> It
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if value is None:
+        return "`null`"
     if isinstance(value, tuple):
         return f"`[{', '.join(value)}]`"
     return f"`{value}`"

@@ -155,6 +155,7 @@ def _places(root: Path, manifest: Mapping[str, Any]) -> Table:
     what = {
         "dataset": "the published shards, with their card",
         "tokens": "the same documents as token ids",
+        "packed": "the same tokens in rows of one length",
         "ledger": "one row for every crawled page",
         "documents": "extracted text before any edit",
         "tokenizer.json": "the tokenizer",

@@ -1,74 +1,25 @@
-"""Tokenizers: found, trained in the run, and counted with.
+"""Tokenizers: trained, loaded, encoded and counted with.
 
 A special token that a page spells out (`<|endoftext|>`) is text like any
 other: it is encoded as its characters, so no page can end a document.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from filters.errors import UsageError
+from filters.errors import UnitError
 from pipelines.bucket.path import S3Path, run_folder
-from pipelines.pieces import LONGEST_TEXT, PieceEncoder, piece_encoder
+from pipelines.pieces import PieceEncoder, piece_encoder
 
 END_OF_TEXT = "<|endoftext|>"
-_HUB_SECONDS = 10
-
-
-def find_tokenizer(name: str) -> bytes:
-    """Return the `tokenizer.json` of a local path or a Hub repository.
-
-    UsageError when there is none, or it cannot be reached or read.
-    """
-    path = Path(name)
-    if path.is_dir():
-        path = path / "tokenizer.json"
-    try:
-        found = path.read_bytes() if path.is_file() else _fetch(name)
-        Tokenizer.from_buffer(found)
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(
-            f"tokenizer '{name}': {type(error).__name__}: not a tokenizer.json that can be read.\n"
-            "  Give a Hub name, the path of a tokenizer.json, or train one: "
-            "--set 'tokenizer={train: {vocab_size: 32000}}'."
-        ) from error
-    return found
-
-
-def _fetch(name: str) -> bytes:
-    """Fetch from the Hub, or take what an earlier fetch has left in the Hub's cache."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        offline = not _hub_answers(name)
-        return Path(hf_hub_download(name, "tokenizer.json", local_files_only=offline)).read_bytes()
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise UsageError(
-            f"tokenizer '{name}': neither a file here nor reachable on the Hub "
-            f"({type(error).__name__}).\n"
-            "  Give the path of a tokenizer.json, or train one on the kept text: "
-            "--set 'tokenizer={train: {vocab_size: 32000}}'."
-        ) from error
-
-
-def _hub_answers(name: str) -> bool:
-    """Ask once: the Hub's client would try for half a minute where there is no network."""
-    from httpx2 import HTTPError
-    from huggingface_hub import get_session, hf_hub_url
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    try:
-        get_session().head(hf_hub_url(name, "tokenizer.json"), timeout=_HUB_SECONDS)
-    except (HTTPError, OfflineModeIsEnabled):
-        return False
-    return True
+_NONE = np.array([], np.int32)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
@@ -123,19 +74,47 @@ def _pieces_of(tokenizer: Tokenizer) -> PieceEncoder | None:
     return piece_encoder(tokenizer)
 
 
-def encode(path: str, texts: Sequence[str]) -> list[Sequence[int]]:
-    """Return the token ids of each text, without special tokens."""
-    tokenizer = load_tokenizer(path)
+def encode_joined(
+    place: str, texts: Sequence[str]
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the token ids of all texts, one after another, and how many each has.
+
+    No special tokens are added. UnitError for a text that is no Unicode: half of a surrogate pair.
+    """
+    tokenizer = load_tokenizer(place)
     pieces = _pieces_of(tokenizer)
-    if pieces is None or any(len(text) > LONGEST_TEXT for text in texts):
-        encodings = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
-    return [pieces.encode(text).tolist() for text in texts]
+    with _in_words():
+        if pieces is not None and all(map(pieces.takes, texts)):
+            found = [pieces.encode(text) for text in texts]
+        else:
+            encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+            found = [np.array(encoding.ids, np.int32) for encoding in encoded]
+    lengths = np.array([len(ids) for ids in found], np.int64)
+    return np.concatenate([_NONE, *found]), lengths
 
 
-def count_tokens(path: str, text: str) -> int:
-    """Return the number of tokens of a text, without special tokens."""
-    pieces = _pieces_of(load_tokenizer(path))
-    if pieces is None or len(text) > LONGEST_TEXT:
-        return len(encode(path, [text])[0])
-    return pieces.count(text)
+def encode(place: str, texts: Sequence[str]) -> list[Sequence[int]]:
+    """Return the token ids of each text, without special tokens; errors as `encode_joined`."""
+    ids, lengths = encode_joined(place, texts)
+    return [part.tolist() for part in np.split(ids, np.cumsum(lengths)[:-1])] if texts else []
+
+
+def count_tokens(place: str, text: str) -> int:
+    """Return the number of tokens of a text, without special tokens; errors as `encode_joined`."""
+    pieces = _pieces_of(load_tokenizer(place))
+    if pieces is None or not pieces.takes(text):
+        return len(encode_joined(place, [text])[0])
+    with _in_words():
+        return pieces.count(text)
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        code = ord(error.object[error.start])
+        raise UnitError(
+            f"a text has U+{code:04X} at character {error.start}, half of a surrogate pair.\n"
+            "  No tokenizer has an id for it: the text was not read as Unicode."
+        ) from error

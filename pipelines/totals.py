@@ -79,7 +79,7 @@ def _order(
 
 def published_files(commits: Mapping[str, Sequence[Commit]]) -> list[dict[str, Any]]:
     """Return path, rows, bytes and sha256 of the files that a finished run consists of."""
-    public = ("ledger/", "documents/", "dataset/", "tokens/", "tokenizer.json")
+    public = ("ledger/", "documents/", "dataset/", "tokens/", "packed/", "tokenizer.json")
     files = [
         asdict(item)
         for stage in commits.values()

@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 """Of the interface. `hatch_build.py` compiles it in; another one's library is not used."""
 
 _LIBRARY = "kernels.so"
@@ -32,10 +32,11 @@ _INTERFACE: dict[str, tuple[Any, list[Any]]] = {
     "ngrams_duplicate": (_INT, [_POINTER, _INT, _POINTER, _BYTES, _INT, _INT, _INT, _POINTER]),
     "minhash_shingles": (_INT, [_POINTER, _INT, _BYTES, _INT, _INT, _POINTER]),
     "minhash_least": (None, [_POINTER, _INT, _POINTER, _POINTER, _INT, _POINTER]),
-    "pieces_new": (_POINTER, [_INT, _INT]),
+    "pieces_new": (_POINTER, [_INT, _INT, _INT, _INT, _INT]),
     "pieces_free": (None, [_POINTER]),
     "pieces_classify": (None, [_POINTER, _INT, _INT]),
     "pieces_teach": (_INT, [_POINTER, _POINTER, _POINTER, _INT]),
+    "pieces_teach_whole": (_INT, [_POINTER, _BYTES, _POINTER, _POINTER, _INT]),
     "pieces_learn": (_INT, [_POINTER, _BYTES, _INT, _POINTER, _INT]),
     "pieces_read": (_INT, [_POINTER, _BYTES, _INT, _INT]),
     "pieces_ids": (_POINTER, [_POINTER]),

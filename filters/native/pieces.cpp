@@ -12,7 +12,17 @@
 namespace cuvee {
 namespace {
 
-enum Class : uint8_t { kUnknown, kLetter, kNumber, kSpace, kOther };
+// Lu and Lt, Ll, Lm and Lo, M, N of Unicode; what is white; all else.
+enum Class : uint8_t { kUnknown, kUpper, kLower, kBoth, kMark, kNumber, kSpace, kOther };
+
+// How a text is parted: pipelines/patterns.py has the regular expressions.
+enum Style : int64_t { kGpt2, kCl100k, kO200k };
+
+struct Pattern {
+  Style style;
+  int64_t digits;  // at most so many in a piece
+  bool to_end;     // whether white space that ends a text is one piece, lines or not
+};
 
 struct Known {
   Numbered pieces;
@@ -118,14 +128,18 @@ class Pieces {
   std::vector<int64_t> unknown;  // begin and end of each piece that is not known
   std::vector<int64_t> strange;  // characters of which the class is not known
 
-  Pieces(size_t most_pieces, size_t most_bytes)
-      : classes_(0x110000, kUnknown), most_pieces_(most_pieces), most_bytes_(most_bytes) {
+  Pieces(size_t most_pieces, size_t most_bytes, Pattern pattern)
+      : classes_(0x110000, kUnknown),
+        pattern_(pattern),
+        most_pieces_(most_pieces),
+        most_bytes_(most_bytes) {
     for (int code = 0; code < 0x80; ++code) {
-      const bool letter = (code | 32) >= 'a' && (code | 32) <= 'z';
       const bool space = (code >= 9 && code <= 13) || code == ' ';
-      classes_[code] = letter ? kLetter : code >= '0' && code <= '9' ? kNumber
-                                      : space                        ? kSpace
-                                                                     : kOther;
+      classes_[code] = code >= 'A' && code <= 'Z'   ? kUpper
+                       : code >= 'a' && code <= 'z' ? kLower
+                       : code >= '0' && code <= '9' ? kNumber
+                       : space                      ? kSpace
+                                                    : kOther;
     }
   }
 
@@ -135,6 +149,18 @@ class Pieces {
     merges_ = std::make_unique<Merges>(bytes, merges, count);
   }
 
+  // Pieces that are a token as they are, whatever the merges say.
+  void teach_whole(const char* text, const int64_t* ends, const int32_t* ids, size_t count) {
+    int64_t begin = 0;
+    for (size_t number = 0; number < count; begin = ends[number++]) {
+      const std::string_view piece(text + begin, ends[number] - begin);
+      const uint64_t hash = hash_of(piece);
+      if (whole_.find(piece, hash) != Numbered::kNone) continue;
+      whole_.add(piece, hash);
+      whole_ids_.push_back(ids[number]);
+    }
+  }
+
   void learn(std::string_view piece, const int32_t* first, size_t count) {
     const uint64_t hash = hash_of(piece);
     if (known_->pieces.find(piece, hash) == Numbered::kNone) known_->add(piece, hash, first, count);
@@ -142,10 +168,7 @@ class Pieces {
 
   // Returns how many tokens a text has; what is not known is in `unknown` or `strange` then.
   int64_t read(std::string_view text, bool keep) {
-    if (known_->pieces.size() > most_pieces_ || known_->bytes() > most_bytes_) {
-      older_ = std::move(known_);  // what comes again is taken from there
-      known_ = std::make_unique<Known>();
-    }
+    forget();
     ids.clear();
     unknown.clear();
     strange.clear();
@@ -172,25 +195,129 @@ class Pieces {
     return static_cast<Class>(found);
   }
 
-  const char* skip(const char* at, const char* end, Class wanted) {
-    for (int size; at < end && class_at(at, size) == wanted; at += size) continue;
+  // The class of the character at `at`; kUnknown at the end.
+  Class next_class(const char* at, const char* end, int& size) {
+    size = 0;
+    return at < end ? class_at(at, size) : kUnknown;
+  }
+
+  static bool is_letter(Class found) { return found >= kUpper && found <= kBoth; }
+  static bool is_other(Class found) { return found == kOther || found == kMark; }
+
+  template <typename Wanted>
+  const char* skip(const char* at, const char* end, Wanted wanted) {
+    for (int size; at < end && wanted(class_at(at, size)); at += size) continue;
     return at;
   }
 
-  // The end of the piece that begins at `at`, by the pattern of GPT-2:
-  // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+  const char* numbers(const char* at, const char* end) {
+    int size;
+    for (int64_t n = 0; n < pattern_.digits && next_class(at, end, size) == kNumber; ++n) at += size;
+    return at;
+  }
+
+  // The end of the piece that begins at `at`.
   const char* piece_end(const char* at, const char* end) {
+    return pattern_.style == kGpt2     ? gpt2_end(at, end)
+           : pattern_.style == kCl100k ? cl100k_end(at, end)
+                                       : o200k_end(at, end);
+  }
+
+  // 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+  const char* gpt2_end(const char* at, const char* end) {
     if (*at == '\'')
       if (const int size = contraction(at, end)) return at + size;
     int size;
     const Class first = class_at(at, size);
-    if (first != kSpace) return skip(at, end, first);
-    if (*at == ' ' && at + 1 < end) {
-      const Class next = class_at(at + 1, size);
-      if (next != kSpace) return skip(at + 1, end, next);
+    if (first != kSpace) return alike(at, end, first);
+    if (*at == ' ') {
+      const Class next = next_class(at + 1, end, size);
+      if (next != kSpace && next != kUnknown) return alike(at + 1, end, next);
     }
+    return white_end(at, end);
+  }
+
+  const char* alike(const char* at, const char* end, Class as) {
+    if (is_letter(as)) return skip(at, end, is_letter);
+    if (as == kNumber) return skip(at, end, [](Class found) { return found == kNumber; });
+    return skip(at, end, is_other);
+  }
+
+  // (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*
+  // |\s*[\r\n]+|\s+(?!\S)|\s+
+  const char* cl100k_end(const char* at, const char* end) {
+    if (*at == '\'')
+      if (const int size = folded_contraction(at, end)) return at + size;
+    int size, next_size;
+    const Class first = class_at(at, size);
+    if (is_letter(first)) return skip(at, end, is_letter);
+    if (first == kNumber) return numbers(at, end);
+    const Class next = next_class(at + size, end, next_size);
+    if (*at != '\r' && *at != '\n' && is_letter(next)) return skip(at + size, end, is_letter);
+    return rest_end(at, end, first, next);
+  }
+
+  // With U for [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}] and W for [\p{Ll}\p{Lm}\p{Lo}\p{M}]:
+  // [^\r\n\p{L}\p{N}]?U*W+(?i:'s|…)?|[^\r\n\p{L}\p{N}]?U+W*(?i:'s|…)?|\p{N}{1,3}
+  // | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+  const char* o200k_end(const char* at, const char* end) {
+    int size, next_size;
+    const Class first = class_at(at, size);
+    if (first == kNumber) return numbers(at, end);
+    if (is_letter(first)) return suffixed(word_end(at, end), end);
+    const Class next = next_class(at + size, end, next_size);
+    const bool may_lead = *at != '\r' && *at != '\n';
+    if (may_lead && (is_letter(next) || next == kMark)) {
+      bool is_lower;
+      const char* stop = word_end(at + size, end, is_lower);
+      // A mark is a word by itself where what follows is in capitals alone.
+      if (is_lower || first != kMark) return suffixed(stop, end);
+    }
+    if (first == kMark) return suffixed(at + size, end);
+    return rest_end(at, end, first, next);
+  }
+
+  static bool is_upper(Class found) { return found == kUpper || found == kBoth || found == kMark; }
+  static bool is_lower(Class found) { return found == kLower || found == kBoth || found == kMark; }
+
+  const char* word_end(const char* at, const char* end) {
+    bool is_lower;
+    return word_end(at, end, is_lower);
+  }
+
+  // The end of U*W+, or else of U+; `has_lower` says of which. One of them is there.
+  const char* word_end(const char* at, const char* end, bool& has_lower) {
+    const char* after_last = nullptr;  // of those in W among the first ones, which all are in U
+    int size;
+    for (; at < end && is_upper(class_at(at, size)); at += size)
+      if (class_at(at, size) != kUpper) after_last = at + size;
+    const char* stop = skip(at, end, is_lower);
+    has_lower = stop != at || after_last;
+    return stop != at ? stop : after_last ? after_last : at;
+  }
+
+  const char* suffixed(const char* at, const char* end) {
+    return at < end && *at == '\'' ? at + folded_contraction(at, end) : at;
+  }
+
+  // What is no word and no number.
+  const char* rest_end(const char* at, const char* end, Class first, Class next) {
+    if (is_other(first) || (*at == ' ' && is_other(next))) {
+      at = skip(is_other(first) ? at : at + 1, end, is_other);
+      const bool slash = pattern_.style == kO200k;
+      while (at < end && (*at == '\r' || *at == '\n' || (slash && *at == '/'))) ++at;
+      return at;
+    }
+    const char *stop = at, *line = nullptr;
+    for (int size; stop < end && class_at(stop, size) == kSpace; stop += size)
+      if (*stop == '\r' || *stop == '\n') line = stop + 1;
+    return line && !(pattern_.to_end && stop == end) ? line : white_end(at, end);
+  }
+
+  // \s+(?!\S)|\s+
+  const char* white_end(const char* at, const char* end) {
     const char *last = at, *stop = at;
-    for (; stop < end && class_at(stop, size) == kSpace; stop += size) last = stop;
+    for (int size; stop < end && class_at(stop, size) == kSpace; stop += size) last = stop;
     return stop == end || last == at ? stop : last;
   }
 
@@ -200,6 +327,15 @@ class Pieces {
     if (std::string_view("stmd").find(rest[0]) != std::string_view::npos) return 2;
     const auto two = rest.substr(0, 2);
     return two == "re" || two == "ve" || two == "ll" ? 3 : 0;
+  }
+
+  // The same whatever the case; a long s (U+017F) is an s then.
+  static int folded_contraction(const char* at, const char* end) {
+    char folded[3] = {'\'', 0, 0};
+    const int size = static_cast<int>(end - at < 3 ? end - at : 3);
+    if (size == 3 && at[1] == '\xC5' && at[2] == '\xBF') return 3;
+    for (int n = 1; n < size; ++n) folded[n] = at[n] >= 'A' && at[n] <= 'Z' ? at[n] | 32 : at[n];
+    return contraction(folded, folded + size);
   }
 
   int64_t add_piece(std::string_view piece, int64_t begin, bool keep) {
@@ -212,24 +348,43 @@ class Pieces {
         unknown.push_back(begin + piece.size());
         return 0;
       }
-      number = known_->pieces.size();
+      made_.clear();
       if (old == Numbered::kNone) {
-        made_.clear();
-        merges_->encode(piece, made_);
-        known_->add(piece, hash, made_.data(), made_.size());
+        encode(piece, hash);
       } else {
         const auto [first, count] = older_->parts[old];
-        known_->add(piece, hash, older_->ids.data() + first, count);
+        made_.assign(older_->ids.begin() + first, older_->ids.begin() + first + count);
       }
+      if (merges_) forget();  // else a text would never be known as a whole
+      number = known_->pieces.size();
+      known_->add(piece, hash, made_.data(), made_.size());
     }
     const auto [first, count] = known_->parts[number];
     if (keep) ids.insert(ids.end(), known_->ids.begin() + first, known_->ids.begin() + first + count);
     return count;
   }
 
+  void encode(std::string_view piece, uint64_t hash) {
+    const int64_t token = whole_.find(piece, hash);
+    if (token == Numbered::kNone)
+      merges_->encode(piece, made_);
+    else
+      made_.push_back(whole_ids_[token]);
+  }
+
+  // Keeps memory bounded: what comes again is taken from what is older.
+  void forget() {
+    if (known_->pieces.size() <= most_pieces_ && known_->bytes() <= most_bytes_) return;
+    older_ = std::move(known_);
+    known_ = std::make_unique<Known>();
+  }
+
   std::vector<uint8_t> classes_;
+  const Pattern pattern_;
   std::vector<int32_t> made_;
   std::unique_ptr<Merges> merges_;  // none where the tokenizer is asked for new pieces
+  Numbered whole_;
+  std::vector<int32_t> whole_ids_;
   const size_t most_pieces_, most_bytes_;
   std::unique_ptr<Known> known_ = std::make_unique<Known>(), older_;
 };
@@ -240,9 +395,11 @@ using cuvee::Pieces;
 
 extern "C" {
 
-Pieces* pieces_new(int64_t most_pieces, int64_t most_bytes) {
+Pieces* pieces_new(int64_t most_pieces, int64_t most_bytes, int64_t style, int64_t digits,
+                   int64_t to_end) {
   try {
-    return new Pieces(most_pieces, most_bytes);
+    return new Pieces(most_pieces, most_bytes,
+                      {static_cast<cuvee::Style>(style), digits, to_end != 0});
   } catch (const std::exception&) {
     return nullptr;
   }
@@ -256,6 +413,17 @@ void pieces_classify(Pieces* pieces, int64_t code, int64_t as) { pieces->classif
 int64_t pieces_teach(Pieces* pieces, const int32_t* bytes, const int32_t* merges, int64_t count) {
   try {
     pieces->teach(bytes, merges, count);
+    return 0;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+// Tokens that a piece is as it is: their bytes, where each ends, and their ids.
+int64_t pieces_teach_whole(Pieces* pieces, const char* text, const int64_t* ends,
+                           const int32_t* ids, int64_t count) {
+  try {
+    pieces->teach_whole(text, ends, ids, count);
     return 0;
   } catch (const std::exception&) {
     return -1;

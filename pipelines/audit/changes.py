@@ -18,7 +18,7 @@ from pipelines.recipe.source import Node, Place
 
 _NO_DECISION = (
     "recipe", "input", "keep_text", "audit_fraction", "max_failed_pages", "max_failed_units",
-    "memory_per_worker", "accelerate",
+    "memory_per_worker", "accelerate", "tokens",
 )  # fmt: skip
 """Keys that decide on no page's text or fate."""
 _SHOWN = 8

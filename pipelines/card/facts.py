@@ -92,6 +92,8 @@ class Facts:
         given = self.recipe["tokenizer"]
         if isinstance(given, str):  # of a local path only the last part is anybody's business
             return given.rsplit("/", 1)[-1] if given.startswith(("/", ".", "~")) else given
+        if "tiktoken" in given:
+            return str(given["tiktoken"]["ranks"]).rsplit("/", 1)[-1]
         size = int(given["train"]["vocab_size"])
         return f"a byte-level BPE of {size:,} tokens, trained on this dataset"
 

@@ -19,6 +19,7 @@ from pipelines.assets import MODELS, kept_model, model_file
 from pipelines.blocklist import lists_are_kept
 from pipelines.doctor.check import Check, size
 from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.tokens.source import local_tokenizer
 
 _FASTTEXT = "fasttext-numpy2-wheel"
 _REINSTALL = "pip install --force-reinstall --no-deps"
@@ -101,8 +102,9 @@ def check_tokenizer(recipe: Recipe) -> Check:
     wanted = recipe.tokenizer
     if isinstance(wanted, TrainedTokenizer):
         return Check("tokenizer", "ok", "is trained in the run")
-    if Path(wanted).exists():
-        return Check("tokenizer", "ok", wanted)
+    if (path := local_tokenizer(wanted)) is not None:
+        return Check("tokenizer", "ok", str(path))
+    wanted = wanted if isinstance(wanted, str) else wanted.ranks
     from huggingface_hub import try_to_load_from_cache
 
     if isinstance(try_to_load_from_cache(wanted, "tokenizer.json"), str):

@@ -25,7 +25,7 @@ _TOKENIZER = "tokenizer.json"
 _OF_A_UNIT = ("curate", "settle")
 _SHARED_BY = {
     **dict.fromkeys(("tokenizer", "plan", "dataset"), "text_bytes"),
-    "tokens": "tokens",
+    **dict.fromkeys(("tokens", "packed"), "tokens"),
 }
 """What the work of stages that bring units together is shared out by."""
 

@@ -20,6 +20,8 @@ from pipelines.recipe.model import (
     Recipe,
     SignalModule,
     Stage,
+    TiktokenRanks,
+    TokenOptions,
     TrainedTokenizer,
 )
 from pipelines.recipe.modules import activate
@@ -45,6 +47,8 @@ __all__ = [
     "SignalModule",
     "SignalRow",
     "Stage",
+    "TiktokenRanks",
+    "TokenOptions",
     "TrainedTokenizer",
     "describe_recipes",
     "describe_signals",

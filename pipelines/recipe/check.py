@@ -16,7 +16,6 @@ from pipelines.recipe.model import (
     LanguageModel,
     Recipe,
     SignalModule,
-    TrainedTokenizer,
 )
 from pipelines.recipe.modules import activate, find_module
 from pipelines.recipe.override import COMMAND_LAYER
@@ -29,6 +28,7 @@ from pipelines.recipe.problems import (
     shown,
 )
 from pipelines.recipe.source import Node, Place
+from pipelines.recipe.tokens import read_tokenizer, read_tokens
 
 _SIGNALS = "For example: signals: [my_signals], for my_signals.py beside the recipe."
 
@@ -202,18 +202,6 @@ def _words(node: Node, problems: Problems) -> str:
     return "en"
 
 
-def _tokenizer(node: Node, problems: Problems) -> str | TrainedTokenizer:
-    if isinstance(node.value, str) and node.value:
-        return node.value
-    if set(node.map) != {"train"}:
-        fact = f"tokenizer must be a name, a path or {{train: …}}, not {shown(node.plain())}."
-        hint = "For example: tokenizer: gpt2, or tokenizer: {train: {vocab_size: 8192}}"
-        problems.add(node.place, fact, hint)
-        return "gpt2"
-    options = checked_options("train", node.map["train"], known.TRAINED, problems)
-    return TrainedTokenizer(**options)
-
-
 def _memory(node: Node, problems: Problems) -> int | None:
     if node.value is None:
         return None
@@ -236,7 +224,8 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "cascade": read_cascade,
     "accelerate": _accelerate,
     "words": _words,
-    "tokenizer": _tokenizer,
+    "tokenizer": read_tokenizer,
+    "tokens": read_tokens,
     "limits": read_limits,
     "memory_per_worker": _memory,
 }

@@ -55,6 +55,30 @@ class TrainedTokenizer:
 
 
 @dataclass(frozen=True, slots=True)
+class TiktokenRanks:
+    """A file of ranks as tiktoken reads it, and the pattern by which it parts a text first."""
+
+    ranks: str
+    pattern: str | None = None
+    """Name of a pattern, or a regular expression; None for what the file's name says."""
+
+
+GivenTokenizer: TypeAlias = str | TiktokenRanks
+"""A tokenizer that is there before the run: a Hub name or a file, or ranks."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenOptions:
+    """What token shards hold besides the tokens of a text."""
+
+    begin: str | None = None
+    end: str | None = None
+    packed: int = 0
+    packing: Literal["best_fit", "in_order"] = "best_fit"
+    pad: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SignalModule:
     """A module outside the repository that registers signals, with its source."""
 
@@ -95,7 +119,8 @@ class Recipe:
     accelerate: Accelerate = True
     """Whether trafilatura's faster parts extract; the text is the same either way."""
     words: str = "en"
-    tokenizer: str | TrainedTokenizer = "gpt2"
+    tokenizer: GivenTokenizer | TrainedTokenizer = "gpt2"
+    tokens: TokenOptions = field(default_factory=TokenOptions)
     audit_fraction: float = 0.01
     keep_text: KeepText = "gated"
     max_failed_pages: float = 0.01
@@ -207,7 +232,6 @@ class Recipe:
 
     def resolved(self) -> dict[str, Any]:
         """Return plain data with every default written out; loading it gives an equal recipe."""
-        tokenizer = self.tokenizer
         return {
             "recipe": self.recipe,
             "input": list(self.input),
@@ -221,7 +245,8 @@ class Recipe:
             "words": self.words,
             "signals": {module.name: module.sha256 for module in self.modules},
             "stages": [_plain_stage(stage) for stage in self.stages],
-            "tokenizer": tokenizer if isinstance(tokenizer, str) else {"train": asdict(tokenizer)},
+            "tokenizer": _plain_tokenizer(self.tokenizer),
+            "tokens": asdict(self.tokens),
             "audit_fraction": self.audit_fraction,
             "keep_text": self.keep_text,
             "max_failed_pages": self.max_failed_pages,
@@ -246,6 +271,16 @@ def revision_of(name: str) -> tuple[str, str]:
     """Split what a rule reads into the revision of the text and the bare signal."""
     revision, dot, bare = name.partition(".")
     return (revision, bare) if dot else (TEXT, name)
+
+
+def _plain_tokenizer(tokenizer: GivenTokenizer | TrainedTokenizer) -> str | dict[str, Any]:
+    match tokenizer:
+        case TrainedTokenizer():
+            return {"train": asdict(tokenizer)}
+        case TiktokenRanks():
+            return {"tiktoken": asdict(tokenizer)}
+        case str():
+            return tokenizer
 
 
 def _plain_stage(stage: Stage) -> dict[str, Any]:

@@ -29,7 +29,9 @@ RECIPE_KEYS = {
     "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
     "a list of names, or a map of names to the sha256 of their source.",
     "stages": "What happens to a page's text, in order.",
-    "tokenizer": "A Hub name, a tokenizer.json, or {train: {…}} for one trained on the kept text.",
+    "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken ({tiktoken: "
+    "{…}}), or {train: {…}} for one trained on the kept text.",
+    "tokens": "What the token shards hold: special tokens around each document, packed rows.",
     "audit_fraction": "Share of the pages that are measured the whole way in spite of drops.",
     "keep_text": "Which pages' extracted text is stored: all, gated (past the gates) or kept.",
     "max_failed_pages": "Share of pages that may fail before the run fails.",
@@ -87,7 +89,7 @@ class Option:
     """A boolean, a number within bounds, one of several words, or a list of such words."""
 
     name: str
-    default: bool | int | float | str | tuple[str, ...]
+    default: bool | int | float | str | tuple[str, ...] | None
     summary: str
     least: float = 0
     most: float = 1
@@ -131,6 +133,19 @@ class Survivor(Option):
         if isinstance(value, dict):
             return list(value) == ["highest"] and isinstance(value["highest"], str)
         return isinstance(value, str) and value in POLICIES
+
+
+class Word(Option):
+    """A text, or nothing."""
+
+    @property
+    def wants(self) -> str:
+        """See `Option`."""
+        return "a text or null"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Option`."""
+        return value is None or (isinstance(value, str) and bool(value))
 
 
 class Folders(Option):
@@ -271,6 +286,22 @@ TRAINED = _by_name(
     Option("vocab_size", 8192, "Tokens in the vocabulary.", least=257, most=1_000_000),
     Option("sample_bytes", 100_000_000, "Bytes of kept text to train on.", least=1, most=2**40),
 )
+
+PACKINGS = ("best_fit", "in_order")
+TIKTOKEN = _by_name(
+    Word("ranks", None, "File of ranks: on each line a token in base64 and its rank."),
+    Word("pattern", None, "gpt2, cl100k_base, o200k_base, llama3, or a regular expression of your "
+         "own; by default what the file's name says."),
+)  # fmt: skip
+TOKENS = _by_name(
+    Word("begin", None, "Special token before each document, such as <s>; none by default."),
+    Word("end", None, "Special token after each document, such as <|endoftext|>."),
+    Option("packed", 0, "Length of packed rows; 0: none are written.", most=2**20),
+    Option("packing", "best_fit", "How documents come into packed rows.", choices=PACKINGS),
+    Word("pad", None, "Special token that fills up packed rows; by default the one at the end, "
+         "else the id 0."),
+)  # fmt: skip
+"""What token shards hold; [tokens.md](tokens.md) says the rest."""
 
 
 def edit_options(edit: Edit) -> dict[str, Option]:

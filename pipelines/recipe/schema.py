@@ -67,7 +67,13 @@ def _key(key: str) -> dict[str, Any]:
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
-        "tokenizer": {"oneOf": [text, _one_of({"train": _options(known.TRAINED)})]},
+        "tokenizer": {
+            "oneOf": [
+                text,
+                _one_of({"train": _options(known.TRAINED), "tiktoken": _options(known.TIKTOKEN)}),
+            ]
+        },
+        "tokens": _options(known.TOKENS),
         "limits": {"oneOf": [{"enum": [True, False, "on", "off"]}, _options(known.LIMITS)]},
         "memory_per_worker": {
             "oneOf": [
@@ -217,6 +223,8 @@ def _option(option: Option) -> dict[str, Any]:
         return _size(option)
     if isinstance(option, known.Survivor):
         return {"oneOf": [{"enum": list(known.POLICIES)}, _survivor()], "default": option.default}
+    if isinstance(option, known.Word):
+        return {"type": ["string", "null"], "minLength": 1, "default": None}
     if isinstance(option, known.Folders):
         return {"type": "array", "items": {"type": "string", "minLength": 1}, "default": []}
     if isinstance(option.default, tuple):

@@ -1,4 +1,4 @@
-"""The stages after deduplication: tokenizer, settle, plan, dataset, tokens."""
+"""The stages after deduplication: tokenizer, settle, plan, dataset."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -7,11 +7,9 @@ from pipelines.dataset import (
     SHARD_BYTES,
     PlanJob,
     ShardJob,
-    TokensJob,
     plan_shards,
     read_plan,
     write_shard,
-    write_tokens,
 )
 from pipelines.dedup.pages import Group
 from pipelines.dedup.removals import removal_columns
@@ -24,7 +22,8 @@ from pipelines.stages.context import RunContext
 from pipelines.stages.curating import check_failed_pages
 from pipelines.stages.fingerprint import stages_from_final_edits
 from pipelines.storage import CommitLog, digest
-from pipelines.tokenizer import find_tokenizer, tokenizer_place
+from pipelines.tokenizer import tokenizer_place
+from pipelines.tokens.source import find_tokenizer
 
 _ROWS, _HOSTS = "stages/settle/rows", "stages/settle/hosts"
 
@@ -107,21 +106,3 @@ def write_dataset(run: RunContext) -> None:
         fingerprint = run.fingerprint("dataset", rows, planned.content, job.name)
         tasks.append(Task("dataset", job.name, fingerprint, write_shard, job))
     run.do("dataset", tasks)
-
-
-def write_token_shards(run: RunContext, tokenizer: Path) -> None:
-    """Encode every shard of the dataset."""
-    name = run.recipe.tokenizer
-    if isinstance(name, str):  # of a local path only the last part is anybody's business
-        label = Path(name).name if Path(name).exists() else name
-    else:
-        label = f"trained on this run ({name.vocab_size})"
-    sha256 = sha256_of(tokenizer)
-    place = tokenizer_place(tokenizer, sha256)
-    tasks = []
-    for unit, shard in run.commits["dataset"].items():
-        source = run.root / shard.files[0].path
-        job = TokensJob(unit, source, place, label, sha256)
-        fingerprint = run.fingerprint("tokens", shard.content, label, sha256)
-        tasks.append(Task("tokens", unit, fingerprint, write_tokens, job))
-    run.do("tokens", tasks)

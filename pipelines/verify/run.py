@@ -14,7 +14,7 @@ from pipelines.verify.findings import Findings
 from pipelines.verify.replay import replay
 from pipelines.verify.table import check_file
 
-_FOLDERS = ("ledger", "documents", "dataset/data", "tokens")
+_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed")
 _CARD = "dataset/README.md"
 _OUTCOME = ("status", "stage", "rule")
 
