@@ -1,4 +1,4 @@
-"""The patterns by which byte-level tokenizers part a text before they encode its pieces.
+r"""The patterns by which byte-level tokenizers part a text before they encode its pieces.
 
 GPT-2's is that of its release (Radford et al. 2019); the others are those of tiktoken 0.14
 (`tiktoken_ext/openai_public.py`) and of Llama 3's tokenizer. They are written as the tokenizers
@@ -21,7 +21,7 @@ O200K = (
     rf"{_BEFORE}{_UPPER}*{_LOWER}+(?i:{_ENDING})?|{_BEFORE}{_UPPER}+{_LOWER}*(?i:{_ENDING})?"
     r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_ONE_DIGIT = LLAMA3.replace("{1,3}", "")
+ONE_DIGIT = LLAMA3.replace("{1,3}", "")
 
 
 class Parting(NamedTuple):
@@ -37,7 +37,7 @@ PARTINGS: Mapping[str, Parting] = {
     GPT2: BY_GPT2,
     LLAMA3: Parting(1),
     CL100K: Parting(1, to_end=True),
-    _ONE_DIGIT: Parting(1, digits=1),
+    ONE_DIGIT: Parting(1, digits=1),
     O200K: Parting(2),
 }
 """What the kernels know, by pattern."""

@@ -72,7 +72,10 @@ def _parting(parts: dict[str, Any]) -> Parting | None:
     split, *others = parts.get("pretokenizers") or [{}]
     by_bytes = len(others) == 1 and _is_byte_level(others[0], use_regex=False)
     # Every character is in a match, so what lies between matches is nothing.
-    all_kept = (split.get("behavior"), split.get("invert")) in (("Isolated", False), ("Removed", True))
+    all_kept = (split.get("behavior"), split.get("invert")) in (
+        ("Isolated", False),
+        ("Removed", True),
+    )
     if split.get("type") != "Split" or not by_bytes or not all_kept:
         return None
     return PARTINGS.get(split["pattern"].get("Regex"))
@@ -100,7 +103,7 @@ def _is_plain(written: dict[str, Any]) -> bool:
 class Merges:
     """A byte-pair encoding as arrays of int32."""
 
-    bytes: NDArray[np.int32]
+    alphabet: NDArray[np.int32]
     """The id of each byte; shape (256,)."""
     joined: NDArray[np.int32]
     """Left, right and joined id of each pair, best first; shape (merges, 3)."""
@@ -153,7 +156,7 @@ class PieceEncoder:
             self._teach(merges)
 
     def _teach(self, merges: Merges) -> None:
-        places = merges.bytes.ctypes.data, merges.joined.ctypes.data
+        places = merges.alphabet.ctypes.data, merges.joined.ctypes.data
         if self._library.pieces_teach(self._handle, *places, len(merges.joined)) < 0:
             raise MemoryError
         tokens = b"".join(token for token, _ in merges.whole)

@@ -55,6 +55,7 @@ from pipelines.totals import (
     published_files,
     run_totals,
     stage_totals,
+    token_totals,
 )
 
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed", "stages")
@@ -240,6 +241,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         **facts,
         "stages": stage_totals(done),
         **run_totals(done),
+        **token_totals(done),
         "failed_units": _failed_units(work),
         "funnel": funnel(recipe, done["settle"], done["curate"]),
         "dedup": work.found,

@@ -123,16 +123,13 @@ def recipe_reference() -> str:
         lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
     lines += _options("`tokenizer: {tiktoken: …}`", known.TIKTOKEN)
-    lines += _options("`tokens: …`", known.TOKENS, "What the token shards hold: [tokens](tokens.md).")
-    formats = [(f"`{name}`", layout.summary) for name, layout in LAYOUTS.items()]
-    lines += ["", "## `input_format: …`", "", *_table(("format", "what it is"), formats)]
-    for name, options in known.INPUT_FORMATS.items():
-        lines += _options(f"`input_format: {{{name}: …}}`", options)
+    lines += _options("`tokens: …`", known.TOKENS, _TOKENS)
     columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]
     lines += ["", "## `columns: …`", "", *_table(("column", "meaning"), columns)]
     return "\n".join(lines) + "\n"
 
 
+_TOKENS = "What the token shards hold; [more of it](tokens.md)."
 _RULES = """\
 A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of
 `< <= > >= == !=`. It removes the pages of which it is true; the first rule that is true names the

@@ -74,9 +74,7 @@ def _pieces_of(tokenizer: Tokenizer) -> PieceEncoder | None:
     return piece_encoder(tokenizer)
 
 
-def encode_joined(
-    place: str, texts: Sequence[str]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def encode_joined(place: str, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the token ids of all texts, one after another, and how many each has.
 
     No special tokens are added. UnitError for a text that is no Unicode: half of a surrogate pair.

@@ -177,3 +177,24 @@ def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
         "edits": dict(sorted(edits.items())),
         "dates": [min(dates), max(dates)] if dates else [],
     }
+
+
+def token_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
+    """Return what the token shards hold, and the packed rows if there are any."""
+    shards = [commit.facts for commit in everything["tokens"]]
+    said = {key: shards[0][key] for key in ("tokenizer", "special_tokens")} if shards else {}
+    totals: dict[str, Any] = {
+        "token_shards": {
+            **said,
+            "documents": sum(facts["rows"] for facts in shards),
+            "tokens": sum(facts["tokens"] for facts in shards),
+            "special_tokens_added": sum(facts["special"] for facts in shards),
+        }
+    }
+    if packed := [commit.facts for commit in everything.get("packed", ())]:
+        names = ("rows", "documents", "segments", "tokens", "padding")
+        sums = {name: sum(facts[name] for facts in packed) for name in names}
+        how = {name: packed[0][name] for name in ("length", "packing")}
+        share = sums["padding"] / max(sums["padding"] + sums["tokens"], 1)
+        totals["packed"] = {**how, **sums, "padding_share": share}
+    return totals

@@ -20,6 +20,7 @@ from pipelines.cli import (
     publishing,
     reporting,
     running,
+    tokenizing,
 )
 from pipelines.cli.console import err, out
 from pipelines.cli.options import examples
@@ -43,6 +44,7 @@ _GROUPS = (
     comparing,
     reporting,
     checking,
+    tokenizing,
     carding,
     publishing,
     describing,
@@ -52,7 +54,7 @@ for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo", "publish")
+_RESUMED = ("run", "demo", "publish", "tokenize")
 """Commands that keep what was done before an interrupt."""
 
 

@@ -9,7 +9,6 @@ from importlib.metadata import (
     version,
 )
 from importlib.util import find_spec
-from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet

@@ -121,7 +121,7 @@ def read_content(root: Path, *, tokens: bool = False) -> Content:
 
 def read_shards(root: Path) -> list[Item]:
     """Return the shards of a finished run's dataset."""
-    counts = _token_counts(root)
+    counts = _token_counts(root, "tokens")
     return [
         _table(root / facts["path"], f"{DATA}/{_inner(facts)}", facts, counts[_flat(facts)])
         for facts in _listed(root, _SHARDS)
@@ -131,7 +131,7 @@ def read_shards(root: Path) -> list[Item]:
 def token_items(root: Path) -> list[Item]:
     """Return the token shards, each dump in a folder of its own, and their tokenizer."""
     names = {_flat(facts): _inner(facts) for facts in _listed(root, _SHARDS)}
-    counts = _token_counts(root)
+    counts = _token_counts(root, "tokens", "special")
     items = [_renamed(root / "tokenizer.json", "tokenizer.json")]
     for facts in _listed(root, _TOKENS):
         flat = str(facts["path"]).removeprefix(_TOKENS)
@@ -140,11 +140,14 @@ def token_items(root: Path) -> list[Item]:
     return items
 
 
-def _token_counts(root: Path) -> dict[str, int]:
-    """Return the tokens of each shard, by the flat name that its token ids have."""
+def _token_counts(root: Path, *counted: str) -> dict[str, int]:
+    """Return the tokens of each shard, by the flat name that its token ids have.
+
+    `counted` are what its commit tells of them: those of its texts, and special ones.
+    """
     commits = CommitLog(root).commits("tokens").values()
     return {
-        item.path.removeprefix(_TOKENS): commit.facts["tokens"]
+        item.path.removeprefix(_TOKENS): sum(commit.facts.get(name, 0) for name in counted)
         for commit in commits
         for item in commit.files
     }

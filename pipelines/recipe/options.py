@@ -29,8 +29,8 @@ RECIPE_KEYS = {
     "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
     "a list of names, or a map of names to the sha256 of their source.",
     "stages": "What happens to a page's text, in order.",
-    "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken ({tiktoken: "
-    "{…}}), or {train: {…}} for one trained on the kept text.",
+    "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken "
+    "({tiktoken: {…}}), or {train: {…}} for one trained on the kept text.",
     "tokens": "What the token shards hold: special tokens around each document, packed rows.",
     "audit_fraction": "Share of the pages that are measured the whole way in spite of drops.",
     "keep_text": "Which pages' extracted text is stored: all, gated (past the gates) or kept.",
@@ -301,7 +301,7 @@ TOKENS = _by_name(
     Word("pad", None, "Special token that fills up packed rows; by default the one at the end, "
          "else the id 0."),
 )  # fmt: skip
-"""What token shards hold; [tokens.md](tokens.md) says the rest."""
+"""What token shards hold; docs/tokens.md says the rest."""
 
 
 def edit_options(edit: Edit) -> dict[str, Option]:

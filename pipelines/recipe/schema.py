@@ -5,7 +5,7 @@ revisions that are made later, names that are taken) only the check itself can s
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, text_signals
@@ -219,14 +219,9 @@ def _options(options: Mapping[str, Option]) -> dict[str, Any]:
 
 
 def _option(option: Option) -> dict[str, Any]:
-    if isinstance(option, known.Size):
-        return _size(option)
-    if isinstance(option, known.Survivor):
-        return {"oneOf": [{"enum": list(known.POLICIES)}, _survivor()], "default": option.default}
-    if isinstance(option, known.Word):
-        return {"type": ["string", "null"], "minLength": 1, "default": None}
-    if isinstance(option, known.Folders):
-        return {"type": "array", "items": {"type": "string", "minLength": 1}, "default": []}
+    own = _OF_OWN_KIND.get(type(option))
+    if own is not None:
+        return own(option)
     if isinstance(option.default, tuple):
         words = {"enum": list(option.choices)}
         array = {"type": "array", "minItems": 1, "uniqueItems": True, "items": words}
@@ -236,6 +231,18 @@ def _option(option: Option) -> dict[str, Any]:
     kind = {bool: "boolean", int: "integer"}.get(type(option.default), "number")
     bounds = {} if kind == "boolean" else {"minimum": option.least, "maximum": option.most}
     return {"type": kind, **bounds, "default": option.default}
+
+
+def _survivors(option: Option) -> dict[str, Any]:
+    return {"oneOf": [{"enum": list(known.POLICIES)}, _survivor()], "default": option.default}
+
+
+def _word(option: Option) -> dict[str, Any]:
+    return {"type": ["string", "null"], "minLength": 1, "default": option.default}
+
+
+def _folders(_: Option) -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string", "minLength": 1}, "default": []}
 
 
 def _map(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -263,3 +270,11 @@ def _some_of(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _one_of(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {**_some_of(properties), "maxProperties": 1}
+
+
+_OF_OWN_KIND: Mapping[type[Option], Callable[[Option], dict[str, Any]]] = {
+    known.Size: _size,
+    known.Survivor: _survivors,
+    known.Word: _word,
+    known.Folders: _folders,
+}

@@ -61,7 +61,9 @@ def write_packed(attempt: Attempt, job: PackJob) -> dict[str, Any]:
             counts["tokens"] += sum(part.length for part in parts)
             writer.add_table(_table(pieces, rows, job.length, pad))
     counts["documents"] = count_rows(job.tokens)
-    return {"rows": writer.rows, **counts, "padding": writer.rows * job.length - counts["tokens"]}
+    padding = writer.rows * job.length - counts["tokens"]
+    how = {"length": job.length, "packing": job.packing}
+    return {"rows": writer.rows, **counts, "padding": padding, **how}
 
 
 def _packed(job: PackJob) -> Iterator[tuple[Sequence[_Piece], Sequence[Row]]]:
@@ -90,7 +92,7 @@ def _cut(piece: _Piece, part: Segment) -> _Piece:
 
 
 def _windows(job: PackJob) -> Iterator[tuple[list[_Piece], bool]]:
-    """Yield the shard's documents that have tokens, some at a time, and whether they are the last."""
+    """Yield some documents at a time that have tokens, and whether they are the shard's last."""
     enough = max(_WINDOW_TOKENS, _WINDOW_ROWS * job.length)
     window: list[_Piece] = []
     tokens = 0

@@ -22,7 +22,7 @@ _HINT = (
 
 
 def tokenizer_label(tokenizer: GivenTokenizer | TrainedTokenizer) -> str:
-    """Return what shards call a tokenizer: of a path the last part, the rest is nobody's business."""
+    """Return what shards call a tokenizer: of a path the last part, the rest is private."""
     match tokenizer:
         case TrainedTokenizer(vocab_size):
             return f"trained on this run ({vocab_size})"
@@ -88,8 +88,7 @@ def _fetch(name: str) -> bytes:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
             f"tokenizer '{name}': neither a file here nor reachable on the Hub "
-            f"({type(error).__name__}).\n"
-            _HINT
+            f"({type(error).__name__}).\n{_HINT}"
         ) from error
 
 

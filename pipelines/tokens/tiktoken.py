@@ -1,9 +1,9 @@
 """Ranks of tiktoken as a tokenizer.json.
 
 A file of ranks has on each line a token in base64 and its rank, which is its id. tiktoken parts a
-text by a pattern (`pipelines.patterns`), takes a piece that is a token as it is, and else joins its bytes: always the two
-neighbours that make the token of lowest rank (openai/tiktoken 0.14, `src/lib.rs`). As merges these
-are all ways to part a token into two, in the order of ranks.
+text by a pattern (`pipelines.patterns`), takes a piece that is a token as it is, and else joins its
+bytes: always the two neighbours that make the token of lowest rank (openai/tiktoken 0.14,
+`src/lib.rs`). As merges these are all ways to part a token into two, in the order of ranks.
 """
 
 import binascii
@@ -54,7 +54,9 @@ def ranks_as_tokenizer(ranks: TiktokenRanks, data: bytes) -> bytes:
     by_token = _read(ranks.ranks, data)
     missing = [byte for byte in range(256) if bytes([byte]) not in by_token]
     if missing:
-        raise _refused(ranks.ranks, f"{len(missing)} bytes have no token, the first is {missing[0]}")
+        raise _refused(
+            ranks.ranks, f"{len(missing)} bytes have no token, the first is {missing[0]}"
+        )
     shown = {token: _shown(token) for token in by_token}
     vocab = {shown[token]: rank for token, rank in by_token.items()}
     free = {token: number for token, number in known.special.items() if token not in vocab}
@@ -62,7 +64,9 @@ def ranks_as_tokenizer(ranks: TiktokenRanks, data: bytes) -> bytes:
     special = {token: number for token, number in free.items() if number not in taken}
     written = {
         "version": "1.0",
-        "added_tokens": [_added(token, number) for token, number in sorted(special.items(), key=_id)],
+        "added_tokens": [
+            _added(token, number) for token, number in sorted(special.items(), key=_id)
+        ],
         "pre_tokenizer": _parting(ranks.ranks, known.pattern),
         "decoder": _byte_level(),
         "model": {
@@ -139,7 +143,12 @@ def _parting(place: str, pattern: str) -> dict[str, Any]:
         pre_tokenizers.Split(Regex(pattern), "isolated")
     except Exception as error:
         raise _refused(place, f"the pattern is no regular expression: {error}") from error
-    split = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     return {"type": "Sequence", "pretokenizers": [split, _byte_level()]}
 
 
@@ -148,5 +157,3 @@ def _refused(place: str, fact: str) -> UsageError:
         f"tokenizer '{place}': not ranks that tiktoken could read: {fact}.\n"
         "  Each line is a token in base64, a space and its rank, as in cl100k_base.tiktoken."
     )
-
-

@@ -53,7 +53,7 @@ def flat_name(shard: str) -> str:
 def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:
     """Encode one shard (the unit of this stage).
 
-    Returns rows, tokens of their texts and special tokens beside them.
+    Returns rows, tokens of their texts, special tokens beside them, and what these are.
     """
     special = job.tokenizer.special
     schema = TOKENS.with_metadata(job.tokenizer.metadata())
@@ -65,7 +65,13 @@ def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:
             ids, lengths = encode_joined(job.tokenizer.place, batch["text"].to_pylist())
             tokens += len(ids)
             writer.add_table(_table(batch["id"], *special.around(ids, lengths)))
-    return {"rows": writer.rows, "tokens": tokens, "special": special.per_document * writer.rows}
+    return {
+        "rows": writer.rows,
+        "tokens": tokens,
+        "special": special.per_document * writer.rows,
+        "tokenizer": job.tokenizer.name,
+        "special_tokens": special.policy,
+    }
 
 
 def _table(names: pa.Array, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> pa.Table:

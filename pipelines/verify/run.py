@@ -38,8 +38,11 @@ def verify_run(
             tokens[kind] += check_file(findings, root / facts["path"], facts, kind)
         looked(findings.checked["bytes"], total)
     _check_unlisted(findings, root, {str(facts["path"]) for facts in files})
-    for kind, name in (("data", "the dataset"), ("tokens", "the token ids")):
-        findings.expect(name, "its tokens are", tokens[kind], manifest["tokens"])
+    added = manifest.get("token_shards", {}).get("special_tokens_added", 0)
+    findings.expect("the dataset", "its tokens are", tokens["data"], manifest["tokens"])
+    findings.expect("the token ids", "they are", tokens["tokens"], manifest["tokens"] + added)
+    if "packed" in manifest:
+        findings.expect("the packed rows", "their ids are", tokens["packed"], tokens["tokens"])
     rows = sum(facts["rows"] for facts in files if _kind(str(facts["path"])) == "data")
     findings.expect("the dataset", "its rows are", rows, manifest["rows"])
     if findings.ok:

@@ -9,17 +9,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.files import sha256_of
-from pipelines.ledger import DATASET, DOCUMENTS, LEDGER_FIELDS, TOKENS
+from pipelines.ledger import DATASET, DOCUMENTS, LEDGER_FIELDS, PACKED, TOKENS
 from pipelines.tables import opened
 from pipelines.verify.findings import Findings
 
-_SCHEMAS = {"data": DATASET, "sample": DATASET, "documents": DOCUMENTS, "tokens": TOKENS}
+_SCHEMAS = {"data": DATASET, "sample": DATASET, "documents": DOCUMENTS,
+            "tokens": TOKENS, "packed": PACKED}  # fmt: skip
 
 
 def check_file(findings: Findings, path: Path, facts: Mapping[str, Any], kind: str) -> int:
     """Check size, sha256 and, of a table, rows, columns and tokens; return the tokens.
 
-    `kind` is what the file is: data, sample, documents, tokens, ledger, or anything else.
+    `kind` is what the file is: data, sample, documents, tokens, packed, ledger, or anything else.
     """
     name = str(facts["path"])
     if not path.is_file():
@@ -48,9 +49,10 @@ def _check_table(findings: Findings, path: Path, facts: Mapping[str, Any], kind:
     if not _has_columns(file.schema_arrow, kind):
         findings.differ(name, f"its columns are not those of {kind}")
         return 0
-    if kind not in ("data", "sample", "tokens"):
+    counters = {"data": _sum, "sample": _sum, "tokens": _tokens, "packed": _packed}
+    if kind not in counters:
         return 0
-    tokens = _tokens(findings, file, name) if kind == "tokens" else _sum(file)
+    tokens = counters[kind](findings, file, name)
     findings.checked["tokens"] += tokens if kind == "data" else 0
     if "tokens" in facts:
         findings.expect(name, "its tokens are", tokens, facts["tokens"])
@@ -64,7 +66,7 @@ def _has_columns(found: pa.Schema, kind: str) -> bool:
     return bool(found.equals(_SCHEMAS[kind], check_metadata=False))
 
 
-def _sum(file: pq.ParquetFile) -> int:
+def _sum(_: Findings, file: pq.ParquetFile, __: str) -> int:
     counts = file.read(columns=["token_count"])["token_count"]
     return pc.sum(counts).as_py() or 0
 
@@ -78,4 +80,16 @@ def _tokens(findings: Findings, file: pq.ParquetFile, name: str) -> int:
         if wrong:
             findings.differ(name, f"{wrong:,} rows have another number of ids than they say")
         total += pc.sum(lengths).as_py() or 0
+    return total
+
+
+def _packed(findings: Findings, file: pq.ParquetFile, name: str) -> int:
+    """Count the ids of packed rows that are no padding, and check that each row is full."""
+    length = int((file.schema_arrow.metadata or {}).get(b"packed_length", b"0"))
+    total = 0
+    for batch in file.iter_batches(columns=["input_ids", "document_lengths"]):
+        wrong = pc.sum(pc.not_equal(pc.list_value_length(batch["input_ids"]), length)).as_py() or 0
+        if wrong:
+            findings.differ(name, f"{wrong:,} rows are not of {length:,} ids")
+        total += pc.sum(batch["document_lengths"].flatten()).as_py() or 0
     return total

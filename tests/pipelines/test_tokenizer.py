@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError
-from pipelines.tokenizer import END_OF_TEXT, count_tokens, encode, find_tokenizer, train_tokenizer
+from pipelines.tokenizer import END_OF_TEXT, count_tokens, encode, train_tokenizer
+from pipelines.tokens.source import find_tokenizer
 from tests.command import cuvee
 
 TEXTS = [

@@ -1,0 +1,173 @@
+"""Token shards of a finished run by another tokenizer, beside those of the run.
+
+They lie in `tokenized/NAME`, a folder like a run's own: with commit records of its units, so that
+the same command goes on where it was interrupted, and with a manifest, written last.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from filters.errors import UsageError
+from pipelines.events import Observer
+from pipelines.files import (
+    empty_work,
+    plain_errors,
+    remove_unnamed,
+    sha256_of,
+    sizes_of,
+    write_whole,
+)
+from pipelines.hold import held
+from pipelines.leftovers import remove_temporaries
+from pipelines.manifest import (
+    code_version,
+    described,
+    load_manifest,
+    open_run_directory,
+    package_versions,
+    read_manifest,
+    run_files,
+    write_manifest,
+)
+from pipelines.pipeline import RunOptions
+from pipelines.recipe.check import default_extract
+from pipelines.recipe.model import GivenTokenizer, Recipe, TiktokenRanks, TokenOptions
+from pipelines.recipe.options import NAME
+from pipelines.stages import STAGE_VERSIONS, RunContext
+from pipelines.stages.tokenizing import Shard, write_token_shards
+from pipelines.storage import CommitLog, digest
+from pipelines.tokens.source import find_tokenizer, tokenizer_label
+from pipelines.tokens.special import special_tokens
+from pipelines.totals import published_files, stage_totals, token_totals
+
+FOLDER = "tokenized"
+_SHARDS, _ENDING = "dataset/data/", ".parquet"
+_COMMON_NAMES = ("tokenizer", "tokenizer.json", "tokenizer.model")
+"""Names of files that say nothing: their folder's is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenized:
+    """Token shards by another tokenizer."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    did_work: bool
+    """False when they had been made before."""
+
+
+def tokenize_run(
+    root: Path,
+    tokenizer: GivenTokenizer,
+    options: TokenOptions,
+    name: str | None,
+    how: RunOptions,
+    observer: Observer,
+) -> Tokenized:
+    """Make the token shards, or go on with them; a changed dataset or option re-does what it must.
+
+    UsageError for no finished run, a tokenizer that cannot be used or a name that is none.
+    """
+    shards = _shards(root)
+    found = find_tokenizer(tokenizer)
+    special_tokens(Tokenizer.from_buffer(found), options)
+    folder = root / FOLDER / _checked(name or default_name(tokenizer))
+    recipe = Recipe("tokenize", (), default_extract(), tokenizer=tokenizer, tokens=options)
+    with plain_errors(root), held(root) as still_ours:
+        open_run_directory(folder)
+        now = _determining(found, recipe, shards)
+        earlier = read_manifest(folder)
+        if earlier is not None and earlier["made_from"] == now and _is_there(folder, earlier):
+            return Tokenized(folder, earlier, did_work=False)
+        (folder / "manifest.json").unlink(missing_ok=True)
+        empty_work(folder)
+        remove_temporaries(folder)
+        path = folder / "tokenizer.json"
+        if not path.exists() or path.read_bytes() != found:
+            write_whole(path, found)
+        with how.opened(recipe) as engine:
+            work = RunContext(recipe, folder, (), {}, None, engine, observer)
+            write_token_shards(work, path, shards)
+        still_ours()
+        _finish(work, now)
+    return Tokenized(folder, read_manifest(folder) or {}, did_work=True)
+
+
+def default_name(tokenizer: GivenTokenizer) -> str:
+    """Return what the folder is called where nobody says: after the tokenizer."""
+    given = tokenizer.ranks if isinstance(tokenizer, TiktokenRanks) else tokenizer
+    path = PurePath(given)
+    if path.name in _COMMON_NAMES and path.parent.name:
+        path = path.parent
+    if Path(given).exists():
+        return path.stem
+    return given.replace("/", "--")
+
+
+def _checked(name: str) -> str:
+    if NAME.fullmatch(name):
+        return name
+    raise UsageError(
+        f"'{name}' is no name of a folder.\n"
+        "  Letters, digits, '.', '_' and '-': say another one with --name."
+    )
+
+
+def _shards(root: Path) -> dict[str, Shard]:
+    """Return the shards of a finished run's dataset, by name."""
+    files = run_files(root, load_manifest(root))
+    found = [facts for facts in files if str(facts["path"]).startswith(_SHARDS)]
+    if not found:
+        raise UsageError(
+            f"{root}: no page was kept, so there is nothing to encode.\n"
+            f"  See what removed them: cuvee funnel {root}"
+        )
+    return {
+        str(facts["path"]).removeprefix(_SHARDS).removesuffix(_ENDING): Shard(
+            root / facts["path"], facts["sha256"]
+        )
+        for facts in found
+    }
+
+
+def _determining(found: bytes, recipe: Recipe, shards: Mapping[str, Shard]) -> dict[str, Any]:
+    """Return all that determines what is written."""
+    return {
+        "tokenizer": tokenizer_label(recipe.tokenizer),
+        "tokenizer_sha256": hashlib.sha256(found).hexdigest(),
+        "tokens": asdict(recipe.tokens),
+        "dataset": digest({unit: shard.content for unit, shard in shards.items()}),
+        "code": code_version(),
+        "packages": package_versions(),
+        "stage_versions": {stage: STAGE_VERSIONS[stage] for stage in ("tokens", "packed")},
+    }
+
+
+def _is_there(folder: Path, manifest: Mapping[str, Any]) -> bool:
+    wanted = {folder / item["path"]: item["bytes"] for item in run_files(folder, manifest)}
+    return sizes_of(wanted) == wanted
+
+
+def _finish(work: RunContext, now: Mapping[str, Any]) -> None:
+    """Remove what no commit names, then write the manifest."""
+    root, log = work.root, CommitLog(work.root)
+    for stage in log.planned():
+        if stage not in work.commits:  # packed, and not wanted any more
+            log.forget(stage)
+    done = {stage: list(units.values()) for stage, units in work.commits.items()}
+    files = published_files(done)
+    remove_unnamed(root, ("tokens", "packed"), {item["path"] for item in files})
+    empty_work(root)
+    tokenizer = root / "tokenizer.json"
+    manifest = {
+        "made_from": now,
+        "assets_sha256": {"tokenizer": sha256_of(tokenizer)},
+        "stages": stage_totals(done),
+        **token_totals(done),
+    }
+    write_manifest(root, manifest, [*files, described(root, tokenizer)])
