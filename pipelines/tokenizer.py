@@ -5,6 +5,7 @@ other: it is encoded as its characters, so no page can end a document.
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,24 +13,26 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from filters.errors import UnitError
 from pipelines.bucket.path import S3Path, run_folder
+from pipelines.patterns import GPT2
 from pipelines.pieces import PieceEncoder, piece_encoder
 
 END_OF_TEXT = "<|endoftext|>"
 _NONE = np.array([], np.int32)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
-    """Train a byte-level BPE and return its `tokenizer.json`.
+def train_tokenizer(texts: Iterable[str], vocab_size: int, pattern: str = GPT2) -> bytes:
+    """Train a byte-level BPE and return its `tokenizer.json`; texts are parted by a pattern first.
 
     Every byte is in the alphabet, so any text can be encoded and decodes back
     to itself. The same texts in the same order give the same bytes.
     """
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = _parting(pattern)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
@@ -39,6 +42,14 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> bytes:
     )
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer.to_str().encode()
+
+
+def _parting(pattern: str) -> pre_tokenizers.PreTokenizer:
+    if pattern == GPT2:  # which the library has under a name
+        return pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split = pre_tokenizers.Split(Regex(pattern), "isolated")
+    by_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return pre_tokenizers.Sequence([split, by_bytes])
 
 
 def tokenizer_place(path: Path, sha256: str) -> str:
@@ -81,7 +92,7 @@ def encode_joined(place: str, texts: Sequence[str]) -> tuple[NDArray[np.int32], 
     """
     tokenizer = load_tokenizer(place)
     pieces = _pieces_of(tokenizer)
-    with _in_words():
+    with _in_words(texts):
         if pieces is not None and all(map(pieces.takes, texts)):
             found = [pieces.encode(text) for text in texts]
         else:
@@ -102,17 +113,21 @@ def count_tokens(place: str, text: str) -> int:
     pieces = _pieces_of(load_tokenizer(place))
     if pieces is None or not pieces.takes(text):
         return len(encode_joined(place, [text])[0])
-    with _in_words():
+    with _in_words([text]):
         return pieces.count(text)
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _in_words(texts: Sequence[str]) -> Iterator[None]:
+    """Say which text is none. The library says TypeError, where a C string is wanted Unicode's."""
     try:
         yield
-    except UnicodeEncodeError as error:
-        code = ord(error.object[error.start])
-        raise UnitError(
-            f"a text has U+{code:04X} at character {error.start}, half of a surrogate pair.\n"
-            "  No tokenizer has an id for it: the text was not read as Unicode."
-        ) from error
+    except (UnicodeEncodeError, TypeError) as error:
+        for text in texts:
+            if found := _SURROGATE.search(text):
+                raise UnitError(
+                    f"a text has U+{ord(found[0]):04X} at character {found.start():,}, half of a "
+                    "surrogate pair.\n"
+                    "  No tokenizer has an id for it: the text was not read as Unicode."
+                ) from error
+        raise

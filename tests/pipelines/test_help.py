@@ -21,6 +21,7 @@ _SHORTER = {
     "plan": " --engine inline --pages 40",
     "calibrate": " --engine inline --pages 80",
     "dedup-check": " --sample 2",
+    "tokenize": " --engine inline",
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
 
-from filters.errors import UsageError
+from filters.errors import UnitError, UsageError
 from pipelines.tokenizer import END_OF_TEXT, count_tokens, encode, train_tokenizer
 from pipelines.tokens.source import find_tokenizer
 from tests.command import cuvee
@@ -108,3 +108,47 @@ def test_a_hub_name_is_fetched_and_later_found_without_network(
     nowhere = {**env, "HF_ENDPOINT": "http://127.0.0.1:1"}
     again = cuvee(*command, "--output", tmp_path / "b", env=nowhere)
     assert again.returncode == 0, again.stderr
+
+
+@pytest.fixture(scope="module")
+def by_words(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A tokenizer that only the library can encode with."""
+    words = Tokenizer(models.WordLevel({"?": 0, "the": 1, "cat": 2}, unk_token="?"))  # noqa: S106
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    path = tmp_path_factory.mktemp("words") / "tokenizer.json"
+    words.save(str(path))
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", ["trained", "by_words"])
+def test_half_a_surrogate_pair_is_told(kind: str, request: pytest.FixtureRequest):
+    place = request.getfixturevalue(kind)
+    for call in (
+        lambda: encode(place, ["the cat", "a \ud83d b"]),
+        lambda: count_tokens(place, "\ud83d"),
+    ):
+        with pytest.raises(UnitError, match=r"U\+D83D at character \d, half of a surrogate pair"):
+            call()
+    assert encode(place, ["the"])  # and it goes on
+
+
+@pytest.mark.parametrize("kind", ["trained", "by_words"])
+def test_an_empty_text_has_no_token(kind: str, request: pytest.FixtureRequest):
+    place = request.getfixturevalue(kind)
+    assert encode(place, []) == []
+    assert encode(place, ["", "the", ""])[::2] == [[], []]
+    assert count_tokens(place, "") == 0
+
+
+def test_a_document_of_fifty_megabytes_is_exact(trained: str):
+    line = "the cat sat on the mat, Ünïcödé 漢字 🙂 1234\n"
+    count = 50_000_000 // len(line.encode()) + 1
+    (one,) = encode(trained, [line])
+    (two,) = encode(trained, [line * 2])
+    per_line = len(two) - len(one)
+    (ids,) = encode(trained, [line * count])
+    assert len(ids) == len(one) + per_line * (count - 1) == count_tokens(trained, line * count)
+    assert ids[: len(two)] == two
+    assert Tokenizer.from_file(trained).decode(ids[-len(one) :]) == line
+    word = "a" * 3_000_000  # one piece
+    assert count_tokens(trained, word) == len(Tokenizer.from_file(trained).encode(word).ids)
