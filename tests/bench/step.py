@@ -49,6 +49,9 @@ STEPS = (
     Step("quality", "Gopher, C4, FineWeb from text", "english"),
     Step("minhash", "signature", "english"),
     Step("pii", "stand-ins", "english"),
+    Step("tokens_gpt2", "texts to files of token ids, GPT-2's 50,257", "texts"),
+    Step("tokens_llama3", "the same, Llama 3's 128,256", "texts"),
+    Step("tokens_gpt4o", "the same, GPT-4o's 200,000", "texts"),
     Step("whole", "WARC to final documents", "crawl"),
     Step("cascade", "the same with cascade: true", "crawl", ("cascade=true",), "foreign"),
     Step(

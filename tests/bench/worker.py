@@ -72,14 +72,11 @@ def measure(job: Job) -> Measured:
     step = next(step for step in STEPS if step.name == job.step)
     if job.workers is None:  # both sides on one core, whatever they start
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    if step.rows == "first":
-        return _first(job)
-    if step.name == "read":
-        return _read(job)
-    if step.name == "sandbox":
-        return _sandbox(job)
-    if step.name == "added":
-        return _added(job)
+    others = {"read": _read, "sandbox": _sandbox, "added": _added}
+    if step.rows == "first" or step.name in others:
+        return others.get(step.name, _first)(job)
+    if step.name.startswith("tokens_"):
+        return _tokens(job)
     if step.is_whole:
         return _whole(job) if job.workers is None else _on_ray(job, job.workers)
     return _by_page(job, step)
@@ -175,6 +172,19 @@ def _whole(job: Job) -> Measured:
     measured = meter.read()
     documents = whole.cuvee_documents if ours else whole.datatrove_documents
     return _with_results(measured, documents(scratch / "timed").items())
+
+
+def _tokens(job: Job) -> Measured:
+    from tests.bench.tokens import CuveeTokens, DatatroveTokens, write_documents
+
+    scratch = Path(job.scratch)
+    write_documents(Path(job.folder), scratch)
+    made = CuveeTokens if job.side == "cuvee" else DatatroveTokens
+    side = made(job.step.removeprefix("tokens_"), scratch)
+    side.run("warm")
+    meter = _Meter()
+    side.run("timed")
+    return _with_results(meter.read(), side.ids("timed"))
 
 
 def _added(job: Job) -> Measured:
