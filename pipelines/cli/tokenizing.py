@@ -44,7 +44,7 @@ def tokenize(
         str | None, typer.Option(metavar="TOKEN", help="Special token after each document.")
     ] = None,
     packed: Annotated[
-        int, typer.Option(metavar="LENGTH", help="Write packed rows of this length, too.")
+        int, typer.Option(metavar="LENGTH", min=0, help="Write packed rows of this length, too.")
     ] = 0,
     packing: Annotated[
         Literal["best_fit", "in_order"], typer.Option(help="How documents come into packed rows.")

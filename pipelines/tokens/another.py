@@ -73,7 +73,7 @@ def tokenize_run(
 
     UsageError for no finished run, a tokenizer that cannot be used or a name that is none.
     """
-    shards = _shards(root)
+    shards = run_shards(root)
     found = find_tokenizer(tokenizer)
     special_tokens(Tokenizer.from_buffer(found), options)
     folder = root / FOLDER / _checked(name or default_name(tokenizer))
@@ -118,7 +118,7 @@ def _checked(name: str) -> str:
     )
 
 
-def _shards(root: Path) -> dict[str, Shard]:
+def run_shards(root: Path) -> dict[str, Shard]:
     """Return the shards of a finished run's dataset, by name."""
     files = run_files(root, load_manifest(root))
     found = [facts for facts in files if str(facts["path"]).startswith(_SHARDS)]
@@ -135,13 +135,18 @@ def _shards(root: Path) -> dict[str, Shard]:
     }
 
 
+def dataset_digest(shards: Mapping[str, Shard]) -> str:
+    """Return a digest of all that a dataset's shards hold."""
+    return digest({unit: shard.content for unit, shard in shards.items()})
+
+
 def _determining(found: bytes, recipe: Recipe, shards: Mapping[str, Shard]) -> dict[str, Any]:
     """Return all that determines what is written."""
     return {
         "tokenizer": tokenizer_label(recipe.tokenizer),
         "tokenizer_sha256": hashlib.sha256(found).hexdigest(),
         "tokens": asdict(recipe.tokens),
-        "dataset": digest({unit: shard.content for unit, shard in shards.items()}),
+        "dataset": dataset_digest(shards),
         "code": code_version(),
         "packages": package_versions(),
         "stage_versions": {stage: STAGE_VERSIONS[stage] for stage in ("tokens", "packed")},

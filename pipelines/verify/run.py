@@ -13,6 +13,7 @@ from pipelines.tables import open_folder
 from pipelines.verify.findings import Findings
 from pipelines.verify.replay import replay
 from pipelines.verify.table import check_file
+from pipelines.verify.tokens import check_tokenized, check_vocabulary
 
 _FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed")
 _CARD = "dataset/README.md"
@@ -45,6 +46,9 @@ def verify_run(
         findings.expect("the packed rows", "their ids are", tokens["packed"], tokens["tokens"])
     rows = sum(facts["rows"] for facts in files if _kind(str(facts["path"])) == "data")
     findings.expect("the dataset", "its rows are", rows, manifest["rows"])
+    if findings.ok:  # else a damaged file would be read once more
+        check_vocabulary(findings, root)
+    check_tokenized(findings, root)
     if findings.ok:
         _check_funnel(findings, root, manifest)
         replay(findings, root, manifest, sample, own_code=own_code)

@@ -143,6 +143,30 @@ def test_another_tokenizer_beside_the_runs_own(run: Path, tokenizer: Path):
     assert not list((made.folder / "work").iterdir())
 
 
+def test_verify_looks_at_every_tokenizers_shards(run: Path, tokenizer: Path):
+    def found() -> list[str]:
+        return verify_run(run, 0, lambda *_: None).differences
+
+    options = TokenOptions(end=END_OF_TEXT, packed=64)
+    made = tokenize_run(run, str(tokenizer), options, "x", INLINE, Listener())
+    assert found() == []
+    (made.folder / "tokenizer.json").write_bytes((run / "tokenizer.json").read_bytes())
+    said = "\n".join(found())
+    assert "tokenized/x/tokenizer.json: its sha256 is" in said
+    assert "tokenized/x/tokens/local-000_00000.parquet: the tokenizer of its ids is" in said
+    assert "tokenized/x/packed/local-000_00000.parquet: the tokenizer of its ids is" in said
+    (made.folder / "tokenizer.json").unlink()
+    assert any("tokenized/x/tokenizer.json: is missing" in line for line in found())
+    tokenize_run(run, str(tokenizer), options, "x", INLINE, Listener())
+    assert found() == []
+    manifest = json.loads((made.folder / "manifest.json").read_bytes())
+    manifest["made_from"]["dataset"] = "0" * 64
+    (made.folder / "manifest.json").write_text(json.dumps(manifest))
+    assert found() == ["tokenized/x: is of another dataset; 'cuvee tokenize' makes it anew"]
+    (made.folder / "manifest.json").unlink()
+    assert "has not ended there" in verify_run(run, 0, lambda *_: None).notes[0]
+
+
 def test_what_is_made_is_not_made_again_and_what_has_changed_is(run: Path, tokenizer: Path):
     def again(**options: object) -> tuple[bool, list[str]]:
         listener = Listener()
