@@ -151,6 +151,17 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Yield a file's rows in order, a bounded number of them in memory."""
-    chosen = list(columns) if columns is not None else None
-    for batch in pq.ParquetFile(opened(path)).iter_batches(batch_size=_BATCH_ROWS, columns=chosen):
+    for batch in read_batches(path, columns, _BATCH_ROWS):
         yield from batch.to_pylist()
+
+
+def read_batches(
+    path: Path, columns: Sequence[str] | None = None, rows: int = _BATCH_ROWS
+) -> Iterator[pa.RecordBatch]:
+    """Yield a file's rows in order, at most so many at a time.
+
+    Read ahead is only what lies on S3: all that was read ahead stays in memory until the end.
+    """
+    chosen = list(columns) if columns is not None else None
+    file = pq.ParquetFile(opened(path), pre_buffer=isinstance(path, S3Path))
+    yield from file.iter_batches(batch_size=rows, columns=chosen)

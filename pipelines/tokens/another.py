@@ -105,7 +105,7 @@ def default_name(tokenizer: GivenTokenizer) -> str:
     if path.name in _COMMON_NAMES and path.parent.name:
         path = path.parent
     if Path(given).exists():
-        return path.stem
+        return path.name if Path(path).is_dir() else path.stem
     return given.replace("/", "--")
 
 

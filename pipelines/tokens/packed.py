@@ -8,12 +8,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.ledger import PACKED
 from pipelines.storage import Attempt
-from pipelines.tables import TableWriter, count_rows, opened
+from pipelines.tables import TableWriter, count_rows, read_batches
 from pipelines.tokens.pack import Row, Segment, best_fit, in_order
 from pipelines.tokens.write import ShardTokenizer, flat_name, list_column
 
@@ -107,7 +106,7 @@ def _windows(job: PackJob) -> Iterator[tuple[list[_Piece], bool]]:
 
 
 def _documents(path: Path) -> Iterator[NDArray[np.int32]]:
-    for batch in pq.ParquetFile(opened(path)).iter_batches(_DOCUMENTS, columns=["input_ids"]):
+    for batch in read_batches(path, ["input_ids"], _DOCUMENTS):
         lists = batch["input_ids"]
         bounds, values = lists.offsets.to_numpy(), lists.values.to_numpy()
         for start, end in pairwise(bounds.tolist()):

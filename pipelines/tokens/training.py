@@ -13,12 +13,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from filters.errors import UsageError
 from pipelines.files import write_whole
 from pipelines.manifest import load_manifest, run_files
-from pipelines.tables import opened
+from pipelines.tables import read_batches
 from pipelines.tokenizer import END_OF_TEXT, count_tokens, train_tokenizer
 
 _HELD_OUT = 0.05
@@ -124,9 +122,7 @@ def _texts(
     """Yield language and text of the documents whose hash, from 0 to 1, is wanted."""
     for facts in run_files(root, manifest):
         if str(facts["path"]).startswith("dataset/data/"):
-            file = pq.ParquetFile(opened(root / facts["path"]))
-            columns = ["id", "language", "text"]
-            for batch in file.iter_batches(batch_size=_DOCUMENTS, columns=columns):
+            for batch in read_batches(root / facts["path"], ["id", "language", "text"], _DOCUMENTS):
                 for row in batch.to_pylist():
                     if row["text"] and wanted(_point(row["id"])):
                         yield row["language"] or "", row["text"]

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.ledger import TOKENS
 from pipelines.storage import Attempt
-from pipelines.tables import TableWriter, opened
+from pipelines.tables import TableWriter, read_batches
 from pipelines.tokenizer import encode_joined
 from pipelines.tokens.special import SpecialTokens
 
@@ -60,8 +59,7 @@ def write_tokens(attempt: Attempt, job: TokensJob) -> dict[str, Any]:
     tokens = 0
     final = f"tokens/{flat_name(job.name)}"
     with TableWriter(attempt, final, schema, use_dictionary=False) as writer:
-        source = pq.ParquetFile(opened(job.shard))
-        for batch in source.iter_batches(batch_size=_DOCUMENTS, columns=["id", "text"]):
+        for batch in read_batches(job.shard, ["id", "text"], _DOCUMENTS):
             ids, lengths = encode_joined(job.tokenizer.place, batch["text"].to_pylist())
             tokens += len(ids)
             writer.add_table(_table(batch["id"], *special.around(ids, lengths)))
