@@ -13,12 +13,14 @@ from filters.errors import UsageError
 from pipelines.events import Event, UnitDone
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.model import TokenOptions
-from pipelines.tokenizer import END_OF_TEXT, train_tokenizer
+from pipelines.tokenizer import END_OF_TEXT, encode, train_tokenizer
 from pipelines.tokens.another import Tokenized, default_name, tokenize_run
+from pipelines.tokens.source import find_tokenizer
 from pipelines.tokens.special import special_tokens
 from pipelines.verify import verify_run
 from tests.command import cuvee
 from tests.pipelines.small_run import RECIPE, Finished, do_run, edited, stamps
+from tests.pipelines.test_tokenizer_kinds import ranks, written
 from tests.pipelines.units import Listener
 
 INLINE = RunOptions(engine="inline")
@@ -120,6 +122,31 @@ def test_a_run_that_asks_for_a_token_that_is_not_there_ends_before_its_work(smal
     with pytest.raises(UsageError, match=r"tokens\.end: '</s>' is none of its tokens"):
         do_run(f"{recipe}tokens: {{end: </s>}}\n", small_crawl, tmp_path / "run")
     assert not list((tmp_path / "run/commits").glob("*/*.json"))
+
+
+def test_a_run_counts_with_ranks_of_tiktoken(small_crawl: Path, tmp_path: Path):
+    file = tmp_path / "secret" / "gpt2.tiktoken"
+    file.parent.mkdir()
+    file.write_bytes(written(ranks()))
+    given = f"{{tiktoken: {{ranks: {file}}}}}"
+    root = tmp_path / "run"
+    recipe = edited(RECIPE, "{train: {vocab_size: 400}}", given)
+    manifest = do_run(f"{recipe}tokens: {{end: '{END_OF_TEXT}'}}\n", small_crawl, root).manifest
+    assert (root / "tokenizer.json").read_bytes() == find_tokenizer(str(file))
+    rows = pq.read_table(root / "dataset/data", partitioning=None).to_pylist()
+    ids = encode(str(root / "tokenizer.json"), [row["text"] for row in rows])
+    assert [row["token_count"] for row in rows] == list(map(len, ids))
+    (shard,) = shards(root / "tokens")
+    assert pq.read_table(shard)["input_ids"].to_pylist() == [[*one, 50256] for one in ids]
+    assert metadata(shard)["vocab_size"] == "50257"
+    assert manifest["token_shards"]["tokenizer"] == "gpt2.tiktoken"
+    card = (root / "dataset/README.md").read_text()
+    assert "gpt2.tiktoken" in card
+    assert "secret" not in card
+    assert verify_run(root, 20, lambda *_: None).differences == []
+    assert (
+        do_run(f"{recipe}tokens: {{end: '{END_OF_TEXT}'}}\n", small_crawl, root).did_work is False
+    )
 
 
 def test_another_tokenizer_beside_the_runs_own(run: Path, tokenizer: Path):
