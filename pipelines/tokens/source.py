@@ -16,7 +16,7 @@ _NAMES = ("tokenizer.json", "tokenizer.model")
 """Files of a folder, the first one that there is."""
 _HUB_SECONDS = 10
 _HINT = (
-    "  Give a Hub name, the path of a tokenizer.json, or train one: "
+    "  Give a Hub name, the path of a tokenizer.json, or train one on the kept text: "
     "--set 'tokenizer={train: {vocab_size: 32000}}'."
 )
 

@@ -10,6 +10,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError
+from pipelines.bucket.path import run_folder
 from pipelines.events import Event, UnitDone
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.model import TokenOptions
@@ -214,6 +215,26 @@ def test_what_is_made_is_not_made_again_and_what_has_changed_is(run: Path, token
     (folder / "manifest.json").unlink()
     assert again() == (True, ["tokens"])
     assert shard.read_bytes() == whole
+
+
+@pytest.mark.usefixtures("s3_host")
+def test_another_tokenizer_of_a_run_in_a_bucket(run: Path, tokenizer: Path):
+    bucket = run_folder("s3://runs/tokens/run")
+    for path in run.rglob("[!.]*"):
+        if path.is_file():
+            (bucket / path.relative_to(run)).write_bytes(path.read_bytes())
+    options = TokenOptions(end=END_OF_TEXT, packed=64)
+
+    def make(root: Path) -> Tokenized:
+        return tokenize_run(root, str(tokenizer), options, "x", INLINE, Listener())
+
+    here, there = make(run), make(bucket)
+    files = {item["path"]: item["sha256"] for item in here.manifest["files"]}
+    assert {item["path"]: item["sha256"] for item in there.manifest["files"]} == files
+    for name in files:
+        assert (there.folder / name).read_bytes() == (here.folder / name).read_bytes()
+    assert make(bucket).did_work is False
+    assert verify_run(bucket, 0, lambda *_: None).differences == []
 
 
 def test_what_cannot_be_is_told(run: Path, tokenizer: Path, tmp_path: Path):
