@@ -314,7 +314,7 @@ def _notes(
 
 def _of_tokenizer(ledger: Ledger, *, moved: bool) -> Iterator[str]:
     tokenizer = ledger.recipe.map.get("tokenizer")
-    if moved and tokenizer is not None and tokenizer.map:
+    if moved and tokenizer is not None and "train" in tokenizer.map:
         yield (
             "The run trains its tokenizer on the pages that are kept: with others it will count "
             "a little otherwise. Tokens here are those of the tokenizer that it has."

@@ -17,7 +17,7 @@ from filters.native import kernels
 from pipelines.assets import MODELS, kept_model, model_file
 from pipelines.blocklist import lists_are_kept
 from pipelines.doctor.check import Check, size
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe, TiktokenRanks, TrainedTokenizer
 from pipelines.tokens.source import local_tokenizer
 
 _FASTTEXT = "fasttext-numpy2-wheel"
@@ -103,7 +103,11 @@ def check_tokenizer(recipe: Recipe) -> Check:
         return Check("tokenizer", "ok", "is trained in the run")
     if (path := local_tokenizer(wanted)) is not None:
         return Check("tokenizer", "ok", str(path))
-    wanted = wanted if isinstance(wanted, str) else wanted.ranks
+    if isinstance(wanted, TiktokenRanks):
+        hint = "Name a file that is there: tokenizer={tiktoken: {ranks: FILE}}"
+        return Check(
+            "tokenizer", "error", f"'{wanted.ranks}', ranks of tiktoken, is not here", hint
+        )
     from huggingface_hub import try_to_load_from_cache
 
     if isinstance(try_to_load_from_cache(wanted, "tokenizer.json"), str):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.tokenizer import train_tokenizer
+from tests.bench import tokens
 from tests.bench.__main__ import main
 from tests.bench.alter import altered
 from tests.bench.crawl import prepare, read_lines, warc_record
@@ -49,6 +51,27 @@ def test_a_step_is_measured_on_both_sides(tmp_path, capsys):
         assert measured["pages"] == 4
         assert measured["cpu_seconds"] > 0
         assert measured["peak_bytes"] > 1 << 20
+
+
+def test_both_sides_write_the_same_token_ids(tmp_path, monkeypatch):
+    texts = [f"Some words, {number} of them, that follow other words.\n" for number in range(9)]
+    place = tmp_path / "small.json"
+    place.write_bytes(train_tokenizer(texts, 300))
+    monkeypatch.setattr(tokens, "vocabulary_file", lambda _: place)
+    rows = [{"id": str(at), "text": text, "warm": at < 3} for at, text in enumerate(texts)]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = []
+    for side in (tokens.DatatroveTokens, tokens.CuveeTokens):
+        folder = tmp_path / side.__name__
+        folder.mkdir()
+        tokens.write_documents(tmp_path, folder)
+        work = side("small", folder)
+        work.run("warm")
+        work.run("timed")
+        found.append(list(work.ids("timed")))
+    assert found[0] == found[1]
+    assert [name for name, _ in found[0]] == ["3", "4", "5", "6", "7", "8"]
+    assert all(len(ids) > 5 for _, ids in found[0])
 
 
 def test_pages_of_another_charset_are_set_apart(tmp_path):
