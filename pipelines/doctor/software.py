@@ -106,7 +106,7 @@ def check_tokenizer(recipe: Recipe) -> Check:
     if isinstance(wanted, TiktokenRanks):
         hint = "Name a file that is there: tokenizer={tiktoken: {ranks: FILE}}"
         return Check(
-            "tokenizer", "error", f"'{wanted.ranks}', ranks of tiktoken, is not here", hint
+            "tokenizer", "problem", f"'{wanted.ranks}', ranks of tiktoken, is not here", hint
         )
     from huggingface_hub import try_to_load_from_cache
 

@@ -190,6 +190,18 @@ def test_a_wrong_recipe_does_not_end_the_other_checks(tmp_path: Path):
     assert "output" in checks
 
 
+def test_ranks_that_are_not_there(tmp_path: Path):
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text("extends: fineweb\ntokenizer: {tiktoken: {ranks: no/cl100k_base.tiktoken}}\n")
+    (tmp_path / "some.jsonl").write_text('{"text": "some"}\n')
+    code, checks = doctor(recipe, "--input", tmp_path / "some.jsonl", "--output", tmp_path / "o")
+    assert code == 1
+    assert problems(checks) == ["tokenizer"]
+    assert (
+        "'no/cl100k_base.tiktoken', ranks of tiktoken, is not here" in checks["tokenizer"]["fact"]
+    )
+
+
 def test_a_cluster_that_is_not_there():
     code, checks = doctor(engine="ray", env={"RAY_ADDRESS": "127.0.0.1:1"})
     assert code == 1
