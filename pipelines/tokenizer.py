@@ -17,6 +17,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from filters.errors import UnitError
 from pipelines.bucket.path import S3Path, run_folder
+from pipelines.long_texts import STRETCH, Cutter, cutter
 from pipelines.patterns import GPT2
 from pipelines.pieces import PieceEncoder, piece_encoder
 
@@ -85,6 +86,11 @@ def _pieces_of(tokenizer: Tokenizer) -> PieceEncoder | None:
     return piece_encoder(tokenizer)
 
 
+@lru_cache(maxsize=1)
+def _cutter_of(tokenizer: Tokenizer) -> Cutter | None:
+    return cutter(tokenizer)
+
+
 def encode_joined(place: str, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the token ids of all texts, one after another, and how many each has.
 
@@ -96,10 +102,24 @@ def encode_joined(place: str, texts: Sequence[str]) -> tuple[NDArray[np.int32], 
         if pieces is not None and all(map(pieces.takes, texts)):
             found = [pieces.encode(text) for text in texts]
         else:
-            encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
-            found = [np.array(encoding.ids, np.int32) for encoding in encoded]
+            found = _by_library(tokenizer, texts)
     lengths = np.array([len(ids) for ids in found], np.int64)
     return np.concatenate([_NONE, *found]), lengths
+
+
+def _by_library(tokenizer: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+    """Encode with the tokenizers library, long texts a stretch at a time where that is the same."""
+    cutter = _cutter_of(tokenizer) if any(len(text) > STRETCH for text in texts) else None
+    if cutter is None:
+        encoded = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(encoding.ids, np.int32) for encoding in encoded]
+    return [np.concatenate([_NONE, *_stretches(tokenizer, cutter, text)]) for text in texts]
+
+
+def _stretches(tokenizer: Tokenizer, cutter: Cutter, text: str) -> Iterator[NDArray[np.int32]]:
+    for part in cutter.stretches(text):
+        (encoding,) = tokenizer.encode_batch_fast([part], add_special_tokens=False)
+        yield np.array(encoding.ids, np.int32)
 
 
 def encode(place: str, texts: Sequence[str]) -> list[Sequence[int]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError
+from pipelines.long_texts import Cutter, cutter
 from pipelines.pieces import BYTE_CHARACTERS
 from pipelines.recipe.model import TiktokenRanks
 from pipelines.tokenizer import count_tokens, encode, train_tokenizer
@@ -139,7 +140,12 @@ MODELS: Mapping[str, dict[str, Any]] = {
         "allow_whitespace_only_pieces": True,
     },
     "spaces made one": {},
-    "no space before": {**LLAMA, "add_dummy_prefix": False, "user_defined_symbols": ["[X]", "the"]},
+    "no space before it": {**LLAMA, "add_dummy_prefix": False},
+    "symbols of its user": {
+        **LLAMA,
+        "add_dummy_prefix": False,
+        "user_defined_symbols": ["[X]", "the"],
+    },
 }
 
 
@@ -156,15 +162,23 @@ def model(**options: Any) -> bytes:
 
 @pytest.fixture(scope="module", params=MODELS, ids=[name.replace(" ", "-") for name in MODELS])
 def by_model(request, tmp_path_factory) -> tuple[str, Any]:
+    return made_of_model(request.param, tmp_path_factory.mktemp("model"))
+
+
+def made_of_model(name: str, folder: Path) -> tuple[str, Any]:
     """Place of a tokenizer made of a model, and SentencePiece's own."""
+    data = model(**MODELS[name])
     import sentencepiece
 
-    data = model(**MODELS[request.param])
-    folder = tmp_path_factory.mktemp("model")
     (folder / "some.model").write_bytes(data)
     place = folder / "tokenizer.json"
     place.write_bytes(find_tokenizer(str(folder / "some.model")))
     return str(place), sentencepiece.SentencePieceProcessor(model_proto=data)
+
+
+@pytest.fixture(scope="module", params=["as Llama 2", "no space before it"])
+def by_cut_model(request, tmp_path_factory) -> tuple[str, Any]:
+    return made_of_model(request.param, tmp_path_factory.mktemp("cut"))
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -187,6 +201,36 @@ def test_a_model_decodes_to_the_text_and_keeps_its_special_tokens_to_itself(tmp_
         (ids,) = encode(str(tmp_path / "tokenizer.json"), [text])
         assert not special & set(ids)
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=st.lists(PIECES | SPACES, max_size=24).map("".join), size=st.integers(0, 6))
+def test_long_texts_are_cut_where_no_id_changes(by_cut_model, text: str, size: int):
+    place, own = by_cut_model
+    cuts = cutter(Tokenizer.from_file(place))
+    assert cuts is not None
+    parts = list(cuts.stretches(text, size))
+    assert [id_ for ids in encode(place, parts) for id_ in ids] == own.encode(text)
+
+
+@pytest.mark.parametrize("name", ["spaces made one", "symbols of its user"])
+def test_texts_are_left_whole_where_a_cut_might_change_ids(name: str, tmp_path: Path):
+    place, _ = made_of_model(name, tmp_path)
+    assert cutter(Tokenizer.from_file(place)) is None
+
+
+def test_a_document_of_many_stretches_is_exact(tmp_path: Path):
+    (tmp_path / "tokenizer.model").write_bytes(model(**LLAMA))
+    place = tmp_path / "tokenizer.json"
+    place.write_bytes(find_tokenizer(str(tmp_path)))
+    cuts = cutter(Tokenizer.from_file(str(place)))
+    assert cuts == Cutter(has_prefix=True)
+    text = " ".join(SENTENCES) * 15 + "  end. "
+    assert len(list(cuts.stretches(text))) > 2
+    tokenizer = Tokenizer.from_file(str(place))
+    assert (
+        encode(str(place), ["a", text])[1] == tokenizer.encode(text, add_special_tokens=False).ids
+    )
 
 
 @pytest.mark.parametrize(
