@@ -124,6 +124,10 @@ def recipe_reference() -> str:
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
     lines += _options("`tokenizer: {tiktoken: …}`", known.TIKTOKEN)
     lines += _options("`tokens: …`", known.TOKENS, _TOKENS)
+    formats = [(f"`{name}`", layout.summary) for name, layout in LAYOUTS.items()]
+    lines += ["", "## `input_format: …`", "", *_table(("format", "what it is"), formats)]
+    for name, options in known.INPUT_FORMATS.items():
+        lines += _options(f"`input_format: {{{name}: …}}`", options)
     columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]
     lines += ["", "## `columns: …`", "", *_table(("column", "meaning"), columns)]
     return "\n".join(lines) + "\n"

@@ -75,7 +75,6 @@ def test_every_command_on_publishing_works_in_its_order(desk: Path):
 
 
 @pytest.mark.slow
-<<<<<<< HEAD
 def test_every_command_on_inputs_works_in_its_order(tmp_path: Path):
     page = (ROOT / "docs/inputs.md").read_text()
     (recipe,) = [
@@ -89,7 +88,9 @@ def test_every_command_on_inputs_works_in_its_order(tmp_path: Path):
     assert len(typed) == 2
     for command in typed:
         assert shell(command, tmp_path).strip(), command
-=======
+
+
+@pytest.mark.slow
 def test_every_command_on_tokens_works_in_its_order(desk: Path):
     page = (ROOT / "docs/tokens.md").read_text()
     (typed,) = [body.splitlines() for _, name, body in BLOCK.findall(page) if name == "sh"]
@@ -99,7 +100,6 @@ def test_every_command_on_tokens_works_in_its_order(desk: Path):
         assert shell(f"{command}{engine}", desk).strip(), command
     made = desk / "runs/demo/tokenized"
     assert {path.name for path in made.iterdir()} == {"tokenizer-4096", "in-order"}
->>>>>>> 496a236 (Tables are read without keeping what was read ahead; docs/tokens.md says tokenizers, promises and figures)
 
 
 def test_the_make_commands_of_the_readme_are_those_of_ci():
