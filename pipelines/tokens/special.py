@@ -93,12 +93,11 @@ def _found(
         return None
     if token in special:
         return token, special[token]
-    why = "is a token of text, which a page may spell" if token in vocab else "is none of its"
-    fact = why if token in vocab else f"{why} tokens"
+    own = "is a token of text in this tokenizer, which a page may spell"
+    fact = own if token in vocab else "is no token of this tokenizer"
     close = nearest(token, special)
     listed = ", ".join(list(special)[:_SHOWN]) or "none"
     hint = f"Did you mean '{close}'?  " if close else ""
     raise UsageError(
-        f"tokens.{option}: '{token}' {fact} in this tokenizer.\n"
-        f"  {hint}Special tokens that it has: {listed}."
+        f"tokens.{option}: '{token}' {fact}.\n  {hint}Special tokens that it has: {listed}."
     )
