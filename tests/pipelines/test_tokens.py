@@ -1,6 +1,7 @@
 """Token shards: special tokens by the recipe's words, `cuvee tokenize`, and what it refuses."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import Tokenizer
 
-from filters.errors import UsageError
+from filters.errors import RecipeError, UsageError
 from pipelines.bucket.path import run_folder
 from pipelines.events import Event, UnitDone
 from pipelines.pipeline import RunOptions
+from pipelines.recipe import load_recipe
 from pipelines.recipe.model import TokenOptions
 from pipelines.tokenizer import END_OF_TEXT, encode, train_tokenizer
 from pipelines.tokens.another import Tokenized, default_name, tokenize_run
@@ -264,6 +266,23 @@ def test_the_command_says_what_it_has_made(run: Path, tokenizer: Path):
     assert found["token_shards"]["documents"] > 5
     wrong = cuvee(*command, "--packing", "best")
     assert wrong.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("tokens={end: 5}", "tokens.end must be a text or null, not 5"),
+        ("tokens={packed: -1}", "tokens.packed must be a whole number from 0 to 1,048,576"),
+        ("tokens={packing: worst_fit}", "tokens.packing must be one of best_fit, in_order"),
+        ("tokens={ending: x}", "tokens has no option 'ending'"),
+        ("tokenizer={tiktoken: {}}", "tiktoken names no file of ranks"),
+        ("tokenizer={train: {}, tiktoken: {}}", "tokenizer must be a name, a path"),
+    ],
+)
+def test_a_recipe_that_says_it_wrongly_is_told(said: str, why: str):
+    with pytest.raises(RecipeError, match=re.escape(why)) as caught:
+        load_recipe("demo", [said])
+    assert len(str(caught.value).splitlines()) <= 3
 
 
 def test_names_of_folders():
