@@ -1,0 +1,76 @@
+"""What an export has to know of a tokenizer: how many ids it has, and what ends a document."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from filters.errors import UsageError, nearest
+
+NONE = "none"
+"""What is said on the command line for no end at all."""
+_KNOWN = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]")
+
+
+def read_tokenizer(root: Path) -> Tokenizer:
+    """Return the tokenizer of a folder of token shards; UsageError where there is none."""
+    path = root / "tokenizer.json"
+    try:
+        return Tokenizer.from_buffer(path.read_bytes())
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path}: is missing.\n  Put back the tokenizer that made the tokens of this folder."
+        ) from None
+    except Exception as error:  # the library raises nothing more precise
+        raise UsageError(
+            f"{path}: {error}.\n  Put back the tokenizer that made the tokens of this folder."
+        ) from error
+
+
+def vocabulary_size(metadata: Mapping[str, str], tokenizer: Tokenizer) -> int:
+    """Return one more than the highest id, added tokens included.
+
+    That is how many rows an embedding needs; ids may have gaps, so it can be more than there
+    are tokens.
+    """
+    if "vocab_size" in metadata:
+        return int(metadata["vocab_size"])
+    return max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+
+
+def end_of_document(
+    metadata: Mapping[str, str], tokenizer: Tokenizer, wanted: str | None
+) -> int | None:
+    """Return the id that has to be put after each document, None for nothing.
+
+    `wanted` is a token, "none", or None for what the tokenizer has for it. Nothing is put
+    after documents that have an end in the shards. UsageError where there is no such token,
+    or two would be put.
+    """
+    own = metadata.get("end_token")
+    if own is not None:
+        if wanted not in (None, own):
+            raise UsageError(
+                f"--end-of-document {wanted}: the documents end with '{own}' in the shards.\n"
+                "  Leave it out, or make shards with another policy: 'cuvee tokenize --help'."
+            )
+        return None
+    if wanted == NONE:
+        return None
+    tokens = (wanted,) if wanted is not None else _KNOWN
+    found = (tokenizer.token_to_id(token) for token in tokens)
+    end = next((token for token in found if token is not None), None)
+    if end is None:
+        raise _no_end(tokenizer, wanted)
+    return int(end)
+
+
+def _no_end(tokenizer: Tokenizer, wanted: str | None) -> UsageError:
+    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    close = nearest(wanted, added) if wanted is not None else None
+    if close is not None:
+        hint = f"Did you mean '{close}'?"
+    else:
+        hint = f"It has {', '.join(added[:8]) or 'no special tokens'}; 'none' puts nothing."
+    asked = f"no token '{wanted}'" if wanted is not None else "no token that is known to end a text"
+    return UsageError(f"--end-of-document: the tokenizer has {asked}.\n  {hint}")
