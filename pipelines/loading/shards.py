@@ -80,9 +80,9 @@ class TokenShards:
 
     @property
     def content(self) -> str:
-        """Digest of what is in them, wherever they lie: names, row groups and tokenizer."""
+        """Digest of what is in them, wherever they lie and are called: row groups and tokenizer."""
         blocks = [[b.file, b.row_group, b.rows, b.tokens] for b in self.blocks]
-        return digest([self.names, blocks, sorted(self.metadata.items())])
+        return digest([blocks, sorted(self.metadata.items())])
 
     def read(self, block: Block) -> Rows:
         """Return a row group; UnitError where its bytes cannot be had."""
