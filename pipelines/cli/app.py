@@ -14,6 +14,7 @@ from pipelines.cli import (
     checking,
     comparing,
     describing,
+    exporting,
     health,
     looking,
     planning,
@@ -47,6 +48,7 @@ _GROUPS = (
     tokenizing,
     carding,
     publishing,
+    exporting,
     describing,
     health,
 )
@@ -54,7 +56,7 @@ for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo", "publish", "tokenize")
+_RESUMED = ("run", "demo", "publish", "tokenize", "export")
 """Commands that keep what was done before an interrupt."""
 
 

@@ -66,11 +66,7 @@ def export_tokens(
     there. Memory: a row group, four where documents are mixed. UsageError for a run without
     token shards, a tokenizer that is not theirs, or a folder that holds anything else.
     """
-    if isinstance(output, S3Path):
-        raise UsageError(
-            f"{output}: an export is written to a folder of this machine.\n"
-            "  Copy it to S3 from there, for example with 'aws s3 cp --recursive'."
-        )
+    check_output(output)
     if read_manifest(run) is None:
         load_manifest(run)  # says why
     work = _Work(run, output, kind, options)
@@ -80,6 +76,15 @@ def export_tokens(
             record = work.write(watch)
     files = tuple(item["path"] for item in record["files"])
     return Exported(output, files, record["documents"], record["tokens"], record)
+
+
+def check_output(output: Path) -> None:
+    """Refuse an address: trainers map files of their own machine into memory. UsageError."""
+    if isinstance(output, S3Path):
+        raise UsageError(
+            f"{output}: an export is written to a folder of this machine.\n"
+            "  Copy it to S3 from there, for example with 'aws s3 cp --recursive'."
+        )
 
 
 class _Work:
@@ -106,9 +111,9 @@ class _Work:
             "end_of_document": self._closing,
             "shuffle": options.shuffle,
         }
-        self.fingerprint = digest(
-            [self._shards.content, self._facts, self._name, asdict(options)["dtype"]]
-        )
+        self.fingerprint = digest([self._shards.content, self._facts, asdict(self._format)])
+        # Where the tokenizer can be loaded from; in nanotron's files, and so in the format.
+        self._facts["tokenizer_name"] = self._name
 
     def write(self, watch: Watch) -> dict[str, Any]:
         """Write what is missing; return the record of the whole."""
