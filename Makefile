@@ -5,13 +5,14 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 READY   := $(VENV)/.ready
+TRAINERS := .venv-trainers
 KERNELS := $(wildcard filters/native/*.cpp filters/native/*.h filters/native/*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture screenshots reference lock clean
+.PHONY: help setup demo test test-long test-trainers check fmt lint types parity bench bench-dedup bench-audit broken fuzz chaos picture screenshots reference lock clean
 
 help: ## show this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment from the lock
 
@@ -31,6 +32,17 @@ test: $(READY) ## run all tests but the longest, on up to four cores
 
 test-long: $(READY) ## run the tests that take minutes each, one after another
 	$(BIN)/python -m pytest -m long
+
+test-trainers: $(TRAINERS)/.ready ## train on CPU with PyTorch, TRL and Megatron's readers (2 GB)
+	$(TRAINERS)/bin/python -m pytest tests/trainers
+
+# PyTorch's build without CUDA is on its own package index: where pip and uv do not know it,
+# PIP_EXTRA_INDEX_URL and, for make lock, UV_EXTRA_INDEX_URL say where it is.
+$(TRAINERS)/.ready: requirements-trainers.lock pyproject.toml hatch_build.py $(KERNELS)
+	$(PYTHON) -m venv $(TRAINERS)
+	$(TRAINERS)/bin/python -m pip install --quiet --require-hashes -r requirements-trainers.lock
+	$(TRAINERS)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 check: fmt-check lint types test ## format, lint, types and tests, as CI runs them
 
@@ -83,9 +95,12 @@ reference: $(READY) ## write what is made from the code: schema, recipe referenc
 	$(BIN)/cuvee schema --markdown > docs/recipe.md
 	$(BIN)/cuvee signals --markdown > docs/signals.md
 
-lock: $(READY) ## renew requirements.lock from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra s3 --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+LOCK := $(BIN)/uv pip compile pyproject.toml --extra s3 --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+lock: $(READY) ## renew both locks from pyproject.toml
+	$(LOCK) --group dev --universal --output-file requirements.lock
+	$(LOCK) --group trainers --extra torch --python-platform x86_64-manylinux_2_28 \
+		--output-file requirements-trainers.lock
 
 clean: ## remove runs, caches and the virtual environment
-	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(TRAINERS) runs dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

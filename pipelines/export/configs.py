@@ -79,7 +79,6 @@ def axolotl(start: Start) -> dict[str, Any]:
         ],
         "streaming": True,
         "sequence_len": start.sequence_length,
-        "sample_packing": True,
         "adapter": "lora",
         **_LORA,
         "lora_target_linear": True,

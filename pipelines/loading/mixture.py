@@ -14,6 +14,7 @@ from filters.errors import UsageError
 from pipelines.loading.order import permutation
 
 PERIOD = 10_000
+Places = npt.NDArray[np.int16]
 
 
 def quotas(weights: Sequence[float]) -> tuple[int, ...]:
@@ -45,20 +46,21 @@ class Mixture:
     def __init__(self, shares: Sequence[int], seed: int) -> None:
         self._shares = tuple(shares)
         self._seed = seed
-        self._period = lru_cache(maxsize=256)(self._draw)  # of as many lanes at a time
 
     def choice(self, lane: int, turn: int) -> tuple[int, int]:
         """Return the dataset of a lane's turn, and how often the lane has taken it before."""
         period, place = divmod(turn, PERIOD)
-        chosen, before = self._period(lane, period)
+        chosen, before = _drawn(self._shares, self._seed, lane, period)
         dataset = int(chosen[place])
         return dataset, period * self._shares[dataset] + int(before[place])
 
-    def _draw(self, lane: int, period: int) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16]]:
-        """Return the datasets of a period, and of each place how often its dataset came before."""
-        sorted_out = np.repeat(np.arange(len(self._shares), dtype=np.int16), self._shares)
-        chosen = sorted_out[permutation(PERIOD, self._seed, 2, lane, period)]
-        before = np.empty(PERIOD, np.int16)
-        for dataset, share in enumerate(self._shares):
-            before[chosen == dataset] = np.arange(share, dtype=np.int16)
-        return chosen, before
+
+@lru_cache(maxsize=256)  # the periods in which so many lanes are
+def _drawn(shares: tuple[int, ...], seed: int, lane: int, period: int) -> tuple[Places, Places]:
+    """Return the datasets of a period, and of each place how often its dataset came before."""
+    sorted_out = np.repeat(np.arange(len(shares), dtype=np.int16), shares)
+    chosen = sorted_out[permutation(PERIOD, seed, 2, lane, period)]
+    before = np.empty(PERIOD, np.int16)
+    for dataset, share in enumerate(shares):
+        before[chosen == dataset] = np.arange(share, dtype=np.int16)
+    return chosen, before
