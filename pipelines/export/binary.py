@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -111,7 +111,7 @@ class _Work:
             "end_of_document": self._closing,
             "shuffle": options.shuffle,
         }
-        self.fingerprint = digest([self._shards.content, self._facts, asdict(self._format)])
+        self.fingerprint = digest([self._shards.content, self._facts, repr(self._format)])
         # Where the tokenizer can be loaded from; in nanotron's files, and so in the format.
         self._facts["tokenizer_name"] = self._name
 

@@ -78,7 +78,7 @@ class Journal:
     @contextmanager
     def appending(self, names: Sequence[str]) -> Iterator[list[BinaryIO]]:
         """Open files of the next output, cut to what is surely written of them."""
-        streams = []
+        streams: list[BinaryIO] = []
         try:
             for name in names:
                 stream = (self.partial / name).open("ab")

@@ -105,6 +105,7 @@ class Reader:
             start, until = order.start(number), min(places.stop, int(order.ends[number]))
             part = out[at - places.start : until - places.start]
             lengths += window.copy(at - start, until - start, part)
+            del window  # or it would stay while the next one is read
             at = until
         return Sample(out, lengths)
 
