@@ -1,8 +1,11 @@
 """What `pipelines.loading` promises of the order of samples, without PyTorch."""
 
 import json
+import subprocess
+import sys
 import tracemalloc
 from collections import Counter
+from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.errors import UsageError
+from filters.errors import UnitError, UsageError
 from pipelines.loading import Settings, Share, TokenStream, collate, open_shards
 from pipelines.loading.mixture import PERIOD, Mixture, quotas
 from pipelines.loading.order import Lanes, permutation
@@ -355,3 +358,22 @@ def test_weights_without_sense_are_told(folder: Path, weights, words):
 def test_a_mixture_of_a_dataset_that_is_too_small_is_told(folder: Path):
     with pytest.raises(UsageError, match=r"fewer than there are lanes \(500\)"):
         TokenStream([folder, folder], order(lanes=500), weights=[1, 1])
+
+
+def test_pytorch_is_needed_for_its_dataset_only():
+    program = "import sys, pipelines.loading as it; print('torch' in sys.modules); it.TokenDataset"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "False"
+    if find_spec("torch") is None:
+        assert "PyTorch is not installed here.\n  Install cuvee with its extra torch" in done.stderr
+
+
+def test_a_shard_that_has_other_ids_than_it_counts_is_told(tmp_path: Path):
+    folder = write_shards(tmp_path / "wrong", [[1, 2, 3], [4]], files=1)
+    (path,) = folder.iterdir()
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(2, "token_count", [[3, 2]]), path)
+    with pytest.raises(UnitError, match=r"has 4 ids in row group 0, and counts 5"):
+        list(stream(folder, order(2, lanes=1)).batches(0, 1))
