@@ -102,8 +102,9 @@ def test_nothing_is_unpacked_to_a_name_or_run_from_a_file(path: Path):
             assert not bases & forbidden
 
 
-def test_the_lock_holds_hashes_and_no_addresses():
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-trainers.lock"])
+def test_the_lock_holds_hashes_and_no_addresses(name: str):
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
     pins = [line for line in lock.splitlines() if line and not line.startswith((" ", "#"))]
     assert len(pins) > 50

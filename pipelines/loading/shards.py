@@ -86,27 +86,47 @@ class TokenShards:
         blocks = [[b.file, b.row_group, b.rows, b.tokens] for b in self.blocks]
         return digest([blocks, sorted(self.metadata.items())])
 
-    def read(self, block: Block) -> Rows:
-        """Return a row group; UnitError where its bytes cannot be had or are not as counted."""
-        shard = self._shards[block.file]
-        ids, filled = np.empty(block.tokens, np.int32), 0
-        lengths, parts = [], []
-        with _opened(shard.found, shard.footer) as file:
-            for batch in _batches(file, block.row_group, packed=self.is_packed):
-                values, counts = _lists(batch["input_ids"])
-                if filled + len(values) <= len(ids):
-                    ids[filled : filled + len(values)] = values
+    def read(self, blocks: Sequence[Block]) -> Rows:
+        """Return row groups, one after another; UnitError where their bytes cannot be had.
+
+        So also where there are other ids than are counted.
+        """
+        ids = np.empty(sum(block.tokens for block in blocks), np.int32)
+        lengths, parts = [_NO_COUNTS], [(_NO_IDS, _NO_COUNTS)]
+        filled = 0
+        for block in blocks:
+            until = filled + block.tokens
+            for values, counts, documents in self._pieces(block):
+                fits = filled + len(values) <= until
+                if not fits:
+                    raise self._miscounted(block)
+                ids[filled : filled + len(values)] = values
                 filled += len(values)
                 lengths.append(counts)
-                if self.is_packed:
-                    parts.append(_lists(batch["document_lengths"]))
-        if filled != len(ids):
-            raise UnitError(
-                f"{without_secrets(shard.found.uri)}: has {filled:,} ids in row group "
-                f"{block.row_group}, and counts {len(ids):,}.\n  Make it again: it is damaged."
-            )
-        rows = np.concatenate([_NO_COUNTS, *lengths])
-        return Rows(ids, rows, _joined(parts) if self.is_packed else None)
+                parts.append(documents)
+            if filled != until:
+                raise self._miscounted(block)
+        documents = (np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]))
+        return Rows(ids, np.concatenate(lengths), documents if self.is_packed else None)
+
+    def _pieces(self, block: Block) -> Iterator[tuple[Ids, Counts, tuple[Ids, Counts]]]:
+        """Yield ids, rows and the documents in them; as a whole it takes six times its size."""
+        columns = ["input_ids", "document_lengths"] if self.is_packed else ["input_ids"]
+        shard = self._shards[block.file]
+        with _opened(shard.found, shard.footer) as file:
+            # Threads of its own would not survive the fork of a loader's worker.
+            for batch in file.iter_batches(
+                batch_size=_ROWS, row_groups=[block.row_group], columns=columns, use_threads=False
+            ):
+                packed = _lists(batch["document_lengths"]) if self.is_packed else None
+                yield *_lists(batch["input_ids"]), packed or (_NO_IDS, _NO_COUNTS)
+
+    def _miscounted(self, block: Block) -> UnitError:
+        place = without_secrets(self._shards[block.file].found.uri)
+        return UnitError(
+            f"{place}: has not the {block.tokens:,} ids in row group {block.row_group} that it "
+            "counts.\n  Make it again: it is damaged."
+        )
 
 
 def open_shards(place: str | Path) -> TokenShards:
@@ -205,22 +225,8 @@ def _said(schema: pa.Schema) -> dict[str, str]:
     return {key: value for key, value in sorted(found.items()) if not key.startswith("ARROW:")}
 
 
-def _batches(file: pq.ParquetFile, group: int, *, packed: bool) -> Iterator[pa.RecordBatch]:
-    """Yield a row group piece by piece: as a whole it takes six times its size to decode."""
-    columns = ["input_ids", "document_lengths"] if packed else ["input_ids"]
-    # Threads of its own would not survive the fork of a loader's worker.
-    yield from file.iter_batches(
-        batch_size=_ROWS, row_groups=[group], columns=columns, use_threads=False
-    )
-
-
 def _lists(column: pa.Array) -> tuple[Ids, Counts]:
     """Return the values of all lists, one after another, and how many each list has."""
     values = np.asarray(column.flatten(), np.int32)
     counts = np.asarray(pc.fill_null(pc.list_value_length(column), 0), np.int64)
     return values, counts
-
-
-def _joined(parts: Sequence[tuple[Ids, Counts]]) -> tuple[Ids, Counts]:
-    values = np.concatenate([_NO_IDS, *(part[0] for part in parts)])
-    return values, np.concatenate([_NO_COUNTS, *(part[1] for part in parts)])

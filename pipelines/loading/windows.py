@@ -14,10 +14,10 @@ class Window:
     Holds the ids of its blocks, 4 bytes a token, and 16 bytes a row.
     """
 
-    def __init__(self, rows: Sequence[Rows], order: Lengths | None, end: int | None) -> None:
-        self._ids, lengths = _joined(rows)
+    def __init__(self, rows: Rows, order: Lengths | None, end: int | None) -> None:
+        self._ids, lengths = rows.ids, rows.lengths
         starts = np.cumsum(lengths) - lengths
-        self._parts = _parts_by_row(rows)
+        self._parts = _parts_by_row(rows.parts)
         self._order = np.arange(len(lengths)) if order is None else order
         self._starts = starts[self._order]
         self._end = end
@@ -67,25 +67,16 @@ def read_window(
     end: int | None,
 ) -> Window:
     """Read some blocks as a window; `shuffle` is (seed, epoch, number of the window)."""
-    rows = [shards.read(block) for block in blocks]
+    rows = shards.read(blocks)
     if shuffle is None:
         return Window(rows, None, end)
-    count = sum(len(item.lengths) for item in rows)
     seed, epoch, window = shuffle
-    return Window(rows, document_order(count, seed, epoch, window), end)
+    return Window(rows, document_order(len(rows.lengths), seed, epoch, window), end)
 
 
-def _joined(rows: Sequence[Rows]) -> tuple[Ids, Lengths]:
-    if len(rows) == 1:
-        return rows[0].ids, rows[0].lengths
-    return np.concatenate([item.ids for item in rows]), np.concatenate(
-        [item.lengths for item in rows]
-    )
-
-
-def _parts_by_row(rows: Sequence[Rows]) -> list[Ids] | None:
+def _parts_by_row(parts: tuple[Ids, Lengths] | None) -> list[Ids] | None:
     """Return of each packed row the lengths of its documents; None where rows are documents."""
-    parts = [item.parts for item in rows if item.parts is not None]
-    if not parts:
+    if parts is None:
         return None
-    return [row for lengths, counts in parts for row in np.split(lengths, np.cumsum(counts)[:-1])]
+    lengths, counts = parts
+    return np.split(lengths, np.cumsum(counts)[:-1])

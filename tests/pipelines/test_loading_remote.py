@@ -9,16 +9,20 @@ import pytest
 
 from filters.errors import UnitError, UsageError
 from pipelines.bucket.path import run_folder
+from pipelines.export.binary import Options, export_tokens
 from pipelines.loading import Settings, TokenStream
 from tests.hub.people import environment, run_program
 from tests.hub.server import Hub, serve
 from tests.pipelines.hosts import Host, Plan, Request
+from tests.pipelines.small_run import Finished
 from tests.pipelines.token_shards import numbered, write_shards
 
 DOCUMENTS = numbered(60)
 SETTINGS = Settings(16, 5, 4, 1, None)
+EXPORTED = ("commits", "manifest.json", "tokens", "tokenizer.json")
 PROGRAM = """
 import json, sys
+from pipelines.export.binary import Options, export_tokens
 from pipelines.loading import Settings, TokenStream
 
 stream = TokenStream([sys.argv[1]], Settings(16, 5, 4, 1, None))
@@ -105,3 +109,18 @@ def test_a_dataset_of_the_hub_gives_the_same_samples(
     rows, state = run_program(PROGRAM, f"hf://datasets/{place}", "2", env=env)
     assert rows == expected[2:]
     assert json.dumps(TokenStream([folder], SETTINGS).state(3)) == json.dumps(state)
+
+
+def test_a_run_in_a_bucket_is_exported_as_a_local_one(
+    s3_host: Host, base: Finished, tmp_path: Path
+):
+    for path in base.root.rglob("*"):
+        if path.is_file() and path.relative_to(base.root).parts[0] in EXPORTED:
+            place = run_folder("s3://runs/whole") / path.relative_to(base.root)
+            place.write_bytes(path.read_bytes())
+    s3_host.plan = every_fifth()
+    there = export_tokens(run_folder("s3://runs/whole"), tmp_path / "a", "megatron", Options())
+    here = export_tokens(base.root, tmp_path / "b", "megatron", Options())
+    assert there.files == here.files
+    for name in here.files:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -17,7 +17,7 @@ def expected(small_run: Path) -> list[list[int]]:
     shards = open_shards(small_run)
     documents = []
     for block in shards.blocks:
-        rows = shards.read(block)
+        rows = shards.read([block])
         parts = np.split(rows.ids, np.cumsum(rows.lengths)[:-1])
         documents += [[*part.tolist(), END] for part in parts]
     assert len(documents) > 5
