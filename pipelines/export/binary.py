@@ -13,8 +13,10 @@ from filters.errors import UsageError
 from pipelines.bucket.path import S3Path
 from pipelines.export.ends import end_of_document, read_tokenizer, vocabulary_size
 from pipelines.export.formats import Format, Megatron, Nanotron
-from pipelines.export.journal import Journal, finished
+from pipelines.export.journal import PARTIAL, Journal
+from pipelines.export.record import finished
 from pipelines.export.tokenizer import TOKENIZER, write_tokenizer
+from pipelines.files import plain_errors
 from pipelines.hold import held
 from pipelines.loading.order import EpochOrder, epoch_order
 from pipelines.loading.shards import open_shards
@@ -70,10 +72,12 @@ def export_tokens(
     if read_manifest(run) is None:
         load_manifest(run)  # says why
     work = _Work(run, output, kind, options)
-    record = finished(output, work.fingerprint)
-    if record is None:
-        with held(output):
-            record = work.write(watch)
+    with plain_errors(output):
+        record = finished(output, work.fingerprint, PARTIAL)
+        if record is None:
+            output.mkdir(parents=True, exist_ok=True)
+            with held(output):
+                record = work.write(watch)
     files = tuple(item["path"] for item in record["files"])
     return Exported(output, files, record["documents"], record["tokens"], record)
 

@@ -13,13 +13,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from filters.errors import UsageError
-from pipelines.files import move_into_place, plain_errors, read_json, sha256_of, write_whole
+from pipelines.export.record import RECORD, another
+from pipelines.files import move_into_place, read_json, sha256_of, write_whole
 from pipelines.storage import CommittedFile
 
-RECORD = "export.json"
-_PARTIAL = ".partial"
-_OWN = (_PARTIAL, RECORD, ".lock")
+PARTIAL = ".partial"
 
 
 @dataclass(slots=True)
@@ -47,7 +45,7 @@ class Journal:
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder = folder
-        self.partial = folder / _PARTIAL
+        self.partial = folder / PARTIAL
         self.partial.mkdir(parents=True, exist_ok=True)
         self.progress = self._noted(fingerprint)
         if not self._is_as_noted():
@@ -60,7 +58,7 @@ class Journal:
         except FileNotFoundError:
             return Progress(fingerprint)
         if noted.fingerprint != fingerprint:
-            raise _another(self.folder)
+            raise another(self.folder)
         return noted
 
     def _is_as_noted(self) -> bool:
@@ -133,45 +131,3 @@ class Journal:
         write_whole(self.folder / RECORD, json.dumps(record, indent=1).encode())
         shutil.rmtree(self.partial)
         return record
-
-
-def finished(folder: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the record of an export that is there whole; None where there is none yet.
-
-    UsageError where the folder holds anything else.
-    """
-    try:
-        record = read_json(folder / RECORD, "fingerprint", "files")
-    except FileNotFoundError:
-        _check_empty(folder)
-        return None
-    sizes = {item["path"]: item["bytes"] for item in record["files"]}
-    whole = all(_size(folder / name) == size for name, size in sizes.items())
-    if record["fingerprint"] != fingerprint or not whole:
-        raise _another(folder)
-    return record
-
-
-def _another(folder: Path) -> UsageError:
-    return UsageError(
-        f"{folder}: holds another export, or files of it are missing.\n"
-        "  Choose another --output, or remove that folder."
-    )
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None
-
-
-def _check_empty(folder: Path) -> None:
-    with plain_errors(folder):
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is a file.\n  Choose another --output.")
-        folder.mkdir(parents=True, exist_ok=True)
-    begun = (folder / _PARTIAL).is_dir()
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN)
-    if foreign and not begun:
-        raise UsageError(
-            f"{folder}: is not empty; it has {foreign[0]}.\n"
-            "  Choose a new or empty folder with --output."
-        )

@@ -22,22 +22,15 @@ from pipelines.bucket.path import S3Path
 from pipelines.driver import Driver
 from pipelines.events import Observer
 from pipelines.execute import Engine, InlineEngine, Task
+from pipelines.export.record import RECORD, finished
 from pipelines.export.styles import STYLES, Origin
-from pipelines.files import (
-    empty_work,
-    plain_errors,
-    read_json,
-    remove_unnamed,
-    sizes_of,
-    write_whole,
-)
+from pipelines.files import empty_work, plain_errors, remove_unnamed, write_whole
 from pipelines.hold import held
 from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import load_manifest, run_files
 from pipelines.storage import Attempt, CommittedFile, digest
 from pipelines.tables import opened
 
-RECORD = "export.json"
 _STAGE = "export"
 _VERSION = 1
 """Grows whenever another version may write other bytes for the same rows."""
@@ -103,7 +96,7 @@ def export_lines(
     content = [[item["path"], item["sha256"]] for item in shards]
     fingerprint = digest([_VERSION, style, source, content])
     with plain_errors(output):
-        record = _finished(output, fingerprint)
+        record = finished(output, fingerprint, f"commits/{_STAGE}")
         if record is not None:
             return _exported(style, record, did_work=False)
         output.mkdir(parents=True, exist_ok=True)
@@ -123,37 +116,6 @@ def _remove_traces(output: Path) -> None:
         remove_unnamed(output, (name,), set())
         if not isinstance(output, S3Path) and (output / name).is_dir():
             (output / name).rmdir()
-
-
-def _finished(output: Path, fingerprint: str) -> dict[str, Any] | None:
-    """Return the record of an export that is there whole; UsageError for anything else there."""
-    try:
-        record = read_json(output / RECORD, "fingerprint", "files")
-    except (FileNotFoundError, NotADirectoryError):
-        _check_free(output)
-        return None
-    sizes = sizes_of(output / item["path"] for item in record["files"])
-    whole = all(sizes.get(output / item["path"]) == item["bytes"] for item in record["files"])
-    if record["fingerprint"] != fingerprint or not whole:
-        raise UsageError(
-            f"{output}: holds another export, or files of it are missing.\n"
-            "  Choose another --output, or remove that folder."
-        )
-    return record
-
-
-def _check_free(output: Path) -> None:
-    """Refuse a folder with something in it that no export has begun."""
-    if output.exists() and not output.is_dir():
-        raise UsageError(f"{output}: is a file.\n  Choose another --output.")
-    if (output / "commits" / _STAGE).is_dir() or not output.is_dir():
-        return
-    foreign = sorted(path.name for path in output.iterdir() if path.name != ".lock")
-    if foreign:
-        raise UsageError(
-            f"{output}: is not empty; it has {foreign[0]}.\n"
-            "  Choose a new or empty folder with --output."
-        )
 
 
 def _jobs(

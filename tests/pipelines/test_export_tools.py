@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+import zstandard
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError
@@ -134,9 +135,35 @@ def test_the_command_says_what_it_has_written(base: Finished, tmp_path: Path):
     assert said.splitlines()[-1] == f"Begin with: trl sft --config {tmp_path}/t/trl.yaml"
 
 
+def test_the_command_writes_texts_as_well(base: Finished, tmp_path: Path):
+    given = (
+        "export",
+        base.root,
+        "--format",
+        "pile",
+        "--source",
+        "Mine",
+        "--output",
+        tmp_path / "p",
+    )
+    said = succeed(*given)
+    assert succeed(*given) == said
+    rows = len(texts(base.root))
+    *files, counted = said.splitlines()
+    assert [Path(name).suffixes[-2:] for name in files] == [[".jsonl", ".zst"]]
+    assert counted.startswith(f"{rows} documents, ")
+    facts = json.loads(succeed(*given, "--json"))
+    assert facts["documents"] == rows
+    with zstandard.open(tmp_path / "p" / facts["files"][0]["path"], "rt") as lines:
+        found = [json.loads(line) for line in lines]
+    assert [line["text"] for line in found] == texts(base.root)
+    assert {line["meta"]["pile_set_name"] for line in found} == {"Mine"}
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
+        (("--format", "c4", "--shuffle", "1"), "--format c4: --end-of-document, --dtype and"),
         ((), "--format and --for: exactly one of them is needed"),
         (("--format", "megatron", "--for", "trl"), "exactly one of them is needed"),
         (("--format", "megatron", "--end-of-document", "<|endoftxt|>"), "Did you mean '<|endoftex"),
