@@ -45,7 +45,7 @@ def export(
         ),
     ],
     to_format: Annotated[
-        IdFormat | TextFormat | None,
+        Literal["megatron", "nanotron", "pile", "dolma", "redpajama2", "c4"] | None,
         typer.Option("--format", help="Token ids, or texts, in this format."),
     ] = None,
     tool: Annotated[

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -76,16 +76,12 @@ class Journal:
     @contextmanager
     def appending(self, names: Sequence[str]) -> Iterator[list[BinaryIO]]:
         """Open files of the next output, cut to what is surely written of them."""
-        streams: list[BinaryIO] = []
-        try:
+        with ExitStack() as stack:
+            streams: list[BinaryIO] = []
             for name in names:
-                stream = (self.partial / name).open("ab")
-                streams.append(stream)
-                stream.truncate(self.progress.sizes.get(name, 0))
+                streams.append(stack.enter_context((self.partial / name).open("ab")))
+                streams[-1].truncate(self.progress.sizes.get(name, 0))
             yield streams
-        finally:
-            for stream in streams:
-                stream.close()
 
     def note(self, streams: Sequence[BinaryIO], counts: Mapping[str, int]) -> None:
         """Note that one more window is written, after what is written of it has reached the disk.
