@@ -96,8 +96,9 @@ def export_for(
     a person may have changed it.
     """
     check_output(output)
-    load_manifest(run)
     kit = _KITS[tool]
+    if kit.tokens is None:  # of token ids the export itself sees whether they are there
+        _check_dataset(run)
     place = output.resolve()
     with plain_errors(output):
         output.mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,15 @@ def export_for(
     for name, text in kit.files.items():
         _write(output / name, text(start).encode())
     return Made((*kit.files, *beside), kit.command.format(quote(str(output))), facts)
+
+
+def _check_dataset(run: Path) -> None:
+    load_manifest(run)
+    if next((run / "dataset" / "data").rglob("*.parquet"), None) is None:
+        raise UsageError(
+            f"{run}: has no dataset/data/ with tables.\n"
+            "  Name the folder of the run itself, or a tool that reads token ids."
+        )
 
 
 def _tokens(

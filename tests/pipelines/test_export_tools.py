@@ -187,3 +187,13 @@ def test_a_run_that_has_not_finished_is_not_exported(base: Finished, tmp_path: P
     shutil.rmtree(root / "commits")
     done = cuvee("export", root, "--output", tmp_path / "out", "--format", "megatron")
     assert "no run of cuvee is there" in done.stderr
+
+
+def test_a_folder_with_token_ids_alone_does_for_tools_that_read_them(
+    base: Finished, tmp_path: Path
+):
+    root = base.copy(tmp_path / "run")
+    shutil.rmtree(root / "dataset")
+    export_for(root, tmp_path / "megatron", "megatron", Options())
+    with pytest.raises(UsageError, match=r"has no dataset/data/ with tables"):
+        export_for(root, tmp_path / "trl", "trl", Options())
