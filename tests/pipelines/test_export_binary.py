@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,7 @@ def test_datatrove_writes_the_same_bytes(run: Path, tmp_path: Path):
             assert written == (tmp_path / f"theirs.ds{ending}").read_bytes()
 
 
-def test_a_wide_vocabulary_makes_wide_ids_added_tokens_counted(tmp_path: Path):
+def test_a_wide_vocabulary_makes_wide_ids(tmp_path: Path):
     for size, width in ((65_536, 2), (65_537, 4)):
         root = a_run(tmp_path / str(size), {**SAID, "vocab_size": ""}, tokenizer(size))
         done = export_tokens(root, tmp_path / f"{size}-out", "nanotron", Options())
@@ -150,6 +151,17 @@ def test_a_wide_vocabulary_makes_wide_ids_added_tokens_counted(tmp_path: Path):
         assert everything(done) == ENDED
     with pytest.raises(UsageError, match=r"uint16: the vocabulary has 65,536 ids"):
         export_tokens(tmp_path / "65536", tmp_path / "no", "megatron", Options(dtype="uint16"))
+
+
+def test_tokens_added_to_a_vocabulary_count(tmp_path: Path):
+    made = Tokenizer.from_buffer(tokenizer(65_536, special=None))
+    made.add_special_tokens([AddedToken("<|endoftext|>", special=True)])
+    assert made.get_vocab_size(with_added_tokens=False) == 65_536
+    root = a_run(tmp_path / "run", {**SAID, "vocab_size": ""}, made.to_str().encode())
+    done = export_tokens(root, tmp_path / "out", "nanotron", Options())
+    assert done.facts["vocabulary"] == 65_537
+    assert done.facts["dtype"] == "uint32"
+    assert everything(done) == [[*document, 65_536] for document in DOCUMENTS]
 
 
 @pytest.mark.parametrize("kind", ["megatron", "nanotron"])
@@ -175,16 +187,16 @@ def test_after_a_crash_anywhere_the_same_call_goes_on(
     whole = export_tokens(run, tmp_path / "whole", kind, Options(shuffle=7))
     expected = contents(tmp_path / "whole")
     places = _crashing(monkeypatch)
-    crashes = 0
-    for place in range(1, 60):
+    for place in count(1):
         output = tmp_path / f"after-{place}"
         places["left"] = place
         try:
             export_tokens(run, output, kind, Options(shuffle=7))
         except Crash:
-            crashes += 1
             assert not (output / "export.json").exists()
             _tear(output)
+        else:
+            break
         places["left"] = 10**9
         done = export_tokens(run, output, kind, Options(shuffle=7))
         found = contents(output)
@@ -192,7 +204,7 @@ def test_after_a_crash_anywhere_the_same_call_goes_on(
         assert (done.documents, done.tokens) == (whole.documents, whole.tokens)
         assert not (output / ".partial").exists()
         shutil.rmtree(output)
-    assert crashes > 10
+    assert place > 10
 
 
 def _without_names(found: dict[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,8 @@ from filters.errors import UsageError
 from pipelines.export.binary import Options
 from pipelines.export.tools import MODEL, export_for
 from pipelines.loading import open_shards
-from tests.command import cuvee, succeed
+from tests.command import succeed
+from tests.hub.people import run_commands
 from tests.pipelines.memmaps import MEGATRON, read_ds, read_megatron
 from tests.pipelines.small_run import Finished
 
@@ -160,33 +162,41 @@ def test_the_command_writes_texts_as_well(base: Finished, tmp_path: Path):
     assert {line["meta"]["pile_set_name"] for line in found} == {"Mine"}
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        (("--format", "c4", "--shuffle", "1"), "--format c4: --end-of-document, --dtype and"),
-        ((), "--format and --for: exactly one of them is needed"),
-        (("--format", "megatron", "--for", "trl"), "exactly one of them is needed"),
-        (("--format", "megatron", "--end-of-document", "<|endoftxt|>"), "Did you mean '<|endoftex"),
-        (("--format", "megatran"), "'megatron'"),
-    ],
-)
-def test_wrong_use_is_told(base: Finished, tmp_path: Path, given, words):
-    done = cuvee("export", base.root, "--output", tmp_path / "out", *given)
-    assert done.returncode == 2
-    assert words in done.stderr
+WRONG = {
+    "--format c4 --shuffle 1": "--format c4: --end-of-document, --dtype and --shuffle are for",
+    "": "--format and --for: exactly one of them is needed",
+    "--format megatron --for trl": "exactly one of them is needed",
+    "--format megatron --end-of-document <|endoftxt|>": "Did you mean '<|endoftext|>'",
+    "--format megatran": "'megatran' is not one of",
+}
+
+
+def test_wrong_use_is_told(base: Finished, tmp_path: Path):
+    commands = [
+        ["export", base.root, "--output", tmp_path / "out", *given.split()] for given in WRONG
+    ]
+    for (code, said), words in zip(run_commands(commands, os.environ), WRONG.values(), strict=True):
+        assert code == 2
+        assert words in said
     assert not (tmp_path / "out/export.json").exists()
 
 
 def test_a_run_that_has_not_finished_is_not_exported(base: Finished, tmp_path: Path):
     root = base.copy(tmp_path / "run")
     (root / "manifest.json").unlink()
-    for given in (("--format", "megatron"), ("--for", "trl")):
-        done = cuvee("export", root, "--output", tmp_path / "out", *given)
-        assert done.returncode == 2
-        assert "the run has not finished" in done.stderr
-    shutil.rmtree(root / "commits")
-    done = cuvee("export", root, "--output", tmp_path / "out", "--format", "megatron")
-    assert "no run of cuvee is there" in done.stderr
+    no_run = base.copy(tmp_path / "none")
+    (no_run / "manifest.json").unlink()
+    shutil.rmtree(no_run / "commits")
+    commands = [
+        ["export", root, "--output", tmp_path / "out", "--format", "megatron"],
+        ["export", root, "--output", tmp_path / "out", "--for", "trl"],
+        ["export", no_run, "--output", tmp_path / "out", "--format", "megatron"],
+    ]
+    (one, told), (other, told_too), (third, said) = run_commands(commands, os.environ)
+    assert one == other == third == 2
+    assert "the run has not finished" in told
+    assert "the run has not finished" in told_too
+    assert "no run of cuvee is there" in said
 
 
 def test_a_folder_with_token_ids_alone_does_for_tools_that_read_them(
