@@ -1,6 +1,7 @@
 """A run's token shards in a trainer's binary format: streamed, and gone on with if interrupted."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -78,6 +79,7 @@ def export_tokens(
             output.mkdir(parents=True, exist_ok=True)
             with held(output):
                 record = work.write(watch)
+    shutil.rmtree(output / PARTIAL, ignore_errors=True)  # a crash may have come after the record
     files = tuple(item["path"] for item in record["files"])
     return Exported(output, files, record["documents"], record["tokens"], record)
 
@@ -96,6 +98,11 @@ class _Work:
 
     def __init__(self, run: Path, output: Path, kind: Kind, options: Options) -> None:
         self._shards = open_shards(run / "tokens")
+        if not any(block.tokens for block in self._shards.blocks):
+            raise UsageError(
+                f"{self._shards.place}: no document has a token.\n"
+                f"  See what the run has kept: cuvee funnel {run}"
+            )
         self._run, self._output = run, output
         tokenizer = read_tokenizer(run)
         said = self._shards.metadata
@@ -126,7 +133,7 @@ class _Work:
         order = self._order()
         total = int(sum(block.tokens for block in self._shards.blocks))
         cuts = _cuts(order, 1 if isinstance(self._format, Megatron) else len(self._shards.names))
-        for output in range(journal.progress.outputs, len(cuts)):
+        for output in range(journal.done.outputs, len(cuts)):
             self._write_output(journal, output, order, cuts[output], lambda n: watch(n, total))
         return journal.finish(self._facts)
 
@@ -144,10 +151,10 @@ class _Work:
     ) -> None:
         name = self._format.name(output)
         with journal.appending([name, _LENGTHS]) as streams:
-            for number in windows[journal.progress.windows :]:
+            for number in windows[journal.next.windows :]:
                 counts = self._write_window(self._window(order, number), *streams)
                 journal.note(streams, counts)
-                watch(journal.progress.counts["tokens"])
+                watch(journal.counts["tokens"])
         lengths = journal.partial / _LENGTHS
         beside = self._format.index(journal.partial, output, lengths)
         documents = lengths.stat().st_size // 8

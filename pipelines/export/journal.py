@@ -18,26 +18,33 @@ from pipelines.files import move_into_place, read_json, sha256_of, write_whole
 from pipelines.storage import CommittedFile
 
 PARTIAL = ".partial"
+_DONE, _PROGRESS = "done.json", "progress.json"
+
+
+@dataclass(slots=True)
+class Done:
+    """Outputs that are whole; noted once for each."""
+
+    fingerprint: str
+    """Digest of everything that determines the files."""
+    outputs: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    """What was counted in them."""
+    files: list[dict[str, Any]] = field(default_factory=list)
+    """Their files, which have their names."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """What is surely written."""
+    """The output that comes next; noted once for each window."""
 
-    fingerprint: str
-    """Digest of everything that determines the files."""
-    files: list[dict[str, Any]] = field(default_factory=list)
-    """Files of the outputs that are whole, and have their names."""
-    outputs: int = 0
-    """How many outputs these are."""
-    counts: dict[str, int] = field(default_factory=dict)
-    """What was counted in these outputs and in the next one, which is being written."""
+    output: int
     windows: int = 0
-    """How much of the next output is written."""
+    """How many of its windows are written."""
     sizes: dict[str, int] = field(default_factory=dict)
     """Bytes of its files until then."""
-    before: dict[str, int] = field(default_factory=dict)
-    """What had been counted when it was begun."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """What was counted in it."""
 
 
 class Journal:
@@ -47,31 +54,40 @@ class Journal:
         self.folder = folder
         self.partial = folder / PARTIAL
         self.partial.mkdir(parents=True, exist_ok=True)
-        self.progress = self._noted(fingerprint)
-        if not self._is_as_noted():
-            self._begin_again()
+        self.done = self._noted_done(fingerprint)
+        self.next = self._noted_progress()
 
-    def _noted(self, fingerprint: str) -> Progress:
-        """Return what an earlier attempt at the same export has noted, else a beginning."""
+    def _noted_done(self, fingerprint: str) -> Done:
+        """Return what earlier attempts have made; UsageError if it was another export."""
         try:
-            noted = Progress(**read_json(self.partial / "progress.json", "fingerprint"))
+            done = Done(**read_json(self.partial / _DONE, "fingerprint"))
         except FileNotFoundError:
-            return Progress(fingerprint)
-        if noted.fingerprint != fingerprint:
+            done = Done(fingerprint)
+            self._write(_DONE, done)
+        if done.fingerprint != fingerprint:
             raise another(self.folder)
-        return noted
+        return done
 
-    def _is_as_noted(self) -> bool:
-        """Whether the files of the output in the middle have at least the bytes noted."""
-        return all(
+    def _noted_progress(self) -> Progress:
+        """Return how far the next output is; a beginning where that is not sure.
+
+        A crash may have come while the files of an output got their names.
+        """
+        beginning = Progress(self.done.outputs)
+        try:
+            noted = Progress(**read_json(self.partial / _PROGRESS, "output"))
+        except FileNotFoundError:
+            return beginning
+        is_there = all(
             (self.partial / name).is_file() and (self.partial / name).stat().st_size >= size
-            for name, size in self.progress.sizes.items()
+            for name, size in noted.sizes.items()
         )
+        return noted if noted.output == self.done.outputs and is_there else beginning
 
-    def _begin_again(self) -> None:
-        """Begin the output in the middle anew: a crash has come while it got its name."""
-        self.progress.windows, self.progress.sizes = 0, {}
-        self.progress.counts = dict(self.progress.before)
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was counted in all that is written."""
+        return _sum(self.done.counts, self.next.counts)
 
     @contextmanager
     def appending(self, names: Sequence[str]) -> Iterator[list[BinaryIO]]:
@@ -80,7 +96,7 @@ class Journal:
             streams: list[BinaryIO] = []
             for name in names:
                 streams.append(stack.enter_context((self.partial / name).open("ab")))
-                streams[-1].truncate(self.progress.sizes.get(name, 0))
+                streams[-1].truncate(self.next.sizes.get(name, 0))
             yield streams
 
     def note(self, streams: Sequence[BinaryIO], counts: Mapping[str, int]) -> None:
@@ -91,39 +107,36 @@ class Journal:
         for stream in streams:
             stream.flush()
             os.fsync(stream.fileno())
-        progress = self.progress
-        progress.windows += 1
-        progress.sizes = {Path(stream.name).name: stream.tell() for stream in streams}
-        for name, count in counts.items():
-            progress.counts[name] = progress.counts.get(name, 0) + count
-        self._write()
+        self.next.windows += 1
+        self.next.sizes = {Path(stream.name).name: stream.tell() for stream in streams}
+        self.next.counts = _sum(self.next.counts, counts)
+        self._write(_PROGRESS, self.next)
 
     def place(self, names: Mapping[str, int]) -> None:
-        """Give the files of an output, each with so many rows, their names."""
-        progress = self.progress
+        """Give the files of the next output, each with so many rows, their names: it is done."""
         for name, rows in names.items():
             path = self.partial / name
             with path.open("rb+") as stream:
                 os.fsync(stream.fileno())
             made = CommittedFile(name, rows, path.stat().st_size, sha256_of(path))
             move_into_place(path, self.folder / name, made.sha256)
-            progress.files.append(asdict(made))
-        progress.outputs += 1
-        progress.windows, progress.sizes = 0, {}
-        progress.before = dict(progress.counts)
-        self._write()
+            self.done.files.append(asdict(made))
+        self.done.counts = self.counts
+        self.done.outputs += 1
+        self._write(_DONE, self.done)
+        self.next = Progress(self.done.outputs)
 
-    def _write(self) -> None:
-        write_whole(self.partial / "progress.json", json.dumps(asdict(self.progress)).encode())
+    def _write(self, name: str, what: Done | Progress) -> None:
+        write_whole(self.partial / name, json.dumps(asdict(what)).encode())
 
     def finish(self, facts: Mapping[str, Any]) -> dict[str, Any]:
         """Write the record of the whole export, which makes it one, and return it."""
-        record = {
-            "fingerprint": self.progress.fingerprint,
-            **facts,
-            **self.progress.counts,
-            "files": self.progress.files,
-        }
+        done = self.done
+        record = {"fingerprint": done.fingerprint, **facts, **done.counts, "files": done.files}
         write_whole(self.folder / RECORD, json.dumps(record, indent=1).encode())
         shutil.rmtree(self.partial)
         return record
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in (*one, *other)}

@@ -236,9 +236,37 @@ def _crashing(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 def _tear(output: Path) -> None:
     """Leave bytes behind what is noted, as a crash in the middle of a write does."""
     for path in (output / ".partial").glob("*"):
-        if path.name != "progress.json":
+        if path.suffix != ".json":
             with path.open("ab") as stream:
                 stream.write(b"torn")
+
+
+def test_what_a_crash_at_the_very_end_leaves_is_removed(run: Path, tmp_path: Path):
+    export_tokens(run, tmp_path / "out", "megatron", Options())
+    (tmp_path / "out/.partial").mkdir()
+    (tmp_path / "out/.partial/done.json").write_text("{}")
+    export_tokens(run, tmp_path / "out", "megatron", Options())
+    assert not (tmp_path / "out/.partial").exists()
+
+
+def test_a_run_without_a_token_is_told(tmp_path: Path):
+    root = a_run(tmp_path / "run")
+    write_shards(root / "tokens", [[], []], files=3)
+    with pytest.raises(UsageError, match=r"no document has a token\.\n.*cuvee funnel"):
+        export_tokens(root, tmp_path / "out", "megatron", Options())
+
+
+def test_another_export_that_has_begun_is_not_gone_on_with(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    places = _crashing(monkeypatch)
+    places["left"] = 6
+    with pytest.raises(Crash):
+        export_tokens(run, tmp_path / "out", "megatron", Options())
+    places["left"] = 10**9
+    with pytest.raises(UsageError, match="holds another export"):
+        export_tokens(run, tmp_path / "out", "megatron", Options(end="none"))
+    assert everything(export_tokens(run, tmp_path / "out", "megatron", Options())) == ENDED
 
 
 def test_what_is_done_is_not_done_again(run: Path, tmp_path: Path):
