@@ -12,11 +12,16 @@ import numpy as np
 
 from filters.errors import UsageError
 from pipelines.bucket.path import S3Path
-from pipelines.export.ends import end_of_document, read_tokenizer, vocabulary_size
+from pipelines.export.ends import (
+    TOKENIZER,
+    end_of_document,
+    read_tokenizer,
+    vocabulary_size,
+    write_tokenizer,
+)
 from pipelines.export.formats import Format, Megatron, Nanotron
 from pipelines.export.journal import PARTIAL, Journal
 from pipelines.export.record import finished
-from pipelines.export.tokenizer import TOKENIZER, write_tokenizer
 from pipelines.files import plain_errors
 from pipelines.hold import held
 from pipelines.loading.order import EpochOrder, epoch_order
@@ -129,7 +134,7 @@ class _Work:
     def write(self, watch: Watch) -> dict[str, Any]:
         """Write what is missing; return the record of the whole."""
         journal = Journal(self._output, self.fingerprint)
-        write_tokenizer(self._run, self._closing, self._output / TOKENIZER)
+        write_tokenizer(self._run, self._closing, self._output)
         order = self._order()
         total = int(sum(block.tokens for block in self._shards.blocks))
         cuts = _cuts(order, 1 if isinstance(self._format, Megatron) else len(self._shards.names))

@@ -6,7 +6,10 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError, nearest
+from pipelines.tokens.folder import write_folder
 
+TOKENIZER = "tokenizer"
+"""Folder of an export with its tokenizer."""
 NONE = "none"
 """What is said on the command line for no end at all."""
 _KNOWN = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]")
@@ -25,6 +28,12 @@ def read_tokenizer(root: Path) -> Tokenizer:
         raise UsageError(
             f"{path}: {error}.\n  Put back the tokenizer that made the tokens of this folder."
         ) from error
+
+
+def write_tokenizer(run: Path, end: int | None, output: Path) -> None:
+    """Write a run's tokenizer into an export, as `transformers` loads it."""
+    token = None if end is None else read_tokenizer(run).id_to_token(end)
+    write_folder(output / TOKENIZER, (run / "tokenizer.json").read_bytes(), token)
 
 
 def vocabulary_size(metadata: Mapping[str, str], tokenizer: Tokenizer) -> int:
@@ -57,20 +66,23 @@ def end_of_document(
         return None
     if wanted == NONE:
         return None
+    special = {
+        token.content: number
+        for number, token in tokenizer.get_added_tokens_decoder().items()
+        if token.special  # a page may spell any other
+    }
     tokens = (wanted,) if wanted is not None else _KNOWN
-    found = (tokenizer.token_to_id(token) for token in tokens)
-    end = next((token for token in found if token is not None), None)
+    end = next((special[token] for token in tokens if token in special), None)
     if end is None:
-        raise _no_end(tokenizer, wanted)
+        raise _no_end(list(special), wanted)
     return int(end)
 
 
-def _no_end(tokenizer: Tokenizer, wanted: str | None) -> UsageError:
-    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-    close = nearest(wanted, added) if wanted is not None else None
+def _no_end(special: list[str], wanted: str | None) -> UsageError:
+    close = nearest(wanted, special) if wanted is not None else None
     if close is not None:
         hint = f"Did you mean '{close}'?"
     else:
-        hint = f"It has {', '.join(added[:8]) or 'no special tokens'}; 'none' puts nothing."
-    asked = f"no token '{wanted}'" if wanted is not None else "no token that is known to end a text"
-    return UsageError(f"--end-of-document: the tokenizer has {asked}.\n  {hint}")
+        hint = f"It has {', '.join(special[:8]) or 'none'}; --end-of-document none puts nothing."
+    asked = f"'{wanted}'" if wanted is not None else "that is known to end a text"
+    return UsageError(f"--end-of-document: the tokenizer has no special token {asked}.\n  {hint}")

@@ -18,8 +18,13 @@ from pipelines.bucket.path import S3Path
 from pipelines.export import configs, scripts
 from pipelines.export.binary import Kind, Options, Watch, check_output, export_tokens
 from pipelines.export.configs import Start
-from pipelines.export.ends import end_of_document, read_tokenizer, vocabulary_size
-from pipelines.export.tokenizer import TOKENIZER, write_tokenizer
+from pipelines.export.ends import (
+    TOKENIZER,
+    end_of_document,
+    read_tokenizer,
+    vocabulary_size,
+    write_tokenizer,
+)
 from pipelines.files import plain_errors, write_whole
 from pipelines.manifest import load_manifest
 
@@ -130,7 +135,7 @@ def _tokens(
         return {}, []
     tokenizer = read_tokenizer(run)
     end = end_of_document({}, tokenizer, options.end)
-    write_tokenizer(run, end, output / TOKENIZER)
+    write_tokenizer(run, end, output)
     return {"vocabulary": vocabulary_size({}, tokenizer), "end_of_document": end}, [TOKENIZER]
 
 

@@ -14,25 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
-from pipelines.files import write_whole
 from pipelines.manifest import load_manifest, run_files
 from pipelines.tables import read_batches
 from pipelines.tokenizer import END_OF_TEXT, count_tokens, train_tokenizer
+from pipelines.tokens.folder import write_folder
 
 _HELD_OUT = 0.05
 _COMPARED_BYTES = 10_000_000
 """Bytes of text that tokenizers are compared on, at most."""
 _DOCUMENTS = 256
-
-# What `PreTrainedTokenizerFast` of transformers reads beside tokenizer.json.
-_CONFIG = {
-    "tokenizer_class": "PreTrainedTokenizerFast",
-    "bos_token": END_OF_TEXT,
-    "eos_token": END_OF_TEXT,
-    "pad_token": END_OF_TEXT,
-    "clean_up_tokenization_spaces": False,
-    "model_max_length": 2**31 - 1,
-}
 
 
 @dataclass(slots=True)
@@ -105,7 +95,7 @@ def train_on_run(
             f"{root}: the sample has no document to train on.\n"
             "  Take a larger one: --sample 1GB, or a run that keeps more."
         )
-    _write(output, trained)
+    write_folder(output, trained, END_OF_TEXT, END_OF_TEXT)
     apart = max(1 - _HELD_OUT, 1 - _COMPARED_BYTES / max(int(manifest["text_bytes"]), 1))
     compared = list(_texts(root, manifest, lambda point: point >= apart))
     held_out = bool(compared)
@@ -138,12 +128,6 @@ def _counted(texts: Iterator[tuple[str, str]], sizes: list[int]) -> Iterator[str
         sizes[0] += 1
         sizes[1] += len(text.encode())
         yield text
-
-
-def _write(output: Path, trained: bytes) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / "tokenizer.json", trained)
-    write_whole(output / "tokenizer_config.json", json.dumps(_CONFIG, indent=2).encode())
 
 
 def _compared(

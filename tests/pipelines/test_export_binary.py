@@ -298,10 +298,16 @@ def test_shards_that_end_documents_get_no_second_end(tmp_path: Path):
 
 def test_ends_that_are_not_there_are_told(tmp_path: Path):
     root = a_run(tmp_path / "run", {**SAID, "vocab_size": ""}, tokenizer(3000, "<|end|>"))
-    with pytest.raises(UsageError, match=r"no token that is known to end a text\.\n.*<\|end\|>"):
+    with pytest.raises(
+        UsageError, match=r"no special token that is known to end a text\.\n.*<\|end\|>"
+    ):
         export_tokens(root, tmp_path / "out", "megatron", Options())
-    with pytest.raises(UsageError, match=r"no token '<\|ends\|>'\.\n.*Did you mean '<\|end\|>'"):
+    with pytest.raises(
+        UsageError, match=r"no special token '<\|ends\|>'\.\n.*Did you mean '<\|end\|>'"
+    ):
         export_tokens(root, tmp_path / "out", "megatron", Options(end="<|ends|>"))
+    with pytest.raises(UsageError, match="no special token 't5'"):  # a page may spell it
+        export_tokens(root, tmp_path / "out", "megatron", Options(end="t5"))
     done = export_tokens(root, tmp_path / "out", "megatron", Options(end="<|end|>"))
     assert everything(done) == ENDED
 

@@ -12,7 +12,8 @@ import yaml
 from safetensors import safe_open
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from pipelines.export.tokenizer import write_tokenizer
+from pipelines.tokenizer import END_OF_TEXT
+from pipelines.tokens.folder import write_folder
 from tests.command import succeed
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "ACCELERATE_USE_CPU": "true"}
@@ -22,7 +23,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "ACCELERATE_USE_CP
 def model(small_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of two layers with the run's tokenizer; nothing is fetched."""
     folder = tmp_path_factory.mktemp("model")
-    write_tokenizer(small_run, 0, folder)
+    write_folder(folder, (small_run / "tokenizer.json").read_bytes(), END_OF_TEXT)
     config = LlamaConfig(
         vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=128,
