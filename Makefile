@@ -34,7 +34,8 @@ test-long: $(READY) ## run the tests that take minutes each, one after another
 	$(BIN)/python -m pytest -m long
 
 test-trainers: $(TRAINERS)/.ready ## train on CPU with PyTorch, TRL and Megatron's readers (2 GB)
-	$(TRAINERS)/bin/python -m pytest tests/trainers
+	$(TRAINERS)/bin/python -m pytest tests/trainers \
+		tests/pipelines/test_tokenizer_training.py::test_transformers_reads_what_is_written
 
 # PyTorch's build without CUDA is on its own package index: where pip and uv do not know it,
 # PIP_EXTRA_INDEX_URL and, for make lock, UV_EXTRA_INDEX_URL say where it is.
