@@ -162,6 +162,17 @@ def _options(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {code(str(value))}" for name, value in given.items())
 
 
+def changes(facts: Facts) -> str:
+    """Return what was removed on request; nothing where nothing ever was."""
+    taken = facts.manifest.get("takedowns") or ()
+    lines = (
+        f"{entry['when']}: removed {counted(entry['pages'], 'document')} "
+        f"({counted(entry['tokens'], 'token')}) on request"
+        for entry in taken
+    )
+    return f"## Changes\n\n{bullets(lines)}" if taken else ""
+
+
 def fields(facts: Facts) -> str:
     """Return what each column means."""
     del facts

@@ -20,6 +20,7 @@ from pipelines.cli import (
     publishing,
     reporting,
     running,
+    taking_down,
     tokenizing,
 )
 from pipelines.cli.console import err, out
@@ -47,6 +48,7 @@ _GROUPS = (
     tokenizing,
     carding,
     publishing,
+    taking_down,
     describing,
     health,
 )
@@ -54,7 +56,7 @@ for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo", "publish", "tokenize")
+_RESUMED = ("run", "demo", "publish", "takedown", "tokenize")
 """Commands that keep what was done before an interrupt."""
 
 
