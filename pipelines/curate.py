@@ -88,7 +88,7 @@ def _keeps_text(policy: str, row: Mapping[str, Any]) -> bool:
         return True
     if policy == "kept":
         return bool(row["status"] == "kept")
-    return bool(row["audited"]) or row["stage"] not in ("url", "language")
+    return bool(row["audited"]) or row["stage"] not in ("url", "optout", "language")
 
 
 def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:

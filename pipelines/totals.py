@@ -130,7 +130,7 @@ def _steps(recipe: Recipe) -> list[str]:
 def _order(
     steps: Sequence[str], blocks: Mapping[str, str], kinds: Sequence[str]
 ) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
-    stages = ("read", "takedown", "url", "extract", "language", "quality", "dedup", "")
+    stages = ("read", "takedown", "url", "optout", "extract", "language", "quality", "dedup", "")
 
     def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
         _, stage, rule = outcome

@@ -65,7 +65,12 @@ def funnel_rows(facts: Facts) -> Iterable[dict[str, Any]]:
     """Yield the rows of `FUNNEL`."""
     rules = facts.rules
     for step, row in enumerate(facts.manifest["funnel"]):
-        judged = row["status"] == "dropped" and row["stage"] in ("url", "language", "quality")
+        judged = row["status"] == "dropped" and row["stage"] in (
+            "url",
+            "optout",
+            "language",
+            "quality",
+        )
         yield {
             "step": step,
             "status": row["status"],

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from filters.hosts import host_reader
-from pipelines.curator import host_of
+from filters.hosts import host_of, host_reader
 from pipelines.tables import read_rows
 
 DOMAINS = pa.schema(

@@ -132,7 +132,12 @@ def _rule(row: Mapping[str, Any]) -> str:
 
 
 def _condition(row: Mapping[str, Any], rules: Mapping[str, str]) -> str:
-    is_rule = row["status"] == "dropped" and row["stage"] in ("url", "language", "quality")
+    is_rule = row["status"] == "dropped" and row["stage"] in (
+        "url",
+        "optout",
+        "language",
+        "quality",
+    )
     condition = rules.get(row["rule"]) if is_rule and not row.get("block") else None
     return code(condition) if condition else ""
 

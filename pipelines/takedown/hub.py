@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters.errors import UsageError
+from filters.hosts import host_of
 from pipelines.card.domains import domain_of
 from pipelines.crawl.remote.patience import Traffic
-from pipelines.curator import host_of
 from pipelines.publish.content import DATA, SAMPLE, folder_of, main_folder
 from pipelines.publish.listing import parse_listing
 from pipelines.publish.repository import Repository, State

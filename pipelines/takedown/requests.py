@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from filters.canonical_url import canonical_url
 from filters.errors import UsageError
-from filters.hosts import host_reader
-from pipelines.curator import host_of
+from filters.hosts import host_of
+from pipelines.site_lists import read_domains, read_lines, read_urls
 from pipelines.storage import digest
 
 STAGE = "takedown"
@@ -59,7 +59,7 @@ def read_requests(files: Mapping[str, Path | None]) -> Requests:
     Empty lines and those that begin with '#' are passed over. UsageError, with file and line,
     for what is no domain or would take a whole public suffix, and where nothing is asked.
     """
-    readers = {"ids": _ids, "urls": _urls, "domains": _domains}
+    readers = {"ids": _ids, "urls": read_urls, "domains": read_domains}
     found = {kind: frozenset(readers[kind](path)) for kind, path in files.items() if path}
     if not found:
         raise UsageError(
@@ -72,66 +72,8 @@ def read_requests(files: Mapping[str, Path | None]) -> Requests:
     return Requests(**found)
 
 
-def _lines(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield place and content of the lines that say something."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{path}: cannot be read: {reason}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not UTF-8 text.\n  One request a line.") from error
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip() and not line.startswith("#"):
-            yield f"{path}:{number}", line.strip()
-
-
 def _ids(path: Path) -> Iterator[str]:
-    return (line for _, line in _lines(path))
-
-
-def _urls(path: Path) -> Iterator[str]:
-    for place, line in _lines(path):
-        if host_of(line) is None:
-            raise UsageError(
-                f"{place}: '{line[:100]}' is no address.\n"
-                "  It begins with http:// or https://; hosts go into a file for --domains."
-            )
-        yield canonical_url(line)
-
-
-def _domains(path: Path) -> Iterator[str]:
-    for place, line in _lines(path):
-        name = (host_of(line) or "") if "://" in line else line.lower()
-        name = name.removeprefix("*.").strip(".")
-        forms = set(_forms(name))
-        if not forms:
-            raise UsageError(
-                f"{place}: '{line[:100]}' is no domain.\n"
-                "  For example: example.com, which stands for www.example.com, too."
-            )
-        for form in forms:
-            if host_reader().domains(f"http://x.{form}/")[0] == f"x.{form}":
-                raise UsageError(
-                    f"{place}: '{form}' is a public suffix: whole countries register below it.\n"
-                    "  Name the domains below it."
-                )
-        yield from forms
-
-
-def _forms(name: str) -> Iterator[str]:
-    """Yield a domain as it is in ASCII, and in letters (RFC 3490); nothing where it is none."""
-    if not name or set(name) & set(" /@,;:[]?#"):
-        return
-    try:
-        encoded = name.encode("idna").decode()
-    except UnicodeError:
-        return
-    yield encoded
-    try:
-        yield encoded.encode().decode("idna")
-    except UnicodeError:
-        return
+    return (line for _, line in read_lines(path))
 
 
 class Matcher:

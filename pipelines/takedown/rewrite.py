@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.dataset import CHUNKING
+from pipelines.ledger import TOKENS
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, opened
 from pipelines.takedown.requests import STAGE
@@ -73,6 +74,8 @@ def _groups(file: pq.ParquetFile) -> Iterator[pa.Table]:
 
 
 def _write(attempt: Attempt, final: str, schema: pa.Schema, tables: Iterator[pa.Table]) -> int:
+    if final.startswith("tokens/"):  # read back, the ids of a list have another name
+        schema = TOKENS.with_metadata(schema.metadata)
     options = next((how for folder, how in _OPTIONS.items() if final.startswith(folder)), {})
     with TableWriter(attempt, final, schema, group_per_table=True, **options) as writer:
         for table in tables:
