@@ -54,12 +54,17 @@ from pipelines.totals import (
     at_limits,
     fetched,
     funnel,
+    opt_outs,
     published_files,
     run_totals,
     stage_totals,
     token_totals,
 )
 
+_NO_HEADERS = (
+    "opt-outs: texts have no HTTP headers and no HTML, so only lists of opt_outs can be asked; "
+    "what the rules on the others read is null, and lets a page pass."
+)
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed", "stages")
 
 
@@ -109,6 +114,8 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     files = find_inputs(*where, recipe.input_format, say)
     # What follows is written down, and the secrets of an address must not be.
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
+    if recipe.optout_gates and any(file.format != "crawl" for file in files):
+        say(_NO_HEADERS)
     found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
         files = split_files(files, options.part_bytes)
@@ -254,6 +261,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         **takedowns(root),
         **measured_loss(recipe, done["settle"]),
         **accelerated(done["curate"]),
+        **opt_outs(done["curate"]),
         **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)

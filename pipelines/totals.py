@@ -202,6 +202,16 @@ def accelerated(curated: Iterable[Commit]) -> dict[str, Any]:
     return {"accelerate": dict(sorted(counts.items()))} if counts else {}
 
 
+def opt_outs(curated: Iterable[Commit]) -> dict[str, Any]:
+    """Return pages that were looked at for opt-outs, and those that have, by signal."""
+    counts: Counter[str] = Counter()
+    asked = False
+    for commit in curated:
+        asked = asked or "opt_outs" in commit.facts
+        counts.update(commit.facts.get("opt_outs", {}))
+    return {"opt_outs": dict(sorted(counts.items()))} if asked else {}
+
+
 def at_limits(commits: Iterable[Commit]) -> dict[str, Any]:
     """Return pages over a limit or fatal to the sandbox: how many, and some of them by name.
 

@@ -9,6 +9,7 @@ from pipelines.card.limits import limits
 from pipelines.card.loading import loading
 from pipelines.card.markup import bullets, code, table
 from pipelines.card.merge import Part, without_marks
+from pipelines.card.reservations import opt_outs
 from pipelines.card.sections import (
     changes,
     composition,
@@ -41,6 +42,7 @@ def card_parts(facts: Facts) -> list[Part]:
         "fields": fields,
         "repeats": repeats,
         "personal-data": personal,
+        "opt-outs": opt_outs,
         "sources": sources,
         "uses": _uses,
         "limits": limits,

@@ -102,8 +102,14 @@ def _added(runs: Sequence[Mapping[str, Any]], listing: Mapping[str, Any]) -> dic
             "digest": digest([run["inputs"]["digest"] for run in runs]),
         },
         "recipe_of_dump": whose,
+        **_opt_outs(runs),
         "takedowns": sorted(takedowns, key=lambda entry: str(entry["when"])),
     }
+
+
+def _opt_outs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    counts = [run["opt_outs"] for run in runs if "opt_outs" in run]
+    return {"opt_outs": dict(_sums(counts))} if counts else {}
 
 
 def _sums(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from filters.errors import UsageError
 from pipelines.manifest import load_manifest
@@ -157,8 +158,8 @@ def test_what_it_leaves_is_what_a_run_from_the_beginning_leaves(two: Path, tmp_p
 
 def two_dumps_crawl(root: Path) -> Path:
     """Where the crawl of the run of two dumps is."""
-    recipe = (root / "recipe.yaml").read_text()
-    return Path(recipe.partition("input:\n- ")[2].partition("\n")[0])
+    (crawl,) = yaml.safe_load((root / "recipe.yaml").read_text())["input"]
+    return Path(crawl)
 
 
 def test_no_later_run_brings_a_page_or_its_copies_back(
@@ -183,7 +184,9 @@ def test_no_later_run_brings_a_page_or_its_copies_back(
         urls = [row["url"] for row in rows_of(root)]
         assert len(urls) == kept
         assert not {first["url"], *(row["url"] for row in copies)} & set(urls)
-        check_gone(root, [row for row in rows_of(base.root) if row["id"] == first["id"]])
+        stored = "".join(text for name, text in strings(root) if name.startswith("documents/"))
+        assert first["id"] not in stored
+        assert copies[0]["id"] in stored  # a page of its own, which nobody has asked about
         check_whole(root)
 
     kept = len(rows_of(root))
@@ -275,7 +278,7 @@ def test_killed_at_any_moment_it_is_old_or_becomes_new(two: Path, tmp_path: Path
     wanted = published(new)
     crawl = two_dumps_crawl(two)
     seen = set()
-    for moment in (1, 2, 3, 5, 9, 20, 21):
+    for moment in (1, 3, 8, 13):
         root = Path(shutil.copytree(two, tmp_path / f"{moment}", copy_function=shutil.copy2))
         words = [sys.executable, "-c", _KILLED, str(root), str(two.parent / "domains.txt")]
         ended = subprocess.run([*words, str(moment)], capture_output=True, text=True, check=False)

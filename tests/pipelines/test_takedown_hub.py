@@ -86,7 +86,7 @@ def test_only_what_holds_the_pages_is_sent_and_all_that_is_said_is_true(
 ):
     env = environment(hub, tmp_path)
     root = Path(shutil.copytree(two_dumps, tmp_path / "run"))
-    publish = ["publish", root, "org/name", "--tokens", "--sample", "1KT", "--tag", "v1"]
+    publish = ["publish", root, "org/name", "--tokens", "--sample", "4KT", "--tag", "v1"]
     takedown = ["takedown", "org/name", "--domains", domains]
     (published, dry) = run_commands([publish, [*takedown, "--dry-run", "--json"]], env)
     assert [published[0], dry[0]] == [0, 0], (published, dry)
