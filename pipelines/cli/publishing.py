@@ -55,8 +55,12 @@ def publish(
         typer.Option("--sample", metavar="SIZE", help="Sample of so many tokens, as 10MT or 1BT."),
     ] = None,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="The token ids, too, as a config of their own.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--tokens/--no-tokens",
+            help="The token ids, too, as a config of their own; else as card.yaml says.",
+        ),
+    ] = None,
     tokens_repo: Annotated[
         str | None,
         typer.Option(metavar="ORG/NAME", help="The token ids, too, as a dataset of their own."),
@@ -77,6 +81,7 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Bring a run's dataset to the Hub; the same command again sends only what is missing."""
+    from pipelines.card.person import AS_CONFIG, read_person
     from pipelines.manifest import load_manifest
     from pipelines.publish.content import read_content
     from pipelines.publish.errors import require_token
@@ -94,8 +99,11 @@ def publish(
     )
     target = Target(repo_id, token if dry_run else require_token(token), branch, tag, private)
     load_manifest(folder)
+    if tokens is None and tokens_repo is None:
+        said = read_person(folder).text("tokens")
+        tokens, tokens_repo = said == AS_CONFIG, said if said != AS_CONFIG else None
     draw_samples(folder, samples or ())
-    content = read_content(folder, tokens=tokens)
+    content = read_content(folder, tokens=bool(tokens))
     wanted = [(content, target)]
     if tokens_repo:
         own = tokens_content(folder, content, repo_id, tokens_repo)
