@@ -30,15 +30,11 @@ _BY_DIRECTIVE = {
     "none": "optout.noindex",
 }
 _WITH_VALUES = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
-_MENTIONED = re.compile(rb"robots|tdm-reservation", re.IGNORECASE)
-# What a browser takes for no tag is passed over. Each part ends somewhere, if only with the page,
-# so that no place is looked at twice, whatever the page has.
-_META = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title)\b.*?(?:</\1|\Z)"
-    rb"|<meta\b((?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+)(?:>|\Z)",
-    re.IGNORECASE | re.DOTALL,
-)
-_ATTRIBUTE = re.compile(rb"([a-z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
+_NAMES = (b"robots", b"tdm-reservation")
+_OPEN = re.compile(rb"<(?:!--|(script|style|textarea|title|meta)\b)")
+# Each part ends somewhere, if only with the page: no place is looked at twice, whatever it has.
+_META = re.compile(rb"((?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+)(?:>|\Z)")
+_ATTRIBUTE = re.compile(rb"([a-z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 
 
 def read_opt_outs(headers: Iterable[tuple[str, str]], html: bytes) -> dict[str, int]:
@@ -52,10 +48,9 @@ def read_opt_outs(headers: Iterable[tuple[str, str]], html: bytes) -> dict[str, 
             found[said] += 1
     if b"\0" in html[:64]:
         html = html.replace(b"\0", b"")
-    if _MENTIONED.search(html):
-        for name, value in _metas(html):
-            for said in _said(name, value, "robots"):
-                found[said] += 1
+    for name, value in _metas(html.lower()):
+        for said in _said(name, value, "robots"):
+            found[said] += 1
     return found
 
 
@@ -77,19 +72,30 @@ def _directives(value: str) -> Iterator[str]:
 
 
 def _metas(html: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name, in lower case, and content of the meta tags."""
-    for tag in _META.finditer(html):
-        if tag[2] is None:
-            continue
-        pairs = {
-            name.lower(): first or second or third
-            for name, first, second, third in _ATTRIBUTE.findall(tag[2])
-        }
-        if b"name" in pairs and b"content" in pairs:
-            yield (
-                pairs[b"name"].decode("latin-1").strip().lower(),
-                pairs[b"content"].decode("latin-1"),
-            )
+    """Yield name and content of the meta tags of a page in lower case, as far as names go.
+
+    What a browser takes for no tag, in comments and scripts, is passed over.
+    """
+    last, at = max(map(html.rfind, _NAMES)), 0
+    while at < last and (found := _OPEN.search(html, at, last)) is not None:
+        if found[1] == b"meta":
+            tag = _META.match(html, found.end())
+            assert tag is not None  # noqa: S101  it matches anything, up to the page's end
+            at = tag.end()
+            yield from _named(tag[1])
+        else:
+            end = html.find(b"</" + found[1] if found[1] else b"-->", found.end())
+            at = end if end >= 0 else last
+
+
+def _named(attributes: bytes) -> Iterator[tuple[str, str]]:
+    """Yield name and content of a tag that has both."""
+    pairs = {
+        name: first or second or third
+        for name, first, second, third in _ATTRIBUTE.findall(attributes)
+    }
+    if b"name" in pairs and b"content" in pairs:
+        yield pairs[b"name"].decode("latin-1").strip(), pairs[b"content"].decode("latin-1")
 
 
 class OptOutList:

@@ -157,7 +157,7 @@ class CommitLog:
         follow the same recipe those are the same bytes.
         """
         path = self._path(commit.stage, commit.unit)
-        if write_if_absent(path, json.dumps(asdict(commit), indent=1).encode()):
+        if write_if_absent(path, _written(commit)):
             return commit
         return self._lose(commit, _record(path, path.read_bytes()))
 
@@ -171,7 +171,7 @@ class CommitLog:
     def replace(self, commit: Commit) -> None:
         """Put a record in the place of the one that its unit has."""
         path = self._path(commit.stage, commit.unit)
-        write_whole(path, json.dumps(asdict(commit), indent=1).encode())
+        write_whole(path, _written(commit))
 
     def get(self, stage: str, unit: str) -> Commit | None:
         """Return the record of a unit, or None."""
@@ -270,6 +270,13 @@ class CommitLog:
 
     def _path(self, stage: str, unit: str) -> Path:
         return self.root / "commits" / stage / f"{unit.replace('/', '-')}.json"
+
+
+def _written(commit: Commit) -> bytes:
+    data = asdict(commit)
+    if not commit.taken:  # as almost always: then earlier versions read the record, too
+        del data["taken"]
+    return json.dumps(data, indent=1).encode()
 
 
 def _record(path: Path, data: bytes) -> Commit:
