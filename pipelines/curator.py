@@ -176,6 +176,8 @@ class Curator:
         """Load all that pages will need."""
         if self.recipe.url_gates:
             self._blocker.block_reason(_SOME_URL)
+        if self.recipe.opt_outs:
+            self._opted_out.listed(_SOME_URL, "")
         if self.recipe.text_gates or self.recipe.cascade:
             self._language.identify(_SOME_TEXT)
         self._extract(f"<html><body><p>{_SOME_TEXT}</p></body></html>")
@@ -244,6 +246,7 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
         digests |= list_digests()
     if recipe.text_gates:
         digests["language_model"] = sha256_of(model_file(recipe.language.model))
+    load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
     return {**digests, **opt_out_digests(recipe.opt_outs)}
 
 

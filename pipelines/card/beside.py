@@ -87,7 +87,7 @@ def audit_table(root: Path) -> pa.Table:
     """Return the table of `AUDIT` for a finished run that has pages."""
     from pipelines.audit import Audit
 
-    rows = Audit(root).rules()
+    rows = Audit(root).rules().reindex(columns=AUDIT.names)  # a recipe may have no rules
     return pa.Table.from_pandas(rows, schema=AUDIT, preserve_index=False)
 
 

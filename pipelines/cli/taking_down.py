@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.filesize import decimal
 
+from filters.errors import UsageError
 from pipelines.bucket.path import run_folder
 from pipelines.cli.console import out, print_json
 from pipelines.cli.options import AsJson, examples
@@ -66,6 +67,11 @@ def takedown(
         if as_json:
             print_json(facts)
         return
+    if squash or branch or message:
+        raise UsageError(
+            f"{what}: is a folder; --squash, --branch and --message are for a dataset on the Hub.\n"
+            "  Leave them out, or name it as ORG/NAME."
+        )
     root = run_folder(what)
     if not dry_run and not yes:
         confirm(_lines(root, look(root, asked), dry_run=True))

@@ -68,8 +68,9 @@ class Published:
 class Planner(Protocol):
     """Whoever knows what a repository is to hold."""
 
-    name: str
-    """Of what is published, for people."""
+    @property
+    def name(self) -> str:
+        """Of what is published, for people."""
 
     def plan(self, state: State, repository: Repository) -> Plan:
         """Return what is to be done; UsageError where it cannot be."""

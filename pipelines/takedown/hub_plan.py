@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.errors import UsageError, WorkError
@@ -120,18 +121,18 @@ class HubPlanner:
         """Note what a file loses; return its tokens."""
         before, after = pq.ParquetFile(copy), pq.ParquetFile(new)
         if folder_of(path) == TOKENS:
-            counts = [
-                sum(f.read(["token_count"])["token_count"].to_pylist()) for f in (before, after)
-            ]
-            return counts[0] - counts[1]
-        whole = before.read(columns=list(COLUMNS))
-        rules = matcher.rules(with_hosts(whole))
-        table = whole.take(pa.array(list(rules), pa.int64()))
+            return _tokens(before.read(["token_count"])) - _tokens(after.read(["token_count"]))
+        tokens = 0
+        for number in range(before.num_row_groups):
+            group = before.read_row_group(number, columns=list(COLUMNS))
+            rules = matcher.rules(with_hosts(group))
+            rows = group.take(pa.array(list(rules), pa.int64()))
+            tokens += _tokens(rows)
+            if folder_of(path) == DATA:
+                self._lost[group_of(path)[1]].add(rows, list(rules.values()))
         if folder_of(path) == DATA:
-            lost = self._lost[group_of(path)[1]]
-            lost.add(table, list(rules.values()))
-            lost.arrow_bytes += _unpacked(before) - _unpacked(after)
-        return sum(table["token_count"].to_pylist())
+            self._lost[group_of(path)[1]].arrow_bytes += _unpacked(before) - _unpacked(after)
+        return tokens
 
     def _listing(
         self, found: HubFound, repo_id: str, files: Mapping[str, Any], gone: set[str]
@@ -197,6 +198,10 @@ class HubPlanner:
             for row in together([copy], attempt.folder / "sorting" / dump, lost):
                 writer.add(row)
         return attempt.path(name)
+
+
+def _tokens(table: pa.Table) -> int:
+    return pc.sum(table["token_count"]).as_py() or 0
 
 
 def _unpacked(file: pq.ParquetFile) -> int:

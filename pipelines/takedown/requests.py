@@ -85,7 +85,6 @@ class Matcher:
         named = set(hosts)
         self._hosts_of_urls = named | {f"www.{host}" for host in named}
         self._ids = pa.array(sorted({name for each in asked for name in each.ids}), pa.string())
-        self._known: dict[str | None, bool] = {}
 
     def rules(self, table: pa.Table) -> dict[int, str]:
         """Return the rule of each row that is asked for, by its number.
@@ -102,11 +101,9 @@ class Matcher:
         return {number: rule for number, rule in met if rule is not None}
 
     def _may_meet(self, host: str) -> bool:
-        if host not in self._known:
-            self._known[host] = host in self._hosts_of_urls or any(
-                not each.domains.isdisjoint(above(host)) for each in self._asked
-            )
-        return self._known[host]
+        return host in self._hosts_of_urls or any(
+            not each.domains.isdisjoint(above(host)) for each in self._asked
+        )
 
     def _rule(self, row: Mapping[str, Any]) -> str | None:
         """Return the rule by which a page goes, or None."""

@@ -309,6 +309,7 @@ def test_the_command_asks_and_tells(two: Path, tmp_path: Path):
     assert asked_for.returncode == 2
     assert "nobody can be asked here" in asked_for.stderr
     assert published(two) == before
+    assert "are for a dataset on the Hub" in cuvee(*given, "--squash").stderr
     dry = cuvee(*given, "--dry-run")
     assert "Nothing was changed." in dry.stdout
     assert published(two) == before
