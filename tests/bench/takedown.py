@@ -1,4 +1,4 @@
-"""What a takedown of 30 hosts costs on a dataset of 60 shards, at a Hub on this machine.
+"""What a takedown of 30 hosts costs on a dataset of more than 60 shards, at a Hub on this machine.
 
 `python -m tests.bench.takedown` makes texts of random words on 300 hosts, publishes them, takes
 30 hosts down and prints requests and bytes, by LFS and, as hf-xet stores them, by Xet.
@@ -27,7 +27,7 @@ stages:
 tokenizer: {train: {vocab_size: 400, sample_bytes: 100000}}
 keep_text: kept
 """
-HOSTS, GONE, SHARDS = 300, 30, 60
+HOSTS, GONE, SHARDS = 300, 30, 75
 PAGES, WORDS = 10, 5_000
 
 

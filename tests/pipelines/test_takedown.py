@@ -17,6 +17,7 @@ from filters.errors import UsageError
 from pipelines.manifest import load_manifest
 from pipelines.publish.content import read_content
 from pipelines.publish.samples import draw_samples
+from pipelines.report.write import write_report
 from pipelines.stages import publishing
 from pipelines.storage import CommitLog
 from pipelines.takedown.requests import Matcher, Requests, read_requests
@@ -132,6 +133,8 @@ def test_a_domain_goes_and_all_else_stays_byte_for_byte(two: Path):
     assert sum(domains["pages"].to_pylist()) == after["rows"]
     for line in (two / "dataset/SHA256SUMS").read_text().splitlines():
         assert (two / "dataset" / line.split("  ")[1]).is_file()
+    write_report(two)
+    check_gone(two, meant)
     samples = [item for item in read_content(two).items if item.folder == "sample"]
     assert samples
     draw_samples(two, [])  # finds that they hold
