@@ -60,7 +60,7 @@ class HubFound:
 def find_on_hub(repository: Repository, state: State, asked: Requests) -> HubFound:
     """Return the shards of a dataset that hold pages; UsageError for one that cannot be changed."""
     listing = parse_listing(state.manifest)
-    if state.commit is None or listing is None:
+    if state.commit is None or listing is None or not state.has_branch:
         raise UsageError(
             f"{repository.repo_id}: is no dataset on the Hub that cuvee has published.\n"
             "  Check its name; for a private one set HF_TOKEN, or log in with 'hf auth login'."

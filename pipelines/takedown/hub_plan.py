@@ -55,6 +55,8 @@ class HubPlanner:
         WorkError where somebody else has committed since it was planned.
         """
         if self._plan is None:
+            self._lost.clear()
+            self.chunk_bytes = 0
             self.found = find_on_hub(repository, state, self.asked)
             self._plan = self._planned(self.found, repository)
             return self._plan
