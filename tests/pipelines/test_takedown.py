@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from filters.errors import UsageError
+from pipelines.bucket.path import run_folder
 from pipelines.manifest import load_manifest
 from pipelines.publish.content import read_content
 from pipelines.publish.samples import draw_samples
@@ -25,6 +26,7 @@ from pipelines.takedown.run import look, take_down
 from pipelines.verify import verify_run
 from tests.command import cuvee
 from tests.hub.runs import FIRST, SECOND, rows_of
+from tests.pipelines.hosts import Host
 from tests.pipelines.small_run import RECIPE, Finished, differing, do_run, edited, published
 
 HOST = "host1.example"
@@ -398,3 +400,19 @@ def test_a_shard_written_anew_without_losses_is_the_same(two: Path):
         assert (attempt.folder / sealed.path).read_bytes() == (two / sealed.path).read_bytes()
     attempt.close()
     assert {name.partition("/")[0] for name in CommitLog(two).commits("dataset")} == {FIRST, SECOND}
+
+
+@pytest.mark.slow
+def test_a_run_on_s3_loses_its_pages_too(two: Path, s3_host: Host):
+    root = run_folder("s3://runs/two")
+    for path in two.rglob("[!.]*"):  # not the lock of a folder
+        if path.is_file():
+            (root / path.relative_to(two).as_posix()).write_bytes(path.read_bytes())
+    hosts = asked(two, domains=[HOST])
+    take_down(root, hosts)
+    check_whole(root)
+    take_down(two, hosts)
+    for name, data in published(two).items():
+        assert (root / name).read_bytes() == data
+    assert load_manifest(root)["takedowns"] == load_manifest(two)["takedowns"]
+    assert s3_host.asked
