@@ -246,8 +246,9 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
         digests |= list_digests()
     if recipe.text_gates:
         digests["language_model"] = sha256_of(model_file(recipe.language.model))
+    digests |= opt_out_digests(recipe.opt_outs)
     load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
-    return {**digests, **opt_out_digests(recipe.opt_outs)}
+    return digests
 
 
 def _gate_columns(recipe: Recipe) -> Iterator[Column]:
