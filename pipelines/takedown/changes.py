@@ -234,7 +234,10 @@ def _published(log: CommitLog, rewriter: Rewriter, hit: Hit) -> Iterator[Change]
         writers = _without(log, commit.files, "id", ids)
         if not writers:
             continue
-        facts = {**commit.facts, "rows": commit.facts["rows"] - len(ids)}
+        rows = commit.facts["rows"]
+        facts = {**commit.facts, "rows": rows - len(ids)}
+        if facts.get("special"):  # so many of each document
+            facts["special"] -= facts["special"] // rows * len(ids)
         if "tokens" in facts:
             facts["tokens"] -= hit.tokens
         yield rewriter.change(commit, writers, drop_empty=True, facts=facts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filters.errors import UsageError
 from pipelines.files import plain_errors
 from pipelines.hold import held
 from pipelines.manifest import check_format, load_manifest
@@ -56,6 +57,7 @@ def take_down(root: Path, asked: Requests) -> Takedown:
         report = (root / REPORT).exists()
         manifest = load_manifest(root)
         log = CommitLog(root)
+        refuse_mixed(log)
         found = find_pages(log, [*_known(root), asked])
         alike = find_alike(log, found)
         with _prepared(log, found) as changes:
@@ -80,10 +82,26 @@ def take_down_again(root: Path) -> bool:
     if not known:
         return False
     log = CommitLog(root)
+    refuse_mixed(log)
     with _prepared(log, find_pages(log, known)) as changes:
         if changes.changes:
             switch(root, Journal(tuple(changes.changes), None))
         return bool(changes.changes)
+
+
+def refuse_mixed(log: CommitLog) -> None:
+    """Raise UsageError where token ids lie in which no page can be found: those say no ids."""
+    if log.commits("packed"):
+        raise UsageError(
+            f"{log.root}: has packed rows, in which no single page can be found.\n"
+            "  Run the recipe's command again without tokens.packed, then repeat this; pack again "
+            "in another folder."
+        )
+    if (log.root / "tokenized").exists():
+        raise UsageError(
+            f"{log.root / 'tokenized'}: has token ids of the pages by other tokenizers.\n"
+            "  Remove it, repeat this, and make it again: cuvee tokenize"
+        )
 
 
 @contextmanager

@@ -416,3 +416,19 @@ def test_a_run_on_s3_loses_its_pages_too(two: Path, s3_host: Host):
         assert (root / name).read_bytes() == data
     assert load_manifest(root)["takedowns"] == load_manifest(two)["takedowns"]
     assert s3_host.asked
+
+
+def test_token_ids_without_names_of_pages_are_refused_not_left(two: Path):
+    hosts = asked(two, domains=[HOST])
+    (two / "tokenized/other").mkdir(parents=True)
+    before = published(two)
+    with pytest.raises(UsageError, match="by other tokenizers"):
+        take_down(two, hosts)
+    (two / "tokenized/other").rmdir()
+    (two / "tokenized").rmdir()
+    (two / "commits/packed").mkdir()
+    tokens = next(iter((two / "commits/tokens").iterdir()))
+    (two / "commits/packed/one.json").write_bytes(tokens.read_bytes())
+    with pytest.raises(UsageError, match="has packed rows"):
+        take_down(two, hosts)
+    assert published(two) == before
