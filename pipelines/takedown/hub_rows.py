@@ -96,12 +96,31 @@ def run_without(
         "languages": {name: count for name, count in sorted(languages.items()) if count},
         "funnel": with_taken(run["funnel"], _rules(lost.values())),
         "takedowns": [*run.get("takedowns", ()), entry],
+        **_token_shards(run, lost.values()),
         "counted": {
             **counted,
             "amounts": [row for row in amounts if row[2]],
             "scores": {name: held for name, held in scores.items() if held["rows"]},
             "arrow_bytes": arrow,
         },
+    }
+
+
+def _token_shards(run: Mapping[str, Any], lost: Iterable[Lost]) -> dict[str, Any]:
+    """Return what the token shards hold then; each document has as many special tokens."""
+    held = run.get("token_shards")
+    if not held or not held["documents"]:
+        return {}
+    lost = list(lost)
+    rows, tokens = sum(each.rows for each in lost), sum(each.tokens for each in lost)
+    special = held["special_tokens_added"] // held["documents"] * rows
+    return {
+        "token_shards": {
+            **held,
+            "documents": held["documents"] - rows,
+            "tokens": held["tokens"] - tokens,
+            "special_tokens_added": held["special_tokens_added"] - special,
+        }
     }
 
 

@@ -24,7 +24,7 @@ from pipelines.manifest import described, write_manifest
 from pipelines.storage import Commit, CommitLog, CommittedFile
 from pipelines.takedown.changes import Change
 from pipelines.takedown.remembered import Entry, entry_of, read_remembered, remember
-from pipelines.totals import published_files, run_totals, without_taken
+from pipelines.totals import published_files, run_totals, token_totals, without_taken
 
 _JOURNAL = Path("commits/takedown.json")
 REPORT = "report.html"
@@ -112,6 +112,7 @@ def _finish(root: Path, before: Mapping[str, Any]) -> None:
     manifest = {
         **{key: value for key, value in before.items() if key not in _WRITTEN_ANEW},
         **run_totals(done),
+        **(token_totals(done) if "token_shards" in before else {}),
         "funnel": without_taken(before["funnel"], done["settle"]),
         **takedowns(root),
     }
