@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from filters import c4, fineweb, gopher, language, ngrams, pii, url
+from filters import c4, fineweb, gopher, language, ngrams, optout, pii, url
 from filters.edit import Edit
 from filters.errors import UsageError, nearest
 from filters.imported import imported_signal
@@ -18,7 +18,7 @@ MODULES = (gopher, ngrams, c4, fineweb)
 EDITS: Mapping[str, Edit] = MappingProxyType({edit.name: edit for edit in (c4.C4_LINES, pii.PII)})
 
 GATE_SIGNALS: Mapping[str, Signal] = MappingProxyType(
-    {item.name: item for item in (url.BLOCK_REASON, language.CODE, language.SCORE)}
+    {item.name: item for item in (url.BLOCK_REASON, language.CODE, language.SCORE, *optout.SIGNALS)}
 )
 """What gates read; measured where pages are read, not on a `Text`."""
 

@@ -9,6 +9,7 @@ that tldextract brings.
 
 import re
 from functools import cache
+from urllib.parse import urlsplit
 
 # Groups: the host, its last two labels, its last one.
 _PLAIN = re.compile(
@@ -86,3 +87,11 @@ class HostReader:
 def host_reader() -> HostReader:
     """Return the reader of this process; the first call takes a tenth of a second."""
     return HostReader()
+
+
+def host_of(url: str | None) -> str | None:
+    """Return the lower-case host name of a URL, without port and credentials; None without one."""
+    try:
+        return urlsplit(url or "").hostname
+    except ValueError:
+        return None

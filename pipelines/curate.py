@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from filters.optout import tally
 from pipelines.crawl import CrawlFile, Item, Traffic, read_pages
 from pipelines.curator import Curated, Curator, curator_for
 from pipelines.dedup.bands import BandsWriter
@@ -61,12 +62,17 @@ class _Outputs:
             self._bands = stack.enter_context(BandsWriter(attempt, final, hasher))
         self.counts: Counter[str] = Counter(pages=0, kept=0, failed=0)
         self.failures: Counter[str] = Counter()
+        self.opt_outs: Counter[str] = Counter()
+        """Pages that had headers and HTML, and those that reserve their use, by signal."""
         self.reasons: set[tuple[str, str]] = set()
         """Blocks of datatrove and the reasons that they gave."""
 
     def add(self, curated: Curated) -> None:
         row, judgement = curated.row, curated.judgement
         self.counts.update(["pages", row["status"]])
+        if self._job.recipe.optout_gates:
+            for name, count in tally(row):
+                self.opt_outs[name] += count
         if row["status"] == "failed":
             self.failures[f"{row['stage']}: {row['rule']}"] += 1
         if judgement is not None and judgement.decision and judgement.decision.block:
@@ -88,7 +94,7 @@ def _keeps_text(policy: str, row: Mapping[str, Any]) -> bool:
         return True
     if policy == "kept":
         return bool(row["status"] == "kept")
-    return bool(row["audited"]) or row["stage"] not in ("url", "language")
+    return bool(row["audited"]) or row["stage"] not in ("url", "optout", "language")
 
 
 def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
@@ -126,6 +132,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
         "covers_rules": job.recipe.keep_text != "kept" and not work.lost_texts,
         "read": "documents" if again else "crawl",
         **({"accelerate": dict(curator.accelerated)} if curator.accelerated else {}),
+        **({"opt_outs": dict(outputs.opt_outs)} if job.recipe.optout_gates else {}),
         **({"fetched": traffic.facts()} if traffic.requests else {}),
         **work.facts(),
     }

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
+from filters.hosts import host_of
 from filters.imported import imported_signal
 from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
 from filters.minhash import Hashes, MinHasher
+from filters.optout import NOTHING, OptOutList, read_opt_outs
+from filters.optout import SIGNALS as OPT_OUTS
 from filters.segment import segmenter
 from filters.signal import Value
 from filters.text import without_surrogates
@@ -24,6 +26,7 @@ from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
+from pipelines.opt_outs import load_opt_outs, opt_out_digests
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.modules import activate
 from pipelines.timing import StepClock
@@ -53,6 +56,7 @@ class Curator:
         self.recipe = recipe
         activate(recipe.modules)
         self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
+        self._optout_gates = recipe.optout_gates
         self.segmenter = segmenter(recipe.words)
         self.judge = Judge(recipe.blocks, self.segmenter)
         cascade = _cascade_columns(recipe) if recipe.cascade else ()
@@ -75,6 +79,10 @@ class Curator:
     @cached_property
     def _blocker(self) -> UrlBlocker:
         return load_blocker()
+
+    @cached_property
+    def _opted_out(self) -> OptOutList:
+        return load_opt_outs(self.recipe.opt_outs)
 
     @cached_property
     def _language(self) -> LanguageIdentifier:
@@ -116,6 +124,10 @@ class Curator:
             return Curated(_decided(row, Decision("failed", "read", page.reason)), None, None)
         decision = self._gate_url(row)
         self.clock.lap("url")
+        if self._optout_gates:
+            found = self._gate_opt_outs(page, row)  # measured of every page, as the URL is
+            decision = decision or found
+            self.clock.lap("optout")
         if decision and not row["audited"]:
             return Curated(_decided(row, decision), None, None)
         text, problem = self._text(page, row, cascade=decision is None)
@@ -164,6 +176,8 @@ class Curator:
         """Load all that pages will need."""
         if self.recipe.url_gates:
             self._blocker.block_reason(_SOME_URL)
+        if self.recipe.opt_outs:
+            self._opted_out.listed(_SOME_URL, "")
         if self.recipe.text_gates or self.recipe.cascade:
             self._language.identify(_SOME_TEXT)
         self._extract(f"<html><body><p>{_SOME_TEXT}</p></body></html>")
@@ -177,6 +191,19 @@ class Curator:
             return None
         row[BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
         return decide(self._url_gates, row, "url")
+
+    def _gate_opt_outs(self, page: Page | Row, row: dict[str, Any]) -> Decision | None:
+        """Measure what a page says of its use; of a text without headers and HTML, nothing."""
+        if isinstance(page, Page) and not page.is_text:
+            row.update(read_opt_outs(page.reservations, page.body))
+        if self.recipe.opt_outs:
+            row["optout.listed"] = self._opted_out.listed(row["url"] or "", row["host"] or "")
+        measured = [
+            rule
+            for rule in self._optout_gates
+            if all(row.get(name) is not None for name in rule.reads)
+        ]
+        return decide(measured, row, "optout")
 
     def _text(
         self, page: Page | Row, row: dict[str, Any], *, cascade: bool
@@ -219,6 +246,8 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
         digests |= list_digests()
     if recipe.text_gates:
         digests["language_model"] = sha256_of(model_file(recipe.language.model))
+    digests |= opt_out_digests(recipe.opt_outs)
+    load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
     return digests
 
 
@@ -226,6 +255,11 @@ def _gate_columns(recipe: Recipe) -> Iterator[Column]:
     """Yield what gates measure; the language has its place among the ledger's fixed columns."""
     if recipe.url_gates:
         yield Column(BLOCK_REASON.name, BLOCK_REASON, "url", tuple(list_digests().items()))
+    if recipe.optout_gates:
+        yield from (Column(s.name, s, "optout") for s in OPT_OUTS if s.name in NOTHING)
+    if recipe.opt_outs:
+        made_by = tuple(opt_out_digests(recipe.opt_outs).items())
+        yield from (Column(s.name, s, "optout", made_by) for s in OPT_OUTS if s.name not in NOTHING)
     if recipe.text_gates:
         model = (sha256_of(model_file(recipe.language.model)),)
         yield Column("language", CODE, "language", model)
@@ -251,14 +285,6 @@ def is_audited(page_id: str, fraction: float) -> bool:
     """Choose a share of all pages by hash of their id: the same pages on every run."""
     point = int.from_bytes(hashlib.blake2b(page_id.encode(), digest_size=8).digest(), "big")
     return point < fraction * _AUDIT_SCALE
-
-
-def host_of(url: str | None) -> str | None:
-    """Return the lower-case host name of a URL, without port and credentials; None without one."""
-    try:
-        return urlsplit(url or "").hostname
-    except ValueError:
-        return None
 
 
 def _found(text: str) -> tuple[str, Decision | None]:
@@ -298,9 +324,14 @@ def _decided(row: dict[str, Any], decision: Decision | None) -> dict[str, Any]:
 _LOADED: dict[str, Curator] = {}
 
 
+def work_key(recipe: Recipe) -> str:
+    """Return what differs where a recipe, or a list that it reads, does something else."""
+    return " ".join([recipe.work_digest, *opt_out_digests(recipe.opt_outs).values()])
+
+
 def curator_for(recipe: Recipe) -> Curator:
     """Return this process's curator for a recipe; only the latest is kept in memory."""
-    key = recipe.work_digest
+    key = work_key(recipe)
     if key not in _LOADED:
         _LOADED.clear()
         _LOADED[key] = Curator(recipe)

@@ -48,6 +48,11 @@ class PlanJob:
     shard_bytes: int
 
 
+def shard_name(dump: str, shard: int) -> str:
+    """Return the path of a shard below `data/` and `tokens/` without its ending."""
+    return f"{dump}/000_{shard:05d}"
+
+
 @dataclass(frozen=True, slots=True)
 class ShardJob:
     """A range of hosts of one dump."""
@@ -61,7 +66,7 @@ class ShardJob:
     @property
     def name(self) -> str:
         """Path of the shard below `data/` without its ending."""
-        return f"{self.dump}/000_{self.shard:05d}"
+        return shard_name(self.dump, self.shard)
 
 
 def plan_shards(attempt: Attempt, job: PlanJob) -> dict[str, Any]:
@@ -97,7 +102,10 @@ def read_plan(path: Path) -> list[dict[str, Any]]:
 
 
 def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
-    """Gather the hosts of one shard from all settled files, sorted by host, then URL."""
+    """Gather the hosts of one shard from all settled files, sorted by host, then URL.
+
+    No file, where all of its pages were taken down since it was planned.
+    """
     wanted = [
         ("dump", "=", job.dump),
         ("host", ">=", job.first_host),
@@ -106,6 +114,8 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
     # One host may have more text than the offsets of a plain string column can count.
     parts = (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in job.sources)
     table = pa.concat_tables([_with_large_text(SETTLED.empty_table()), *parts])
+    if not table.num_rows:
+        return {"rows": 0}
     keys = ["host", "url", "file_path", "record"]
     order = pc.sort_indices(table.select(keys), sort_keys=[(key, "ascending") for key in keys])
     options: dict[str, Any] = {"use_content_defined_chunking": CHUNKING}

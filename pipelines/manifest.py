@@ -133,7 +133,8 @@ def run_files(root: Path, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
     log = CommitLog(root)
     files = published_files({s: list(log.commits(s).values()) for s in log.planned()})
     named = {item["path"] for item in files}
-    others = [root / "tokenizer.json", *sorted((root / "dataset").glob("[!.]*"))]
+    beside = (root / "dataset").glob("[!.]*"), (root / "dataset/domains").glob("[!.]*")
+    others = [root / "tokenizer.json", *sorted(path for each in beside for path in each)]
     return files + [
         described(root, path)
         for path in others

@@ -46,18 +46,25 @@ from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity
 from pipelines.storage import CommitLog, digest
+from pipelines.takedown.run import take_down_again
+from pipelines.takedown.switch import complete, takedowns
 from pipelines.tokens.source import find_tokenizer, local_tokenizer
 from pipelines.totals import (
     accelerated,
     at_limits,
     fetched,
     funnel,
+    opt_outs,
     published_files,
     run_totals,
     stage_totals,
     token_totals,
 )
 
+_NO_HEADERS = (
+    "opt-outs: texts have no HTTP headers and no HTML, so only lists of opt_outs can be asked; "
+    "what the rules on the others read is null, and lets a page pass."
+)
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed", "stages")
 
 
@@ -107,6 +114,8 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     files = find_inputs(*where, recipe.input_format, say)
     # What follows is written down, and the secrets of an address must not be.
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
+    if recipe.optout_gates and any(file.format != "crawl" for file in files):
+        say(_NO_HEADERS)
     found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
         files = split_files(files, options.part_bytes)
@@ -116,6 +125,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
         started = _started(recipe, output, options, inputs)
         with held(output) as still_ours, recorder.writing(output, started):
             assets = asset_digests(recipe)
+            complete(output)
             manifest = read_manifest(output)
             known = {**assets, **_given_tokenizer(recipe)}
             now = {**_versions(recipe), "inputs": inputs, "assets_sha256": known}
@@ -223,9 +233,12 @@ def _versions(recipe: Recipe) -> dict[str, Any]:
 
 
 def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[str, Any]:
-    """Remove what no commit names, then write the card and, last, the manifest."""
+    """Take down what was ever asked for, remove what no commit names, write card and manifest."""
     root, recipe = work.root, work.recipe
     done = {stage: list(units.values()) for stage, units in work.commits.items()}
+    if take_down_again(root):
+        log = CommitLog(root)
+        done = {stage: list(log.commits(stage).values()) for stage in done}
     named = {item.path for units in done.values() for commit in units for item in commit.files}
     remove_unnamed(root, _OUTPUT_FOLDERS, named)
     empty_work(root)
@@ -245,8 +258,10 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         "failed_units": _failed_units(work),
         "funnel": funnel(recipe, done["settle"], done["curate"]),
         "dedup": work.found,
+        **takedowns(root),
         **measured_loss(recipe, done["settle"]),
         **accelerated(done["curate"]),
+        **opt_outs(done["curate"]),
         **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)

@@ -81,6 +81,6 @@ def _taken_over(row: dict[str, Any], judged: str | None) -> Curated:
 
 def to_judge(row: dict[str, Any], text: str) -> Again:
     """Return a page's row as it was before its text was judged, with that text."""
-    decision = _decision(row) if row["stage"] == "url" else None
+    decision = _decision(row) if row["stage"] in ("url", "optout") else None
     open_row = {**row, "status": "kept", "stage": None, "rule": None, "token_count": None}
     return Again(open_row, text, decision)

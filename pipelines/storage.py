@@ -61,6 +61,9 @@ class Commit:
     """The most memory that the process has had until then."""
     steps: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Where the time went, by step (`pipelines.timing`); empty for most stages."""
+    taken: Mapping[str, str] = field(default_factory=dict)
+    """sha256 of what the unit itself wrote, by path, of files that pages were taken out of since
+    (`pipelines.takedown`): later stages go by it, so that they need not be done again."""
 
     def file(self, folder: str) -> CommittedFile:
         """Return the unit's file in `folder`; KeyError when it wrote none there."""
@@ -71,13 +74,13 @@ class Commit:
 
     @property
     def content(self) -> str:
-        """Digest of the committed files' contents, for the fingerprints of later stages."""
+        """Digest of what the unit wrote, for the fingerprints of later stages."""
         return self.content_of("")
 
     def content_of(self, *folders: str) -> str:
         """Return the digest of the contents of those files that a later stage reads."""
-        read = [item for item in self.files if item.path.startswith(folders)]
-        return digest([[item.path, item.sha256] for item in read])
+        written = {item.path: item.sha256 for item in self.files} | dict(self.taken)
+        return digest([list(item) for item in written.items() if item[0].startswith(folders)])
 
 
 def digest(data: Any) -> str:
@@ -154,7 +157,7 @@ class CommitLog:
         follow the same recipe those are the same bytes.
         """
         path = self._path(commit.stage, commit.unit)
-        if write_if_absent(path, json.dumps(asdict(commit), indent=1).encode()):
+        if write_if_absent(path, _written(commit)):
             return commit
         return self._lose(commit, _record(path, path.read_bytes()))
 
@@ -164,6 +167,11 @@ class CommitLog:
             if item.path not in named:
                 (self.root / item.path).unlink(missing_ok=True)
         return winner
+
+    def replace(self, commit: Commit) -> None:
+        """Put a record in the place of the one that its unit has."""
+        path = self._path(commit.stage, commit.unit)
+        write_whole(path, _written(commit))
 
     def get(self, stage: str, unit: str) -> Commit | None:
         """Return the record of a unit, or None."""
@@ -262,6 +270,13 @@ class CommitLog:
 
     def _path(self, stage: str, unit: str) -> Path:
         return self.root / "commits" / stage / f"{unit.replace('/', '-')}.json"
+
+
+def _written(commit: Commit) -> bytes:
+    data = asdict(commit)
+    if not commit.taken:  # as almost always: then earlier versions read the record, too
+        del data["taken"]
+    return json.dumps(data, indent=1).encode()
 
 
 def _record(path: Path, data: bytes) -> Commit:

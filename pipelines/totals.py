@@ -11,6 +11,7 @@ from pipelines.recipe.model import GateStage, Recipe
 from pipelines.storage import Commit
 from pipelines.timing import add_up
 
+_NONE = {"pages": 0, "tokens": 0}
 _NAMED = 100
 """Pages at a limit that a manifest names."""
 
@@ -22,12 +23,7 @@ def funnel(
 
     The reasons of a block of datatrove have its name as `block`, and stand where it does.
     """
-    pages: Counter[tuple[str, str, str]] = Counter()
-    tokens: Counter[tuple[str, str, str]] = Counter()
-    for commit in settled:
-        for status, stage, rule, n_pages, n_tokens in commit.facts["funnel"]:
-            pages[status, stage, rule] += n_pages
-            tokens[status, stage, rule] += n_tokens
+    pages, tokens = _outcomes(settled)
     for stage, rule in recipe.rules():
         pages.setdefault(("dropped", stage, rule.name), 0)
     for kind in _kinds(recipe):
@@ -45,6 +41,74 @@ def funnel(
          **({"block": blocks[rule]} if stage == "quality" and rule in blocks else {})}
         for status, stage, rule in sorted(pages, key=_order(steps, blocks, _kinds(recipe)))
     ]  # fmt: skip
+
+
+def _outcomes(
+    settled: Iterable[Commit],
+) -> tuple[Counter[tuple[str, str, str]], Counter[tuple[str, str, str]]]:
+    """Return pages and tokens by status, stage and rule."""
+    pages: Counter[tuple[str, str, str]] = Counter()
+    tokens: Counter[tuple[str, str, str]] = Counter()
+    for commit in settled:
+        for status, stage, rule, n_pages, n_tokens in commit.facts["funnel"]:
+            pages[status, stage, rule] += n_pages
+            tokens[status, stage, rule] += n_tokens
+    return pages, tokens
+
+
+def without_taken(
+    before: Sequence[Mapping[str, Any]], settled: Iterable[Commit]
+) -> list[dict[str, Any]]:
+    """Return a funnel with the counts of now, after pages of its run were taken down.
+
+    Those come first but for pages that could not be read, since no rule had a say.
+    """
+    pages, tokens = _outcomes(settled)
+    known = {
+        outcome: row
+        for row in before
+        if row["stage"] != "takedown" and (pages[outcome := _outcome(row)] or _is_rule(row))
+    }
+    taken = [outcome for outcome in sorted(pages) if outcome not in known]
+    read = [outcome for outcome in known if outcome[1] == "read"]
+    order = [*read, *taken, *(outcome for outcome in known if outcome not in read)]
+    return [
+        {
+            **dict(zip(("status", "stage", "rule"), outcome, strict=True)),
+            **known.get(outcome, {}),
+            "pages": pages[outcome],
+            "tokens": tokens[outcome],
+        }
+        for outcome in order
+    ]
+
+
+def with_taken(
+    before: Sequence[Mapping[str, Any]], taken: Mapping[str, tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """Return a funnel after pages of the dataset were taken down: pages and tokens by rule."""
+    lost = [sum(each) for each in zip(*taken.values(), strict=True)]
+    rows = [dict(row) for row in before]
+    for row in rows:
+        if row["status"] == "kept":
+            row.update(pages=row["pages"] - lost[0], tokens=row["tokens"] - lost[1])
+    for rule, (pages, tokens) in sorted(taken.items()):
+        known = [row for row in rows if (row["stage"], row["rule"]) == ("takedown", rule)]
+        if not known:
+            known = [{"status": "dropped", "stage": "takedown", "rule": rule, **_NONE}]
+            at = sum(row["stage"] in ("read", "takedown") for row in rows)
+            rows.insert(at, known[0])
+        known[0].update(pages=known[0]["pages"] + pages, tokens=known[0]["tokens"] + tokens)
+    return [row for row in rows if row["pages"] or row["status"] != "kept"]
+
+
+def _is_rule(row: Mapping[str, Any]) -> bool:
+    """Whether a row of a funnel is there though nothing was removed."""
+    return row["status"] == "dropped" and row["stage"] != "extract" and "block" not in row
+
+
+def _outcome(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(row["status"]), str(row["stage"]), str(row["rule"])
 
 
 def _kinds(recipe: Recipe) -> list[str]:
@@ -66,7 +130,7 @@ def _steps(recipe: Recipe) -> list[str]:
 def _order(
     steps: Sequence[str], blocks: Mapping[str, str], kinds: Sequence[str]
 ) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
-    stages = ("read", "url", "extract", "language", "quality", "dedup", "")
+    stages = ("read", "takedown", "url", "optout", "extract", "language", "quality", "dedup", "")
 
     def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
         _, stage, rule = outcome
@@ -136,6 +200,16 @@ def accelerated(curated: Iterable[Commit]) -> dict[str, Any]:
     for commit in curated:
         counts.update(commit.facts.get("accelerate", {}))
     return {"accelerate": dict(sorted(counts.items()))} if counts else {}
+
+
+def opt_outs(curated: Iterable[Commit]) -> dict[str, Any]:
+    """Return pages that were looked at for opt-outs, and those that have, by signal."""
+    counts: Counter[str] = Counter()
+    asked = False
+    for commit in curated:
+        asked = asked or "opt_outs" in commit.facts
+        counts.update(commit.facts.get("opt_outs", {}))
+    return {"opt_outs": dict(sorted(counts.items()))} if asked else {}
 
 
 def at_limits(commits: Iterable[Commit]) -> dict[str, Any]:

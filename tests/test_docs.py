@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.command import contents, shell, succeed
@@ -45,6 +46,7 @@ def test_every_command_of_the_readme_works_in_its_order(desk: Path, crawl_host: 
     assert len(typed) >= 9
     card = desk / "runs/demo/card.yaml"
     filled = card.read_bytes()
+    (desk / "domains.txt").write_text(f"{kept_host(desk / 'runs/demo')}\n")
     for command in typed:
         if command == "cuvee card runs/demo --init":
             card.unlink()
@@ -63,7 +65,8 @@ def test_every_command_on_publishing_works_in_its_order(desk: Path):
     typed = [
         line for _, name, body in BLOCK.findall(page) if name == "sh" for line in body.splitlines()
     ]
-    assert len(typed) == 5
+    assert len(typed) == 8
+    (desk / "domains.txt").write_text(f"{kept_host(desk / 'runs/demo')}\n")
     crawl = next((desk / "crawl").iterdir())
     (desk / "next/CC-MAIN-2024-10").mkdir(parents=True)
     (desk / "next/CC-MAIN-2024-10/a.warc.gz").symlink_to(crawl.resolve())
@@ -100,6 +103,12 @@ def test_every_command_on_tokens_works_in_its_order(desk: Path):
         assert shell(f"{command}{engine}", desk).strip(), command
     made = desk / "runs/demo/tokenized"
     assert {path.name for path in made.iterdir()} == {"tokenizer-4096", "in-order"}
+
+
+def kept_host(run: Path) -> str:
+    """Return the host of some page of a run's dataset."""
+    table = pq.read_table(run / "ledger", columns=["host", "status"], partitioning=None)
+    return next(row["host"] for row in table.to_pylist() if row["status"] == "kept")
 
 
 def test_the_make_commands_of_the_readme_are_those_of_ci():

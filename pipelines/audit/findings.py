@@ -97,7 +97,8 @@ def _redundant(found: Pages) -> Iterator[Finding]:
 def _one_domain(connection: "DuckDBPyConnection", plan: Plan) -> Iterator[Finding]:
     frame = connection.execute(
         "WITH hosts AS (SELECT stage, rule, coalesce(host, '') AS host, count(*) AS pages"
-        " FROM ledger WHERE status = 'dropped' AND stage IN ('url', 'language', 'quality')"
+        " FROM ledger WHERE status = 'dropped'"
+        " AND stage IN ('url', 'optout', 'language', 'quality')"
         " GROUP BY ALL)"
         " SELECT stage, rule, host, pages, sum(pages) OVER (PARTITION BY stage, rule) AS total"
         " FROM hosts QUALIFY row_number() OVER"

@@ -18,8 +18,9 @@ from pipelines.recipe.source import Node
 COLUMNS: Mapping[str, str] = {"language.code": "language", "language.score": "language_score"}
 """The ledger's columns of signals that have another name there."""
 
-_GATES: Mapping[str, int] = {"url": 0, "language": 1}
-FIRST_BLOCK = len(_GATES)
+_GATES: Mapping[LedgerStage, int] = {"url": 0, "optout": 0, "language": 1}
+"""The block of a gate's rules; of those of one block every signal is measured on every page."""
+FIRST_BLOCK = 2
 """Number of the first block behind the gates."""
 
 _BEFORE: Mapping[str, float] = {"read": -1, "url": -0.5, "extract": 0.5, "language": 0.75}
@@ -37,7 +38,7 @@ class Step:
     kind: Literal["gate", "drop"]
     stage: LedgerStage
     block: int
-    """URL gates are block 0, gates on the language 1, what follows counts from 2."""
+    """Gates on URL and opt-outs are block 0, on the language 1, what follows counts from 2."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -82,8 +83,7 @@ DEDUP: float = 1e9
 
 def read_plan(recipe: Node) -> Plan:
     """Return the steps of a recipe's tree; UsageError for rules that cannot be read."""
-    url: list[Rule] = []
-    language: list[Rule] = []
+    gates: dict[LedgerStage, list[Step]] = {stage: [] for stage in _GATES}
     drops: list[Step] = []
     foreign: dict[str, int] = {}
     dedup: tuple[str, ...] = ()
@@ -91,7 +91,8 @@ def read_plan(recipe: Node) -> Plan:
     for kind, body in _stages(recipe):
         if kind == "gate":
             for rule in _rules(body):
-                (url if ledger_stage(rule) == "url" else language).append(rule)
+                stage = ledger_stage(rule)
+                gates[stage].append(Step(rule, "gate", stage, _GATES[stage]))
         elif kind == "drop":
             drops += [Step(_full(rule), "drop", "quality", block) for rule in _rules(body)]
             block += 1
@@ -100,9 +101,8 @@ def read_plan(recipe: Node) -> Plan:
             block += 1
         elif kind == "dedup":
             dedup = tuple(body.map)
-    gates = [Step(rule, "gate", "url", 0) for rule in url]
-    gates += [Step(rule, "gate", "language", 1) for rule in language]
-    return Plan((*gates, *drops), foreign, dedup)
+    in_order = (step for steps in gates.values() for step in steps)
+    return Plan((*in_order, *drops), foreign, dedup)
 
 
 def _stages(recipe: Node) -> Iterator[tuple[str, Node]]:

@@ -49,7 +49,9 @@ class _Pages:
 
     def __init__(self, ledger: Ledger, size: int) -> None:
         sample = measured_sample(ledger, size)
-        sample = sample[~sample["stage"].isin(["url", "language"]) & sample["weight"].notna()]
+        sample = sample[
+            ~sample["stage"].isin(["url", "optout", "language"]) & sample["weight"].notna()
+        ]
         self.weight = sample["weight"].to_numpy(float)
         self.total = float(self.weight.sum())
         self.count = len(sample)

@@ -11,10 +11,10 @@ from typing import Any
 from pipelines.card.facts import Facts
 from pipelines.card.head import language_codes
 from pipelines.card.markup import code
+from pipelines.card.reservations import NOT_MEASURED, in_annex
 
 _AS_IS = ("first_page", "latest_acquisition", "recipe_digest", "sha256_of_their_list")
 _BY_NAME = ("documents_by_language_label", "pages_removed_by_address")
-NOT_MEASURED = "not measured"
 NOT_STATED = "not stated"
 _EU_LANGUAGES = frozenset(
     "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()  # noqa: SIM905  24 codes are read as a line
@@ -122,9 +122,7 @@ def _crawled(facts: Facts) -> dict[str, Any]:
 
 def _reservations(facts: Facts) -> dict[str, str]:
     return {
-        "robots.txt": NOT_MEASURED,
-        "TDM reservation protocol (header, meta tag, tdmrep.json)": NOT_MEASURED,
-        "noai and noimageai (header, meta tag)": NOT_MEASURED,
+        **dict(in_annex(facts)),
         "measures": facts.person.text("opt_outs") or NOT_STATED,
         "requests_for_removal": facts.person.removal or NOT_STATED,
     }

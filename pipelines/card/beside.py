@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.card.facts import Facts
-from pipelines.recipe.dump import recipe_yaml
 
 FUNNEL = pa.schema(
     [
@@ -66,7 +65,12 @@ def funnel_rows(facts: Facts) -> Iterable[dict[str, Any]]:
     """Yield the rows of `FUNNEL`."""
     rules = facts.rules
     for step, row in enumerate(facts.manifest["funnel"]):
-        judged = row["status"] == "dropped" and row["stage"] in ("url", "language", "quality")
+        judged = row["status"] == "dropped" and row["stage"] in (
+            "url",
+            "optout",
+            "language",
+            "quality",
+        )
         yield {
             "step": step,
             "status": row["status"],
@@ -83,33 +87,8 @@ def audit_table(root: Path) -> pa.Table:
     """Return the table of `AUDIT` for a finished run that has pages."""
     from pipelines.audit import Audit
 
-    rows = Audit(root).rules()
+    rows = Audit(root).rules().reindex(columns=AUDIT.names)  # a recipe may have no rules
     return pa.Table.from_pandas(rows, schema=AUDIT, preserve_index=False)
-
-
-def published_recipe(recipe: Mapping[str, Any], digest: str) -> str:
-    """Return a resolved recipe as it is published: of paths of one's own machine, the last part."""
-    shown = {key: _shortened(value) for key, value in recipe.items()}
-    shown["input"] = [_last_part(path) for path in recipe.get("input") or ()]
-    return (
-        f"# Digest of the recipe as it was run: {digest}\n"
-        "# Of paths on the machine where it was run only the last part is written here.\n"
-        f"{recipe_yaml(shown)}"
-    )
-
-
-def _shortened(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _shortened(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_shortened(item) for item in value]
-    if isinstance(value, str) and value.startswith(("/", "./", "../", "~/")):
-        return _last_part(value)
-    return value
-
-
-def _last_part(path: str) -> str:
-    return path if "://" in path else path.rstrip("/").rsplit("/", 1)[-1]
 
 
 def checksums(files: Iterable[Mapping[str, Any]]) -> str:

@@ -5,8 +5,9 @@ few columns, twice. Nothing here grows with the number of pages.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.card.domains import DOMAINS, Held, domain_of, domain_of_url, ranked
+from pipelines.card.domains import (
+    DOMAINS,
+    Held,
+    domain_of,
+    domain_of_url,
+    ranked,
+    together,
+)
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, opened, read_rows
 
@@ -26,6 +34,8 @@ LARGEST = 10
 """Domains that the card names."""
 _COLUMNS = ("text", "url", "dump", "language", "language_score", "token_count")
 _BATCH = 2_000
+DOMAINS_OF_DUMPS = "dataset/domains"
+"""Folder of tables as `domains.parquet`, each of one dump: of several runs they can be added."""
 
 Told = Callable[[int], None]
 """Is told of bytes of files that have been read."""
@@ -57,6 +67,13 @@ class Scores:
     lowest: float = 1.0
     low: int = 0
     """Documents below `LOW_SCORE`."""
+
+    def add(self, other: "Scores") -> None:
+        """Add another one."""
+        self.rows += other.rows
+        self.total += other.total
+        self.lowest = min(self.lowest, other.lowest)
+        self.low += other.low
 
 
 @dataclass(slots=True)
@@ -96,15 +113,49 @@ class Counted:
     domains: Domains = field(default_factory=Domains)
     one_domain: list[OneDomain] = field(default_factory=list)
 
+    def plain(self) -> dict[str, Any]:
+        """Return all but the domains, which lie beside the card, as plain data."""
+        return {
+            "amounts": [[*key, *astuple(amount)] for key, amount in sorted(self.amounts.items())],
+            "scores": {label: asdict(scores) for label, scores in sorted(self.scores.items())},
+            "arrow_bytes": dict(sorted(self.arrow_bytes.items())),
+            "truncated": dict(sorted(self.truncated.items())),
+            "one_domain": [asdict(rule) for rule in self.one_domain],
+        }
+
+    def add(self, plain: Mapping[str, Any], dumps: Collection[str]) -> None:
+        """Add what `plain` has given of another run, of some of its dumps.
+
+        What is not told by dump is added whole.
+        """
+        for dump, language, *amount in plain["amounts"]:
+            if dump in dumps:
+                self.amounts[dump, language].add(Amount(*amount))
+        for label, scores in plain["scores"].items():
+            self.scores[label].add(Scores(**scores))
+        self.arrow_bytes.update({d: n for d, n in plain["arrow_bytes"].items() if d in dumps})
+        self.truncated.update(plain["truncated"])
+        self.one_domain += [OneDomain(**rule) for rule in plain["one_domain"]]
+
 
 def count_run(attempt: Attempt, shards: Files, ledgers: Files, told: Told) -> Counted:
-    """Count a finished run; writes `dataset/domains.parquet` into the attempt."""
+    """Count a finished run; writes tables of domains, of each dump and of all, into the attempt.
+
+    The shards of a dump come one after another.
+    """
     found = Counted()
-    pages = (held for path, size in shards for held in _count_shard(path, size, found, told))
+    sorting = attempt.folder / "sorting"
+    tables = []
+    for dump, group in groupby(shards, key=lambda item: item[0].parent.name):
+        pages = (held for path, size in group for held in _count_shard(path, size, found, told))
+        tables.append(f"{DOMAINS_OF_DUMPS}/{dump}.parquet")
+        with TableWriter(attempt, tables[-1], DOMAINS) as writer:
+            for row in ranked(pages, sorting / dump):
+                writer.add(row)
     with TableWriter(attempt, "dataset/domains.parquet", DOMAINS) as writer:
-        for row in ranked(pages, attempt.folder / "sorting"):
+        for row in together((attempt.path(name) for name in tables), sorting / "all"):
             writer.add(row)
-    found.domains = _domains(attempt.path("dataset/domains.parquet"), writer.rows)
+    found.domains = sum_up(attempt.path("dataset/domains.parquet"), writer.rows)
     _count_ledger(ledgers, found, told)
     return found
 
@@ -161,7 +212,7 @@ def _add_scores(batch: pa.RecordBatch, found: Counted) -> None:
         scores.low += row["low_sum"]
 
 
-def _domains(path: Path, count: int) -> Domains:
+def sum_up(path: Path, count: int) -> Domains:
     """Return what a `domains.parquet` adds up to; it is read once more, in order."""
     found = Domains(count=count, tenth=-(-count // 10))
     for row in read_rows(path):

@@ -7,14 +7,14 @@ folder of this machine and are merged.
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from filters.hosts import host_reader
-from pipelines.curator import host_of
+from filters.hosts import host_of, host_reader
+from pipelines.tables import read_rows
 
 DOMAINS = pa.schema(
     [
@@ -66,9 +66,20 @@ def ranked(pages: Iterable[Held], folder: Path, most: int = IN_MEMORY) -> Iterat
     """
     by_name = _sorted(_partial_sums(pages, most), lambda held: held.domain, folder / "names", most)
     summed = (_sum(domain, each) for domain, each in groupby(by_name, lambda held: held.domain))
-    by_size = _sorted(summed, lambda held: (-held.bytes, held.domain), folder / "sizes", most)
+    there = (held for held in summed if held.pages)
+    by_size = _sorted(there, lambda held: (-held.bytes, held.domain), folder / "sizes", most)
     for rank, held in enumerate(by_size, start=1):
         yield {"rank": rank, **held._asdict()}
+
+
+def together(
+    tables: Iterable[Path], folder: Path, less: Iterable[Held] = ()
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `DOMAINS` for several such tables, without what `less` says."""
+    rows = (row for path in tables for row in read_rows(path))
+    held = (Held(row["domain"], row["pages"], row["bytes"], row["tokens"]) for row in rows)
+    gone = (Held(name, -pages, -size, -tokens) for name, pages, size, tokens in less)
+    return ranked(chain(held, gone), folder)
 
 
 def _partial_sums(pages: Iterable[Held], most: int) -> Iterator[Held]:

@@ -12,6 +12,10 @@ NO_REPOSITORY = "ORG/NAME"
 """What stands for the repository's name while nobody has said it."""
 
 
+DATASETS = "https://huggingface.co/datasets/"
+"""Where the pages of repositories are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A finished run, what was counted of it, and what a person has said."""
@@ -67,7 +71,7 @@ class Facts:
     @property
     def address(self) -> str:
         """Address of the repository's page."""
-        return f"https://huggingface.co/datasets/{self.repository}"
+        return f"{DATASETS}{self.repository}"
 
     @property
     def dumps(self) -> dict[str, list[Mapping[str, Any]]]:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pipelines.card.count import LARGEST, LEAST_PAGES, LOW_SCORE, Counted
 from pipelines.card.facts import Facts
 from pipelines.card.markup import bullets, code, counted, share, table
+from pipelines.card.reservations import examined
 from pipelines.cascade import loss_in_words
 
 _MOST_LANGUAGES = 30
 _UNMEASURED = (
     "Not measured: toxicity, factual errors, the licences of the pages, whether texts of "
-    "benchmarks are among them, and whether their sites have opted out (robots.txt, "
-    "TDM reservation, `noai`)."
+    "benchmarks are among them, and whether their sites have opted out ({})."
 )
 
 
@@ -21,7 +21,9 @@ def limits(facts: Facts) -> str:
     lines = list(_lost(facts))
     if facts.counted is not None:
         lines += _doubtful(facts, facts.counted)
-    parts.append(bullets([*lines, _UNMEASURED]))
+    elsewhere = "by `robots.txt` or `tdmrep.json`"
+    how = elsewhere if examined(facts) else "robots.txt, TDM reservation, `noai`"
+    parts.append(bullets([*lines, _UNMEASURED.format(how)]))
     if facts.manifest["failed_units"]:
         parts += ["Crawl files that could not be read:", bullets(_failed_files(facts))]
     if facts.counted is not None:

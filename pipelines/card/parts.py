@@ -1,6 +1,7 @@
 """A card's computed parts, in the order in which they are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pipelines.card.beside import BESIDE
 from pipelines.card.facts import Facts
@@ -8,7 +9,9 @@ from pipelines.card.limits import limits
 from pipelines.card.loading import loading
 from pipelines.card.markup import bullets, code, table
 from pipelines.card.merge import Part, without_marks
+from pipelines.card.reservations import opt_outs
 from pipelines.card.sections import (
+    changes,
     composition,
     fields,
     funnel,
@@ -39,11 +42,13 @@ def card_parts(facts: Facts) -> list[Part]:
         "fields": fields,
         "repeats": repeats,
         "personal-data": personal,
+        "opt-outs": opt_outs,
         "sources": sources,
         "uses": _uses,
         "limits": limits,
         "files": _files,
         "reproduction": _reproduction,
+        "changes": changes,
         "licence": _licence,
     }
     texts = {name: section(facts) for name, section in sections.items()}
@@ -85,10 +90,20 @@ def _reproduction(facts: Facts) -> str:
         "With the crawl files named above below `crawl/`, the same bytes come from",
         "```sh\ncuvee run recipe.yaml --input crawl/ --output runs/again\n```",
         f"Digest of the code: {code(manifest['code']['sources_sha256'])}. Packages: {packages}.",
+        *_other_recipes(manifest),
         "Models and lists, by sha256:",
         bullets(f"{code(name)}: {code(str(d))}" for name, d in manifest["assets_sha256"].items()),
     ]
     return "\n\n".join(["## How it was made", *lines])
+
+
+def _other_recipes(manifest: Mapping[str, Any]) -> list[str]:
+    """Return which recipe made which dump, where there were several runs."""
+    whose = manifest.get("recipe_of_dump") or {}
+    if not whose:
+        return []
+    lines = (f"{code(dump)}: {code(made)}, `recipes/{dump}.yaml`" for dump, made in whose.items())
+    return ["This is of the latest run. Recipe digests and recipes by dump:", bullets(lines)]
 
 
 def _licence(facts: Facts) -> str:

@@ -20,6 +20,10 @@ from pipelines.recipe.source import Node, read_file
 CARD_FILE = "card.yaml"
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 _OTHER = "other"
+AS_CONFIG = "config"
+"""Token ids as a config of the dataset itself."""
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+"""The name of a repository on the Hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,12 @@ FIELDS = (
     Field("maintenance", "Who keeps it up, and how often it is renewed."),
     Field("limitations", "Limits that the run cannot know of; those that it can are computed."),
     Field("crawler", "Whose crawler fetched the pages, and how it behaved (robots.txt, paywalls)."),
+    Field(
+        "tokens",
+        "Where `cuvee publish` puts the token ids: config, for a config of the dataset, or "
+        "ORG/NAME, for a dataset of their own. Without it: nowhere.",
+        kind="tokens",
+    ),
     Field("opt_outs", "What was done about rights holders who have opted out, by which protocol."),
     Field("illegal_content", "What was done about illegal content, besides the recipe's filters."),
     Field("citation", "A citation to be shown in place of the computed one (BibTeX)."),
@@ -155,6 +165,9 @@ def _check_form(asked: Field, node: Node, text: str, problems: Problems) -> None
         fact = f"{asked.name} must be an identifier such as odc-by, not {shown(text)}."
         hint = "For a licence that the Hub has no word for: other, license_name, license_link."
         problems.add(node.place, fact, hint)
+    if asked.kind == "tokens" and text != AS_CONFIG and not REPOSITORY.fullmatch(text):
+        fact = f"{asked.name} must be config or ORG/NAME, not {shown(text)}."
+        problems.add(node.place, fact, "Without token ids, leave it empty.")
     if asked.kind == "date" and not _is_day(text):
         fact = f"{asked.name} must be a day such as 2026-01-31, not {shown(text)}."
         problems.add(node.place, fact)

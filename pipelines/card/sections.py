@@ -132,7 +132,12 @@ def _rule(row: Mapping[str, Any]) -> str:
 
 
 def _condition(row: Mapping[str, Any], rules: Mapping[str, str]) -> str:
-    is_rule = row["status"] == "dropped" and row["stage"] in ("url", "language", "quality")
+    is_rule = row["status"] == "dropped" and row["stage"] in (
+        "url",
+        "optout",
+        "language",
+        "quality",
+    )
     condition = rules.get(row["rule"]) if is_rule and not row.get("block") else None
     return code(condition) if condition else ""
 
@@ -160,6 +165,17 @@ def _options(options: Mapping[str, Any]) -> str:
     given = {name: value for name, value in options.items() if value is not None}
     given.pop("against", None)  # paths of this machine
     return ", ".join(f"{name} {code(str(value))}" for name, value in given.items())
+
+
+def changes(facts: Facts) -> str:
+    """Return what was removed on request; nothing where nothing ever was."""
+    taken = facts.manifest.get("takedowns") or ()
+    lines = (
+        f"{entry['when']}: removed {counted(entry['pages'], 'document')} "
+        f"({counted(entry['tokens'], 'token')}) on request"
+        for entry in taken
+    )
+    return f"## Changes\n\n{bullets(lines)}" if taken else ""
 
 
 def fields(facts: Facts) -> str:

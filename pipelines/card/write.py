@@ -15,16 +15,16 @@ from pipelines.card.beside import (
     audit_table,
     checksums,
     funnel_rows,
-    published_recipe,
 )
-from pipelines.card.count import Counted, count_run
+from pipelines.card.count import DOMAINS_OF_DUMPS, Counted, count_run
 from pipelines.card.croissant import croissant
-from pipelines.card.facts import Facts, total
+from pipelines.card.facts import DATASETS, Facts, total
 from pipelines.card.head import card_head
 from pipelines.card.merge import changed_parts, compose, merge
 from pipelines.card.parts import card_parts
 from pipelines.card.person import Person, read_person
 from pipelines.card.sections import FIGURE
+from pipelines.card.told import Public
 from pipelines.files import write_whole
 from pipelines.hold import held
 from pipelines.manifest import described, load_manifest, run_files, write_manifest
@@ -40,6 +40,7 @@ _SAMPLES = "dataset/sample/"
 _LEDGER = "ledger/"
 _WRITTEN_ANEW = ("format", "file_totals", "files")
 _TEXTS = ("recipe.yaml", "annex.json", "annex.md", "croissant.json")
+_OURS_OF_DUMPS = f"{DOMAINS_OF_DUMPS}/"
 _OURS = frozenset({CARD, f"dataset/{FIGURE}", *(f"dataset/{name}" for name in BESIDE)})
 
 Told = Callable[[int, int], None]
@@ -112,6 +113,11 @@ def _write(root: Path, facts: Facts) -> None:
     write_whole(root / CARD, card.encode())
 
 
+def is_beside(path: str) -> bool:
+    """Whether `cuvee card` writes a file of a run."""
+    return path in _OURS or path.startswith(_OURS_OF_DUMPS)
+
+
 def card_files(root: Path) -> list[dict[str, Any]]:
     """Return path, rows, bytes and sha256 of the card and its figure."""
     return [described(root, root / path) for path in (CARD, f"dataset/{FIGURE}")]
@@ -121,6 +127,8 @@ def remove_beside(root: Path) -> None:
     """Remove what `cuvee card` has written beside the card of an earlier state of a run."""
     for name in BESIDE:
         (root / "dataset" / name).unlink(missing_ok=True)
+    for path in sorted((root / DOMAINS_OF_DUMPS).glob("*.parquet")):
+        path.unlink()
 
 
 def make_card(root: Path, repo: str | None = None, told: Told | None = None) -> Made:
@@ -130,28 +138,63 @@ def make_card(root: Path, repo: str | None = None, told: Told | None = None) -> 
     once, a few columns of the ledger twice. UsageError where no finished run is, or for a wrong
     `card.yaml` or head of the existing card.
     """
-    manifest = load_manifest(root)
+    load_manifest(root)
     with held(root) as still_ours:
-        person = ready_for_card(root)
-        changed = changed_parts(existing_card(root) or "")
-        files = [item for item in run_files(root, manifest) if item["path"] not in _OURS]
-        recipe = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0).plain()
-        facts = Facts(
-            manifest, recipe, _below(files, _SHARDS), person, repo, samples=_samples(root, files)
-        )
-        counted, tables = _tables(root, facts, _below(files, _LEDGER), told)
-        facts = replace(facts, counted=counted)
-        still_ours()
-        _write(root, facts)
-        _write_beside(root, facts)
-        made = [*card_files(root), *tables, *(described(root, root / path) for path in _texts())]
-        below = [*_below(files, "dataset/"), *(f for each in facts.samples.values() for f in each)]
-        sums = root / "dataset" / "SHA256SUMS"
-        write_whole(sums, checksums([*below, *made]).encode())
-        made.append(described(root, sums))
-        said = {key: value for key, value in manifest.items() if key not in _WRITTEN_ANEW}
-        write_manifest(root, said, sorted([*files, *made], key=lambda item: str(item["path"])))
+        return make_card_held(root, repo, told, still_ours)
+
+
+def make_card_held(
+    root: Path,
+    repo: str | None = None,
+    told: Told | None = None,
+    still_ours: Callable[[], None] = lambda: None,
+) -> Made:
+    """Do what `make_card` does in a folder that the caller holds."""
+    manifest = load_manifest(root)
+    person = ready_for_card(root)
+    changed = changed_parts(existing_card(root) or "")
+    listed = run_files(root, manifest)
+    files = [item for item in listed if not is_beside(str(item["path"]))]
+    facts = _facts_of(root, manifest, files, person)
+    facts = replace(facts, repo=repo, samples=_samples(root, files))
+    counted, tables = _tables(root, facts, _below(files, _LEDGER), told)
+    facts = replace(facts, counted=counted)
+    still_ours()
+    _write(root, facts)
+    _write_beside(root, facts)
+    made = [*card_files(root), *tables, *(described(root, root / path) for path in _texts())]
+    below = [*_below(files, "dataset/"), *(f for each in facts.samples.values() for f in each)]
+    sums = root / "dataset" / "SHA256SUMS"
+    write_whole(sums, checksums([*below, *made]).encode())
+    made.append(described(root, sums))
+    said = {key: value for key, value in manifest.items() if key not in _WRITTEN_ANEW}
+    said["counted"] = counted.plain()
+    write_manifest(root, said, sorted([*files, *made], key=lambda item: str(item["path"])))
     return Made(tuple(made), tuple(person.missing()), tuple(changed), counted)
+
+
+def write_plain_card(
+    root: Path, manifest: Mapping[str, Any], files: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the card and its figure of a run by its folder alone, without its recipe's code."""
+    _write(root, _facts_of(root, manifest, files, ready_for_card(root)))
+
+
+def _facts_of(
+    root: Path, manifest: Mapping[str, Any], files: Sequence[Mapping[str, Any]], person: Person
+) -> Facts:
+    recipe = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0).plain()
+    return Facts(manifest, recipe, _below(files, _SHARDS), person)
+
+
+def beside_of(root: Path) -> tuple[bool, str | None]:
+    """Return whether `cuvee card` has written what lies beside a card, and for which repository."""
+    try:
+        said = json.loads((root / "dataset" / "croissant.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False, None
+    url = str(said.get("url") or "") if isinstance(said, dict) else ""
+    return True, url.removeprefix(DATASETS) if url.startswith(DATASETS) else None
 
 
 def _texts() -> list[str]:
@@ -211,7 +254,7 @@ def _write_beside(root: Path, facts: Facts) -> None:
     data = annex(facts)
     digest = str(facts.manifest["recipe"]["digest"])
     texts = (
-        published_recipe(facts.recipe, digest),
+        Public(facts.recipe, digest).text,
         json.dumps(data, indent=1, ensure_ascii=False) + "\n",
         annex_page(data),
         croissant(facts),

@@ -21,6 +21,7 @@ from pipelines.cli import (
     publishing,
     reporting,
     running,
+    taking_down,
     tokenizing,
 )
 from pipelines.cli.console import err, out
@@ -49,6 +50,7 @@ _GROUPS = (
     carding,
     publishing,
     exporting,
+    taking_down,
     describing,
     health,
 )
@@ -56,7 +58,7 @@ for _group in _GROUPS:
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130
-_RESUMED = ("run", "demo", "publish", "tokenize", "export")
+_RESUMED = ("run", "demo", "publish", "takedown", "tokenize", "export")
 """Commands that keep what was done before an interrupt."""
 
 

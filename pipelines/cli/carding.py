@@ -1,6 +1,5 @@
 """The command that writes the dataset card and what lies beside it."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -14,7 +13,6 @@ from pipelines.cli.console import err, out, print_json
 from pipelines.cli.options import AsJson, RunFolder, examples
 
 commands = typer.Typer()
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 
 
 @commands.command(
@@ -63,7 +61,9 @@ def card(
 
 
 def _check_name(repo: str | None) -> None:
-    if repo is not None and not _NAME.fullmatch(repo):
+    from pipelines.card.person import REPOSITORY
+
+    if repo is not None and not REPOSITORY.fullmatch(repo):
         raise UsageError(f"--repo '{repo}' is no dataset's name.\n  It is ORG/NAME, as on the Hub.")
 
 

@@ -55,8 +55,12 @@ def publish(
         typer.Option("--sample", metavar="SIZE", help="Sample of so many tokens, as 10MT or 1BT."),
     ] = None,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="The token ids, too, as a config of their own.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--tokens/--no-tokens",
+            help="The token ids, too, as a config of their own; else as card.yaml says.",
+        ),
+    ] = None,
     tokens_repo: Annotated[
         str | None,
         typer.Option(metavar="ORG/NAME", help="The token ids, too, as a dataset of their own."),
@@ -77,12 +81,13 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Bring a run's dataset to the Hub; the same command again sends only what is missing."""
+    from pipelines.card.person import AS_CONFIG, read_person
     from pipelines.manifest import load_manifest
     from pipelines.publish.content import read_content
     from pipelines.publish.errors import require_token
     from pipelines.publish.plan import Options
     from pipelines.publish.samples import draw_samples
-    from pipelines.publish.send import Publisher, Target
+    from pipelines.publish.send import Publisher, RunPlanner, Target
     from pipelines.publish.tokens import tokens_content
 
     options = Options(
@@ -94,16 +99,20 @@ def publish(
     )
     target = Target(repo_id, token if dry_run else require_token(token), branch, tag, private)
     load_manifest(folder)
+    if tokens is None and tokens_repo is None:
+        said = read_person(folder).text("tokens")
+        tokens, tokens_repo = said == AS_CONFIG, said if said != AS_CONFIG else None
     draw_samples(folder, samples or ())
-    content = read_content(folder, tokens=tokens)
+    content = read_content(folder, tokens=bool(tokens))
     wanted = [(content, target)]
     if tokens_repo:
         own = tokens_content(folder, content, repo_id, tokens_repo)
         wanted.append((own, dataclasses.replace(target, repo_id=tokens_repo)))
     facts = []
     for each, where in wanted:
-        with _watching(err) as watcher:
-            publisher = Publisher(each, where, options, folder / "dataset", watcher)
+        with watching(err) as watcher:
+            planner = RunPlanner(each, options, folder / "dataset")
+            publisher = Publisher(planner, where, watcher, options.message)
             done = publisher.plan() if dry_run else publisher.publish()
         facts.append(_facts(where, done))
         if not as_json:
@@ -192,7 +201,8 @@ class _Bar:
 
 
 @contextmanager
-def _watching(console: Console) -> Iterator[_Bar]:
+def watching(console: Console) -> Iterator[_Bar]:
+    """Show how far publishing is, on a terminal."""
     columns = (
         TextColumn("{task.description:<16}"),
         BarColumn(bar_width=24),
@@ -239,8 +249,8 @@ def verify(
     from pipelines.verify import verify_copy, verify_repository, verify_run
 
     with _checking() as looked:
-        if _is_on_hub(what):
-            found = verify_repository(_plain(what), revision, token, looked, quick=quick)
+        if is_on_hub(what):
+            found = verify_repository(plain_name(what), revision, token, looked, quick=quick)
         else:
             root = run_folder(what)
             copied = verify_copy(root, looked)
@@ -266,14 +276,15 @@ def _show_findings(what: str, found: Any) -> None:
     out.print(f"{what}: {verdict} ({checked})", markup=False, soft_wrap=True)
 
 
-def _is_on_hub(what: str) -> bool:
+def is_on_hub(what: str) -> bool:
     """Whether a name is of the Hub: one that says so, or of no folder here and like ORG/NAME."""
     if what.startswith(_HUB):
         return True
     return "://" not in what and what.count("/") == 1 and not Path(what).exists()
 
 
-def _plain(what: str) -> str:
+def plain_name(what: str) -> str:
+    """Return the name of a repository without what says that it is one."""
     return what.removeprefix(_HUB).strip("/")
 
 

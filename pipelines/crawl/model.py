@@ -105,6 +105,8 @@ class Page:
     """WARC-Truncated: why the crawler stopped early."""
     body_note: str | None
     """What did not fit when the HTTP codings were undone."""
+    reservations: tuple[tuple[str, str], ...] = ()
+    """HTTP headers that may reserve rights (`filters.optout.HEADERS`), each as often as it came."""
 
 
 @dataclass(frozen=True, slots=True)

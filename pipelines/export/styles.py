@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
-from pipelines.curator import host_of
+from filters.hosts import host_of
 
 Line: TypeAlias = dict[str, Any]
 

@@ -102,7 +102,7 @@ def complete_card(local: str, remote: str | None, manifest: Mapping[str, Any]) -
     configs = {name: was for name, was in configs_of(head).items() if name != TOKENS}
     configs |= {config["config_name"]: config for config in _made_configs(groups)}
     head["configs"] = list(configs.values())
-    if len(manifest["runs"]) > 1:
+    if len(manifest["runs"]) > 1 and not dumps <= {*_infos(head), "default"}:
         languages = {*_strings(head.get("language")), *_strings(before.get("language"))}
         head["language"] = sorted(languages)
         head["size_categories"] = [size_category(manifest["rows"])]

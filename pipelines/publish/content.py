@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError
+from pipelines.card.person import read_person
+from pipelines.card.told import Public
 from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest, run_files
-from pipelines.publish.told import Told
+from pipelines.recipe.source import read_file
 from pipelines.storage import CommitLog
 
 DATA, SAMPLE, TOKENS = "data", "sample", "tokens"
@@ -58,6 +60,10 @@ class Content:
     dumps: tuple[str, ...]
     run: Mapping[str, Any]
     """What the run's manifest says that is the same whenever the same is run."""
+    recipe: Mapping[str, Any]
+    """As it is published, as plain data."""
+    person: Mapping[str, Any]
+    """What a person has said of the dataset."""
 
     @cached_property
     def by_path(self) -> dict[str, Item]:
@@ -107,7 +113,8 @@ def read_content(root: Path, *, tokens: bool = False) -> Content:
         )
     dumps = tuple(sorted({group_of(item.path)[1] for item in shards}))
     items = [*shards, *_samples(root), *_papers(root)]
-    recipe = Told((root / "recipe.yaml").read_bytes().decode())
+    plain = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0).plain()
+    recipe = Public(plain, str(manifest["recipe"]["digest"]))
     items += [item_of(f"recipes/{dump}.yaml", recipe.text.encode()) for dump in dumps]
     items += token_items(root) if tokens else []
     return Content(
@@ -116,6 +123,8 @@ def read_content(root: Path, *, tokens: bool = False) -> Content:
         card=_card(root),
         dumps=dumps,
         run=recipe.of_run(manifest),
+        recipe=recipe.plain,
+        person=read_person(root).values,
     )
 
 

@@ -35,16 +35,17 @@ def parse_listing(data: bytes | None) -> dict[str, Any] | None:
 
 def make_listing(content: Content, kept: Iterable[Mapping[str, Any]], before: Any) -> Any:
     """Return the manifest of a repository that holds a run's files and those that are `kept`."""
-    own = {item.path: _facts(item) for item in content.items}
+    own = {item.path: facts_of(item) for item in content.items}
     files = sorted([*own.values(), *kept], key=lambda facts: str(facts["path"]))
     data = rows_of(files)
-    run = digest(content.run)[:16]
+    run = run_key(content.run)
     there = {group_of(str(facts["path"]))[1] for facts in data}
     dumps = {
         **{dump: key for dump, key in (before or {}).get("dumps", {}).items() if dump in there},
         **dict.fromkeys(content.dumps, run),
     }
     runs = {**(before or {}).get("runs", {}), run: content.run}
+    keys = sorted(set(dumps.values()))
     return {
         "kind": KIND,
         "format": FORMAT,
@@ -52,9 +53,15 @@ def make_listing(content: Content, kept: Iterable[Mapping[str, Any]], before: An
         "tokens": sum(facts["tokens"] for facts in data),
         "bytes": sum(facts["bytes"] for facts in data),
         "dumps": dict(sorted(dumps.items())),
-        "runs": {key: runs[key] for key in sorted(set(dumps.values()))},
+        "runs": {key: runs[key] for key in keys},
+        "person": dict(content.person),
         "files": files,
     }
+
+
+def run_key(run: Mapping[str, Any]) -> str:
+    """Return the name that a run has in the manifest of a repository."""
+    return digest(run)[:16]
 
 
 def rows_of(files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -63,7 +70,8 @@ def rows_of(files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [facts for facts in files if folder_of(str(facts["path"])) == main]
 
 
-def _facts(item: Item) -> dict[str, Any]:
+def facts_of(item: Item) -> dict[str, Any]:
+    """Return what the manifest says of a file."""
     return {
         "path": item.path,
         "rows": item.rows,
@@ -75,7 +83,7 @@ def _facts(item: Item) -> dict[str, Any]:
 
 def written(listing: Mapping[str, Any], card: Item) -> tuple[bytes, bytes]:
     """Return the manifest and the sums as they are committed; both name the card."""
-    files = [*(facts for facts in listing["files"] if facts["path"] != CARD), _facts(card)]
+    files = [*(facts for facts in listing["files"] if facts["path"] != CARD), facts_of(card)]
     files.sort(key=lambda facts: str(facts["path"]))
     data = {**listing, "files": files}
     manifest = json.dumps(data, indent=1, ensure_ascii=False, sort_keys=False).encode()

@@ -94,12 +94,11 @@ def make_plan(content: Content, state: State, options: Options) -> Plan:
     _refuse_other_content(content, state, before, options)
     _refuse_replacing(content, state, before, options)
     removed = _removed(content, state, before)
-    kept = _kept(content, state, before, removed)
-    listing = make_listing(content, kept, before)
+    listing = listing_after(content, state)
     card = complete_card(content.card, state.card, listing)
-    papers = _papers(listing, card)
+    papers = papers_of(listing, card)
     wanted = [*content.items, *papers]
-    changed = [item for item in wanted if not _is_there(item, state)]
+    changed = [item for item in wanted if not is_there(item, state)]
     tables = [item for item in changed if item.folder]
     last = tuple(item for item in changed if not item.folder)
     steps = tuple(_steps(content, state, options, tables, (last, removed)))
@@ -107,12 +106,21 @@ def make_plan(content: Content, state: State, options: Options) -> Plan:
     return Plan(steps, len(wanted) - len(changed), listing, paths, card)
 
 
-def _is_there(item: Item, state: State) -> bool:
+def listing_after(content: Content, state: State) -> dict[str, Any]:
+    """Return the manifest that a repository will have when it has a run's content, too."""
+    before = parse_listing(state.manifest)
+    kept = _kept(content, state, before, _removed(content, state, before))
+    found: dict[str, Any] = make_listing(content, kept, before)
+    return found
+
+
+def is_there(item: Item, state: State) -> bool:
+    """Whether a repository has a file as it is to be."""
     held = state.files.get(item.path)
     return held is not None and held.equals(item)
 
 
-def _papers(listing: Mapping[str, Any], card: str) -> list[Item]:
+def papers_of(listing: Mapping[str, Any], card: str) -> list[Item]:
     """Return the card, the manifest and the sums, as they will be."""
     shown = item_of(CARD, card.encode())
     manifest, sums = written(listing, shown)

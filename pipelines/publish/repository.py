@@ -15,15 +15,19 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, hf_hub_url
 from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # loaded late
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from pipelines.bucket.path import S3Path
+from pipelines.crawl.remote.fetch import RemoteFile
+from pipelines.crawl.remote.patience import Traffic, patience
+from pipelines.crawl.remote.sources import WebSource
 from pipelines.files import plain_errors
 from pipelines.publish.content import CARD, MANIFEST, Item
 from pipelines.publish.errors import hub_faults, insist
@@ -153,6 +157,25 @@ class Repository:
                     return self._fetch(path, commit, folder)
 
             yield insist(self.repo_id, fetch)
+
+    def opened(self, path: str, commit: str, size: int, traffic: Traffic) -> RemoteFile:
+        """Open a file to read parts of it; what that costs is added to `traffic`."""
+        address = f"hf://datasets/{self.repo_id}@{commit}/{path}"
+        headers = build_hf_headers(token=self._token)
+        url = hf_hub_url(self.repo_id, path, repo_type=_KIND, revision=commit)
+        bounds = patience()
+        return RemoteFile(address, WebSource(url, bounds.stall, headers), bounds, traffic, "", size)
+
+    def squash(self, message: str) -> None:
+        """Make one commit of the branch's history; what only earlier ones held is held no more."""
+
+        def once() -> None:
+            with hub_faults(self.repo_id):
+                self._api.super_squash_history(
+                    self.repo_id, branch=self.branch, commit_message=message, repo_type=_KIND
+                )
+
+        insist(self.repo_id, once)
 
     def create(self, *, private: bool) -> None:
         """Make the repository unless it is there."""

@@ -5,7 +5,7 @@ of every larger one, and the same document is in it wherever it is drawn.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
@@ -23,7 +23,7 @@ from pipelines.files import plain_errors
 from pipelines.hold import held
 from pipelines.ledger import DATASET
 from pipelines.publish.content import Item, read_shards
-from pipelines.storage import Attempt, Commit, CommitLog, digest
+from pipelines.storage import Attempt, Commit, CommitLog, CommittedFile, digest
 from pipelines.tables import TableWriter, opened, read_table
 
 STAGE = "samples"
@@ -57,7 +57,7 @@ def draw_samples(root: Path, sizes: Sequence[str]) -> None:
     with held(root), plain_errors(root):
         shards = read_shards(root)
         total = sum(item.tokens for item in shards)
-        content = digest([[item.path, item.sha256] for item in shards])
+        content = _content(shards)
         stale: dict[str, int] = {}
         for name, tokens in wanted.items():
             if tokens >= total:
@@ -76,6 +76,17 @@ def _give_up(log: CommitLog, name: str, total: int, asked: Mapping[str, int]) ->
         )
     if (commit := log.get(STAGE, name)) is not None:
         log.retract(commit)
+
+
+def held_fingerprint(shards: Iterable[CommittedFile], name: str) -> str:
+    """Return the fingerprint of a sample that holds for a run's shards, as records name them."""
+    in_order = sorted(shards, key=lambda item: item.path)
+    items = [Item(item.path.removeprefix("dataset/"), b"", 0, item.sha256) for item in in_order]
+    return _fingerprint(_content(items), name)
+
+
+def _content(shards: Iterable[Item]) -> str:
+    return digest([[item.path, item.sha256] for item in shards])
 
 
 def _fingerprint(content: str, name: str) -> str:

@@ -18,6 +18,7 @@ from filters.errors import UsageError, WorkError
 from pipelines.crawl.remote.patience import Fault, patience
 from pipelines.publish.checks import check_files, check_shape
 from pipelines.publish.content import CARD, Content
+from pipelines.publish.others import with_others
 from pipelines.publish.plan import Options, Plan, make_plan
 from pipelines.publish.repository import Repository, State
 
@@ -64,14 +65,52 @@ class Published:
     """By kind, those that were overcome."""
 
 
+class Planner(Protocol):
+    """Whoever knows what a repository is to hold."""
+
+    @property
+    def name(self) -> str:
+        """Of what is published, for people."""
+
+    def plan(self, state: State, repository: Repository) -> Plan:
+        """Return what is to be done; UsageError where it cannot be."""
+
+    def check(self, plan: Plan) -> None:
+        """Raise UsageError where something is wrong with the first plan: nothing is sent then."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlanner:
+    """Plans to bring a run's content into a repository."""
+
+    content: Content
+    options: Options
+    folder: Path
+    """Where the run's card is."""
+
+    @property
+    def name(self) -> str:
+        """See `Planner`."""
+        return self.content.name
+
+    def plan(self, state: State, repository: Repository) -> Plan:
+        """See `Planner`."""
+        content = with_others(self.content, state, repository.repo_id, repository.fetched)
+        return make_plan(content, state, self.options)
+
+    def check(self, plan: Plan) -> None:
+        """See `Planner`."""
+        check_shape(self.content, plan, self.folder / CARD)
+
+
 class Publisher:
-    """Brings a run's content into one repository."""
+    """Brings into one repository what a planner says."""
 
     def __init__(
-        self, content: Content, target: Target, options: Options, folder: Path, watcher: Watcher
+        self, planner: Planner, target: Target, watcher: Watcher, message: str | None = None
     ) -> None:
-        self._content, self._target, self._options = content, target, options
-        self._card = folder / CARD
+        self._planner, self._target = planner, target
+        self._message = message or f"Publish {planner.name}"
         self._watcher = watcher
         self._repository = Repository(target.repo_id, target.token, target.branch, self._reached)
         self._patience = patience()
@@ -86,7 +125,7 @@ class Publisher:
         state, plan = self._patiently(self._look)
         self._seen = state, plan
         self._refuse_tag(state, plan)
-        check_shape(self._content, plan, self._card)
+        self._planner.check(plan)
         self._watcher.planned(plan)
         check_files(plan, self._watcher.checked)
         return plan
@@ -101,7 +140,7 @@ class Publisher:
 
     def _look(self) -> tuple[State, Plan]:
         state = self._repository.look()
-        return state, make_plan(self._content, state, self._options)
+        return state, self._planner.plan(state, self._repository)
 
     def _finish(self) -> State:
         """Make what commits are left, and return what a last look has found."""
@@ -167,5 +206,4 @@ class Publisher:
 
     def _tag(self, state: State) -> None:
         if self._target.tag and state.commit:
-            message = self._options.message or f"Publish {self._content.name}"
-            self._repository.tag(self._target.tag, state.commit, message)
+            self._repository.tag(self._target.tag, state.commit, self._message)

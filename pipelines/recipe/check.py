@@ -66,6 +66,8 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
     values["modules"] = modules
     extract = values.pop("extract", None) or default_extract()
     recipe = Recipe(extract=extract, **values)
+    _check_opt_outs(recipe, keys.get("opt_outs", tree).place, problems)
+    problems.raise_first()
     if "cascade" in keys:
         check_cascade(recipe, keys["cascade"], problems)
         problems.raise_first()
@@ -152,6 +154,28 @@ def _columns(node: Node, problems: Problems) -> Columns:
     return Columns(**names)
 
 
+def _opt_outs(node: Node, problems: Problems) -> tuple[str, ...]:
+    values = node.plain() if isinstance(node.value, list) else [node.plain()]
+    if all(isinstance(value, str) and value for value in values):
+        return tuple(values)
+    fact = f"opt_outs must be a list of files, not {shown(node.plain())}."
+    problems.add(node.place, fact, "For example: opt_outs: [opted-out.txt]")
+    return ()
+
+
+def _check_opt_outs(recipe: Recipe, place: Place, problems: Problems) -> None:
+    """Note a rule on lists without any, or lists that no rule reads."""
+    listed = [rule.name for rule in recipe.optout_gates if "optout.listed" in rule.reads]
+    if bool(listed) == bool(recipe.opt_outs):
+        return
+    if listed:
+        fact = f"rule '{listed[0]}' reads 'optout.listed', but there is no list."
+        problems.add(place, fact, "Name files: opt_outs: [opted-out.txt]")
+    else:
+        fact = "opt_outs names lists that no rule reads."
+        problems.add(place, fact, "Add to a gate: opted_out: optout.listed > 0")
+
+
 def _language(node: Node, problems: Problems) -> LanguageModel:
     if not isinstance(node.value, dict):
         fact = f"language must be a map, not {shown(node.plain())}."
@@ -219,6 +243,7 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "input": _input,
     "dump": _name("dump"),
     "columns": _columns,
+    "opt_outs": _opt_outs,
     "language": _language,
     "extract": _extract,
     "cascade": read_cascade,

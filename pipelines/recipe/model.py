@@ -18,7 +18,7 @@ from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
-LedgerStage: TypeAlias = Literal["url", "language", "quality"]
+LedgerStage: TypeAlias = Literal["url", "optout", "language", "quality"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,8 @@ class Recipe:
     input_format: InputFormat = field(default_factory=InputFormat)
     dump: str | None = None
     columns: Columns = field(default_factory=Columns)
+    opt_outs: tuple[str, ...] = ()
+    """Files of domains and addresses that have opted out."""
     language: LanguageModel = field(default_factory=LanguageModel)
     cascade: CascadeOptions | None = None
     """None: every page that passes the URL gates is extracted."""
@@ -136,6 +138,11 @@ class Recipe:
     def url_gates(self) -> tuple[Rule, ...]:
         """Gate rules that need only the URL."""
         return tuple(rule for stage, rule in self.rules() if stage == "url")
+
+    @property
+    def optout_gates(self) -> tuple[Rule, ...]:
+        """Gate rules that need HTTP headers, HTML or lists of those who have opted out."""
+        return tuple(rule for stage, rule in self.rules() if stage == "optout")
 
     @property
     def text_gates(self) -> tuple[Rule, ...]:
@@ -238,6 +245,7 @@ class Recipe:
             "input_format": self.input_format.plain(),
             "dump": self.dump,
             "columns": asdict(self.columns),
+            "opt_outs": list(self.opt_outs),
             "language": {"model": self.language.model},
             "extract": {self.extract.extractor: dict(self.extract.options)},
             "cascade": asdict(self.cascade) if self.cascade else False,
@@ -263,7 +271,7 @@ class Recipe:
 
 def ledger_stage(rule: Rule) -> LedgerStage:
     """Return the ledger's name of the stage at which a rule drops."""
-    stages: dict[str, LedgerStage] = {"url": "url", "language": "language"}
+    stages: dict[str, LedgerStage] = {"url": "url", "optout": "optout", "language": "language"}
     return stages.get(rule.numerator.partition(".")[0], "quality")
 
 

@@ -128,7 +128,7 @@ def _why_unknown(
     if family is not None:
         return _not_brought(kind, family)
     if kind == "gate" and name in anywhere:
-        return "but gates read only url.* and language.*.", "Move it to a drop."
+        return "but gates read only url.*, optout.* and language.*.", "Move it to a drop."
     if name in GATE_SIGNALS:
         return "which only gates read.", "Move it to a gate."
     if name in anywhere:

@@ -186,9 +186,14 @@ def _rule(name: str, node: Node, kind: str, seen: _Seen) -> Rule | None:
 
 
 def _check_gate_order(rule: Rule, place: Place, seen: _Seen) -> None:
-    """The URL is judged before the page is extracted, so its rules come first, also in writing."""
-    if ledger_stage(rule) == "language":
+    """URL and opt-outs are judged before a page is extracted, so their rules are written first."""
+    stage = ledger_stage(rule)
+    if stage == "language":
         seen.language_gate = seen.language_gate or rule
     elif seen.language_gate is not None:
-        fact = f"rule '{rule.name}' on the URL comes after '{seen.language_gate.name}'."
-        seen.problems.add(place, fact, "Move it up: the URL is judged before the page is read.")
+        what, is_judged = (
+            ("opt-outs", "they are") if stage == "optout" else ("the URL", "the URL is")
+        )
+        fact = f"rule '{rule.name}' on {what} comes after '{seen.language_gate.name}'."
+        hint = f"Move it up: {is_judged} judged before the page is read."
+        seen.problems.add(place, fact, hint)

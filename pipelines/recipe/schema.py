@@ -64,6 +64,7 @@ def _key(key: str) -> dict[str, Any]:
             "default": False,
         },
         "accelerate": {"enum": [True, False, "verify"], "default": True},
+        "opt_outs": {"oneOf": [text, {"type": "array", "items": text}]},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from filters.datatrove_block import BlockStage
 from filters.errors import CuveeError, UnitError
 from pipelines.crawl import CrawlFile, Damage, Page, Row
-from pipelines.curator import Curated, Curator, base_row
+from pipelines.curator import Curated, Curator, base_row, work_key
 from pipelines.recipe.model import Recipe
 from pipelines.sandbox.child import Handler
 from pipelines.sandbox.lives import Item
@@ -209,7 +209,7 @@ def _sandbox(recipe: Recipe) -> Sandbox:
     return open_sandbox(
         load,
         recipe,
-        f"pages {recipe.work_digest}",
+        f"pages {work_key(recipe)}",
         recipe.limits,
         keeps_state=any(isinstance(block, BlockStage) for block in recipe.blocks),
     )

@@ -53,14 +53,15 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
 
 def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:
     """Return the digest of what determines a file's text, gates and stored columns."""
-    plain = run.recipe.resolved()
+    recipe = run.recipe
+    plain = recipe.resolved()
     keys = ("extract", "cascade", "language", "audit_fraction", "keep_text", "limits")
     text_input: list[Any] = []
     if file.format != "crawl":
-        text_input = [asdict(run.recipe.read_columns), file.first_record]
+        text_input = [asdict(recipe.read_columns), file.first_record]
     if file.layout != AUTO:
-        text_input += [plain["input_format"], list(run.recipe.imported)]
-    rules = (*run.recipe.url_gates, *run.recipe.text_gates)
+        text_input += [plain["input_format"], list(recipe.imported)]
+    rules = (*recipe.url_gates, *recipe.optout_gates, *recipe.text_gates)
     return run.fingerprint(
         "curate",
         {key: plain[key] for key in keys},

@@ -28,6 +28,7 @@ def dataset_shards(run: RunContext) -> dict[str, Shard]:
     return {
         unit: Shard(run.root / commit.files[0].path, commit.content)
         for unit, commit in run.commits["dataset"].items()
+        if commit.files  # else all of its pages were taken down
     }
 
 

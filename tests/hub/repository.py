@@ -100,6 +100,16 @@ class Repository:
         self.branches[branch] = oid
         return oid
 
+    def squash(self, branch: str, title: str) -> None:
+        """Make one commit of a branch; those that nothing leads to any more are gone."""
+        head = self.commits[self.branches[branch]]
+        oid = hashlib.sha1(f"{title} {self.branches[branch]}".encode()).hexdigest()  # noqa: S324  as long as git's
+        self.commits[oid] = Commit(head.files, title, None)
+        self.branches[branch] = oid
+        held = {*self.branches.values(), *self.tags.values()}
+        reached = {name for ref in held for name, _ in self.history(ref)}
+        self.commits = {name: self.commits[name] for name in reached}
+
     def history(self, revision: str) -> list[tuple[str, Commit]]:
         """Return the commits that lead to a revision, the latest first."""
         found = []

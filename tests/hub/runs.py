@@ -47,4 +47,5 @@ def wanted(root: Path) -> dict[str, bytes]:
 
 def beside(root: Path) -> int:
     """How many tables lie beside the card; like shards they are large files to the Hub."""
-    return len(list((root / "dataset").glob("*.parquet")))
+    folders = (root / "dataset", root / "dataset/domains")
+    return sum(len(list(folder.glob("*.parquet"))) for folder in folders)

@@ -163,6 +163,11 @@ class Hub:
         private = repository.private
         return _json({"id": name, "sha": sha, "siblings": siblings, "private": private})
 
+    def squash(self, request: Request, token: str, name: str, rest: str) -> Reply:
+        message = json.loads(request.body)["message"]
+        self._repository(name, token).squash(rest, message)
+        return _json({})
+
     def history(self, _request: Request, token: str, name: str, rest: str) -> Reply:
         found = self._repository(name, token).history(rest)
         date = "2024-05-01T00:00:00.000Z"
@@ -375,6 +380,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., Reply]], ...] = (
     (rf"{_API}/tag/{_REST}", "write", Hub.tag),
     (rf"{_API}/revision/{_REST}", "", Hub.info),
     (rf"{_API}/commits/{_REST}", "", Hub.history),
+    (rf"{_API}/super-squash/{_REST}", "write", Hub.squash),
     (rf"{_API}/paths-info/{_REST}", "", Hub.paths_info),
     (rf"{_API}/refs", "", Hub.refs),
     (rf"{_API}/tree/(?P<revision>[^/]+)(?:/(?P<rest>.*))?", "", Hub.tree),

@@ -1,7 +1,6 @@
 """The dataset card as its readers and the Hub see it, and what lies beside it."""
 
 import hashlib
-import importlib.util
 import json
 import re
 import subprocess
@@ -57,7 +56,7 @@ def html(markdown: str) -> str:
 def test_the_command_writes_the_card_and_everything_beside_it(carded: Finished, tmp_path):
     root = carded.copy(tmp_path / "run")
     said = json.loads(succeed("card", root, "--repo", REPOSITORY, "--json"))
-    names = {"README.md", "funnel.svg", *BESIDE}
+    names = {"README.md", "funnel.svg", "domains/local.parquet", *BESIDE}
     assert {item["path"] for item in said["files"]} == {f"dataset/{name}" for name in names}
     assert said["missing"] == []
     for item in said["files"]:
@@ -79,7 +78,7 @@ def test_the_manifest_names_what_was_written_and_the_run_stays_finished(
     root = carded.copy(tmp_path / "run")
     before = {item["path"]: item for item in load_manifest(base.root)["files"]}
     after = {item["path"]: item for item in load_manifest(root)["files"]}
-    extra = {f"dataset/{name}" for name in BESIDE}
+    extra = {f"dataset/{name}" for name in (*BESIDE, "domains/local.parquet")}
     assert after.keys() - before.keys() == extra
     changed = {path for path in before if before[path] != after[path]}
     assert changed == {"dataset/README.md"}
@@ -91,7 +90,7 @@ def test_the_manifest_names_what_was_written_and_the_run_stays_finished(
     assert not do_run(RECIPE, small_crawl, root).did_work
     other = RECIPE.replace("short: lexical_words < 50", "short: lexical_words < 60")
     assert do_run(other, small_crawl, root, Listener()).did_work
-    assert not [name for name in BESIDE if (root / "dataset" / name).exists()]
+    assert not [path for path in extra if (root / path).exists()]
     assert "lexical_words &lt; 60" in html(card_of(root))
     assert "Made for tests." in card_of(root)
 
@@ -191,7 +190,7 @@ def test_the_annex_says_not_measured_where_nothing_was(carded: Finished, base, t
     assert data["1.3 training data"]["official_languages_of_the_EU"] == ["en"]
     rights = data["3.1 reservations of rights"]
     protocols = [name for name in rights if name not in ("measures", "requests_for_removal")]
-    assert len(protocols) == 3
+    assert len(protocols) == 8
     for name in protocols:
         assert rights[name] == NOT_MEASURED
         assert f"- {name}: {NOT_MEASURED}\n" in page
@@ -367,8 +366,6 @@ def test_the_programs_of_the_card_load_the_dataset(carded: Finished, tmp_path):
     said = {}
     for kind, program in loading:
         name = next(word for word in LIBRARIES if word in program)
-        if name == "polars" and importlib.util.find_spec(name) is None:
-            continue
         given = f"{folder}/data" if name == "cuvee run" else str(folder)  # tables lie beside it
         here = program.replace(f"hf://datasets/{REPOSITORY}", given)
         here = here.replace(f'"{REPOSITORY}"', f'"{folder}"')
@@ -377,6 +374,8 @@ def test_the_programs_of_the_card_load_the_dataset(carded: Finished, tmp_path):
     assert said["load_dataset"].startswith(f"{rows} http://")
     assert "minhash_cluster_size" in said["pandas"] or "..." in said["pandas"]
     assert f"│ {rows} " in said["duckdb"].replace("  ", " ") or str(rows) in said["duckdb"]
+    assert "shape: " in said["polars"]
+    assert "token_count" in said["polars"]
     assert said["datatrove"].count("http://") == 3
     assert f"{rows:,} pages" in said["cuvee run"]
 

@@ -458,3 +458,32 @@ def test_what_is_wrong_is_said_and_nothing_is_sent(two_dumps: Path, tmp_path: Pa
         assert run_commands([full], env) == [(0, ANY)]
         assert hub.repositories["org/theirs"].files()["train.csv"].data == b"a,b\n"
         check_complete(hub.repositories["org/full"], two_dumps)
+
+
+def test_token_ids_go_where_the_card_file_says_unless_an_option_does(
+    hub: Hub, two_dumps: Path, tmp_path: Path
+):
+    root = Path(shutil.copytree(two_dumps, tmp_path / "run"))
+    said = (root / "card.yaml").read_text()
+    env = environment(hub, tmp_path)
+
+    def published(name: str, where: str, *options: str) -> set[str]:
+        (root / "card.yaml").write_text(f"{said}tokens: {where}\n")
+        ((code, told),) = run_commands([["publish", root, f"org/{name}", *options]], env)
+        assert code == 0, told
+        return set(hub.repositories)
+
+    def has_tokens(name: str) -> bool:
+        return any(path.startswith("tokens/") for path in hub.repositories[name].files())
+
+    assert published("own", "org/ids") == {"org/own", "org/ids"}
+    assert (has_tokens("org/own"), has_tokens("org/ids")) == (False, True)
+    published("config", "config")
+    assert has_tokens("org/config")
+    published("none", "config", "--no-tokens")
+    assert not has_tokens("org/none")
+    published("option", "config", "--tokens-repo", "org/others")
+    assert (has_tokens("org/option"), has_tokens("org/others")) == (False, True)
+    (root / "card.yaml").write_text(f"{said}tokens: somewhere\n")
+    ((code, told),) = run_commands([["publish", root, "org/wrong"]], env)
+    assert (code, "tokens must be config or ORG/NAME" in told) == (2, True), told

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.ledger import DATASET, TOKENS
+from pipelines.publish.content import folder_of
 from pipelines.publish.samples import draw_samples
 from pipelines.verify import verify_run
 from tests.hub.people import TOKEN, environment, run_commands, run_program
@@ -175,7 +176,7 @@ def test_pyarrow_duckdb_and_hf_read_the_files(there: Published, tmp_path: Path):
 
 def test_every_table_has_a_page_index_and_groups_that_the_viewer_shows(there: Published):
     for path, blob in there.hub.repositories["org/name"].files().items():
-        if path.endswith(".parquet") and "/" in path:  # the others lie beside the card
+        if folder_of(path):  # the others lie beside the card
             file = pq.ParquetFile(pa.BufferReader(blob.data))
             group = file.metadata.row_group(0)
             assert group.column(0).has_offset_index, path

@@ -15,6 +15,7 @@ from typing import NoReturn
 import brotli  # type: ignore[import-untyped]  # it ships no types
 import zstandard
 
+from filters.optout import HEADERS
 from pipelines.crawl.archive.records import MAX_RECORD, parse_fields
 
 _MAX_CODINGS = 4
@@ -23,6 +24,7 @@ _MAX_HEADER = 1 << 20
 _SLICE = 1 << 12
 _MAX_PIECE = 1 << 20
 _STATUS = re.compile(rb"HTTP/\d+(?:\.\d+)?[ \t]+(\d{3})(?!\d)", re.IGNORECASE)
+_RESERVING = re.compile(b"|".join(name.encode() for name in HEADERS), re.IGNORECASE)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]{0,1000})?\r?\n")
 _LINE_END = re.compile(rb"\r?\n?")
@@ -44,6 +46,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    reservations: tuple[tuple[str, str], ...] = ()
+    """Those that may reserve rights, each as often as it came."""
 
 
 def parse_response(block: bytes) -> Response | None:
@@ -54,7 +58,17 @@ def parse_response(block: bytes) -> Response | None:
     end = _HEADER_END.search(block)
     header = block[: min(end.start() if end else len(block), _MAX_HEADER)]
     body = block[end.end() :] if end else b""
-    return Response(int(status[1]), parse_fields(header.partition(b"\n")[2]), body)
+    fields = header.partition(b"\n")[2]
+    return Response(int(status[1]), parse_fields(fields), body, _reservations(fields))
+
+
+def _reservations(fields: bytes) -> tuple[tuple[str, str], ...]:
+    if not _RESERVING.search(fields):  # as almost always
+        return ()
+    text = re.sub(r"\r?\n[ \t]+", " ", fields.decode("latin-1"))
+    named = (line.partition(":") for line in text.split("\n"))
+    found = ((name.strip().lower(), value.strip()) for name, _, value in named)
+    return tuple(item for item in found if item[0] in HEADERS)
 
 
 def decode_body(response: Response) -> Undone:

@@ -10,6 +10,7 @@ and others together are the records found.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import BinaryIO
 
 from pipelines.crawl.archive.http_body import Response, TooLargeError, decode_body, parse_response
@@ -84,7 +85,10 @@ def _judge_response(record: Record, file_path: str) -> Page | Damage | str:
         except TooLargeError:
             return _too_large(record, file_path)
     if declared or (declared is None and _LOOKS_LIKE_HTML.match(body[:_SNIFF])):
-        return _make_page(record, file_path, response.headers, body, note=note)
+        page = _make_page(record, file_path, response.headers, body, note=note)
+        if response.reservations and isinstance(page, Page):
+            return replace(page, reservations=response.reservations)
+        return page
     return "response_not_html"
 
 

@@ -1,6 +1,6 @@
 // The top: what went in, what came out, and at which stage the rest left.
 const STAGES = {
-  read: 'Reading', url: 'Address', extract: 'Extraction', language: 'Language',
+  read: 'Reading', takedown: 'On request', url: 'Address', optout: 'Opt-outs', extract: 'Extraction', language: 'Language',
   quality: 'Quality', dedup: 'Duplicates',
 };
 

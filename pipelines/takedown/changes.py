@@ -1,0 +1,272 @@
+"""What a takedown changes in a run: new files beside the old ones, and the records that name them.
+
+Nothing that is there is touched: the new files lie in `work/` until `switch` puts them in
+their places. A record keeps what later stages go by (`Commit.taken`), so they hold. Texts of
+curation are the exception: where a page's text is gone, the crawl file is curated anew before
+a later run does anything, since which pages repeat each other must come out as it was.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.publish.samples import STAGE as SAMPLES
+from pipelines.publish.samples import held_fingerprint
+from pipelines.storage import Attempt, Commit, CommitLog, CommittedFile
+from pipelines.tables import read_table
+from pipelines.takedown.find import Found, Page
+from pipelines.takedown.requests import STAGE
+from pipelines.takedown.rewrite import among, rows_of, write_decided, write_without
+from pipelines.takedown.shards import Hit, hit_shards
+
+_CURATED = (
+    "documents/", "stages/curate/documents/", "stages/curate/candidates/", "stages/curate/judged/",
+)  # fmt: skip
+_SETTLED = ("documents/", "stages/settle/rows/")
+_EDITED = "stages/edits_lines/texts/"
+_STALE = ""
+"""Fingerprint of a record whose unit has to be done anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One record, as it is to be."""
+
+    commit: Commit
+    folder: str
+    """Where its new files lie, by the names that they are to have."""
+    written: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+    """Files that have no rows any more."""
+
+
+@dataclass
+class Changes:
+    """All that changes."""
+
+    changes: list[Change] = field(default_factory=list)
+    shards: list[Hit] = field(default_factory=list)
+
+    def rewritten(self, folder: str) -> list[CommittedFile]:
+        """Return the new files below a folder, as records name them."""
+        return [
+            item
+            for change in self.changes
+            for item in change.commit.files
+            if item.path in change.written and item.path.startswith(folder)
+        ]
+
+
+class Rewriter:
+    """Writes the new files of one record after another."""
+
+    def __init__(self, log: CommitLog) -> None:
+        self._log = log
+        self._attempts: list[Attempt] = []
+
+    def close(self) -> None:
+        """Remove the new files that have not found their places."""
+        for attempt in self._attempts:
+            attempt.close()
+
+    def change(
+        self,
+        commit: Commit,
+        writers: Mapping[str, Callable[[Attempt], int]],
+        *,
+        drop_empty: bool = False,
+        **others: Any,
+    ) -> Change:
+        """Return a record with some files written anew; `others` replace fields of it."""
+        attempt = Attempt(self._log.root, f"takedown-{commit.stage}", commit.unit)
+        self._attempts.append(attempt)
+        rows = {path: write(attempt) for path, write in writers.items()}
+        sealed = {item.path: item for item in attempt.seal()}
+        gone = tuple(path for path, left in rows.items() if drop_empty and not left)
+        before = {item.path: item.sha256 for item in commit.files if item.path in writers}
+        new = replace(
+            commit,
+            files=tuple(sealed.get(f.path, f) for f in commit.files if f.path not in gone),
+            taken={**before, **commit.taken},
+            **others,
+        )
+        written = tuple(path for path in writers if path not in gone)
+        return Change(new, attempt.folder.name, written, gone)
+
+
+def prepare(log: CommitLog, found: Found, rewriter: Rewriter) -> Changes:
+    """Write what is to take the place of files that hold pages, or say that they are kept."""
+    shards = list(hit_shards(log, found))
+    sizes = {name: size for hit in shards for name, size in hit.sizes.items()}
+    changes: list[Change] = []
+    for unit, pages in found.units.items():
+        changes += _curated(log, rewriter, unit, pages)
+    for unit, pages in found.units.items():
+        changes += _settled(log, rewriter, unit, pages, sizes)
+    for hit in shards:
+        changes += _published(log, rewriter, hit)
+    changes += _samples(log, rewriter, found, changes)
+    return Changes(changes, shards)
+
+
+def _records(pages: Iterable[Page]) -> pa.Array:
+    return pa.array([page.row["record"] for page in pages], pa.int64())
+
+
+def _ids(pages: Iterable[Page]) -> pa.Array:
+    return pa.array([page.row["id"] for page in pages], pa.string())
+
+
+def _without(
+    log: CommitLog, files: Iterable[CommittedFile], column: str, values: pa.Array
+) -> dict[str, Callable[[Attempt], int]]:
+    """Return what writes those of some files anew that have rows to lose."""
+    gone = among(column, values)
+
+    def writer(path: str) -> Callable[[Attempt], int]:
+        return lambda attempt: write_without(attempt, log.root / path, path, gone)
+
+    there = (item.path for item in files if (log.root / item.path).is_file())
+    return {
+        path: writer(path) for path in there if rows_of(log.root / path, gone, [column]).num_rows
+    }
+
+
+def _below(commit: Commit, *folders: str) -> list[CommittedFile]:
+    return [item for item in commit.files if item.path.startswith(folders)]
+
+
+def _curated(
+    log: CommitLog, rewriter: Rewriter, unit: str, pages: Sequence[Page]
+) -> Iterator[Change]:
+    """Take texts out of what curation has left; what lost one has to be done anew by a run."""
+    records = _records(pages)
+    commit = log.get("curate", unit)
+    if commit is not None:
+        writers = _without(log, _below(commit, *_CURATED), "record", records)
+        if writers:
+            facts = {**commit.facts, "extraction": _STALE, "covers_rules": False}
+            yield rewriter.change(commit, writers, fingerprint=_STALE, facts=facts)
+    for edited in log.commits("edits_lines").values():
+        own = [item for item in _below(edited, _EDITED) if item.path.endswith(f"/{unit}.parquet")]
+        writers = _without(log, own, "record", records)
+        if writers:
+            yield rewriter.change(edited, writers, fingerprint=_STALE)
+
+
+def _settled(
+    log: CommitLog,
+    rewriter: Rewriter,
+    unit: str,
+    pages: Sequence[Page],
+    sizes: Mapping[str, int],
+) -> Iterator[Change]:
+    """Say in the ledger which pages are taken down, and take their texts out."""
+    commit = log.get("settle", unit)
+    if commit is None:
+        return
+    fresh = [page for page in pages if not page.is_taken]
+    writers = _without(log, _below(commit, *_SETTLED), "record", _records(pages))
+    (ledger,) = _below(commit, "ledger/")
+    if fresh:
+        rules = {page.row["record"]: page.rule for page in fresh}
+        path = ledger.path
+        writers[path] = lambda attempt: write_decided(attempt, log.root / path, path, rules)
+    if writers:
+        facts = _facts(log, commit, fresh, sizes) if fresh else commit.facts
+        yield rewriter.change(commit, writers, facts=facts)
+
+
+def _facts(
+    log: CommitLog, commit: Commit, fresh: Sequence[Page], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """Return the counters of a settled file without pages."""
+    facts = dict(commit.facts)
+    edits = list(facts["edits"])
+    (ledger,) = _below(commit, "ledger/")
+    table = read_table(log.root / ledger.path, ["record", "status", "date", *edits])
+    is_fresh = pc.is_in(table["record"], value_set=_records(fresh))
+    left = table.filter(pc.and_(pc.invert(is_fresh), pc.equal(table["status"], "kept")))
+    dates = [date for date in left["date"].to_pylist() if date]
+    lost = table.filter(is_fresh)
+    published = [page for page in fresh if page.is_published]
+    languages = Counter(facts["languages"])
+    languages.subtract(page.row["language"] or "" for page in published)
+    return {
+        **facts,
+        "funnel": _funnel(facts["funnel"], fresh),
+        "edits": {name: facts["edits"][name] - (pc.sum(lost[name]).as_py() or 0) for name in edits},
+        "rows": facts["rows"] - len(published),
+        "text_bytes": facts["text_bytes"] - sum(sizes.get(p.row["id"], 0) for p in published),
+        "tokens": facts["tokens"] - sum(page.row["token_count"] or 0 for page in published),
+        "languages": {name: count for name, count in sorted(languages.items()) if count},
+        "first_date": min(dates, default=None),
+        "last_date": max(dates, default=None),
+    }
+
+
+def _funnel(before: Sequence[Sequence[Any]], fresh: Sequence[Page]) -> list[list[Any]]:
+    """Return pages and tokens by outcome after pages have become taken down."""
+    sums = {tuple(outcome): [pages, tokens] for *outcome, pages, tokens in before}
+    for page in fresh:
+        row = page.row
+        for outcome, sign in (
+            ((row["status"], row["stage"] or "", row["rule"] or ""), -1),
+            (("dropped", STAGE, page.rule), 1),
+        ):
+            held = sums.setdefault(outcome, [0, 0])
+            held[0] += sign
+            held[1] += sign * (row["token_count"] or 0)
+    return [[*outcome, *held] for outcome, held in sorted(sums.items()) if held[0]]
+
+
+def _published(log: CommitLog, rewriter: Rewriter, hit: Hit) -> Iterator[Change]:
+    """Take rows out of a shard and of its token ids; one without rows is no more."""
+    ids = pa.array(list(hit.sizes), pa.string())
+    for stage in ("dataset", "tokens"):
+        commit = log.get(stage, hit.unit)
+        if commit is None:
+            continue
+        writers = _without(log, commit.files, "id", ids)
+        if not writers:
+            continue
+        rows = commit.facts["rows"]
+        facts = {**commit.facts, "rows": rows - len(ids)}
+        if facts.get("special"):  # so many of each document
+            facts["special"] -= facts["special"] // rows * len(ids)
+        if "tokens" in facts:
+            facts["tokens"] -= hit.tokens
+        yield rewriter.change(commit, writers, drop_empty=True, facts=facts)
+
+
+def _samples(
+    log: CommitLog, rewriter: Rewriter, found: Found, changes: Sequence[Change]
+) -> Iterator[Change]:
+    """Take rows out of the samples; one that held of the dataset before holds of it now."""
+    ids = _ids(found.pages())
+    changed = {change.commit.unit: change.commit for change in changes
+               if change.commit.stage == "dataset"}  # fmt: skip
+    before = log.commits("dataset")
+    shards = [
+        [item for commit in each.values() for item in commit.files]
+        for each in (before, {**before, **changed})
+    ]
+    for name, commit in log.commits(SAMPLES).items():
+        writers = _without(log, commit.files, "id", ids)
+        counts = dict(
+            zip((item.path for item in commit.files), commit.facts["tokens"], strict=True)
+        )
+        for path in writers:
+            lost = rows_of(log.root / path, among("id", ids), ["id", "token_count"])
+            counts[path] -= pc.sum(lost["token_count"]).as_py() or 0
+        held = commit.fingerprint == held_fingerprint(shards[0], name)
+        fingerprint = held_fingerprint(shards[1], name) if held else commit.fingerprint
+        if fingerprint == commit.fingerprint and not writers:
+            continue
+        change = rewriter.change(commit, writers, drop_empty=True, fingerprint=fingerprint)
+        left = [counts[item.path] for item in change.commit.files]
+        yield replace(change, commit=replace(change.commit, facts={"tokens": left}))

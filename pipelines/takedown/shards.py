@@ -1,0 +1,76 @@
+"""Which shards of a run hold pages: by the ranges of hosts that they were planned with."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.dataset import read_plan, shard_name
+from pipelines.storage import CommitLog
+from pipelines.takedown.find import Found
+from pipelines.takedown.rewrite import among, rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A shard that holds pages."""
+
+    unit: str
+    path: str
+    bytes: int
+    """Of the file, as it is."""
+    rows: int
+    sizes: Mapping[str, int]
+    """Bytes of text of the pages, by their id."""
+    tokens: int
+    """Of the pages."""
+
+
+def hit_shards(log: CommitLog, found: Found) -> Iterator[Hit]:
+    """Yield the shards that hold pages; of the others that may, only the column of ids is read."""
+    hosts: defaultdict[str, set[str]] = defaultdict(set)
+    for page in found.pages():
+        hosts[page.row["dump"]].add(page.row["host"] or "")
+    in_order = {dump: sorted(names) for dump, names in hosts.items()}
+    ranges = _ranges(log)
+    ids = pa.array([page.row["id"] for page in found.pages()], pa.string())
+    for unit, commit in log.commits("dataset").items():
+        names = in_order.get(unit.partition("/")[0], [])
+        if not names or not _may_hold(names, ranges.get(unit)):
+            continue
+        for item in commit.files:
+            hit = _hit(log.root / item.path, ids)
+            if hit is not None:
+                yield Hit(unit, item.path, item.bytes, item.rows, *hit)
+
+
+def _ranges(log: CommitLog) -> dict[str, tuple[str, str]]:
+    """Return first and last host of each planned shard; nothing where the plan is not there."""
+    commit = log.get("plan", "all")
+    if commit is None or not log.is_whole(commit):
+        return {}
+    rows = read_plan(log.root / commit.files[0].path)
+    return {
+        shard_name(row["dump"], row["shard"]): (row["first_host"], row["last_host"]) for row in rows
+    }
+
+
+def _may_hold(names: list[str], hosts: tuple[str, str] | None) -> bool:
+    if hosts is None:
+        return True
+    at = bisect_left(names, hosts[0])
+    return at < len(names) and names[at] <= hosts[1]
+
+
+def _hit(path: Path, ids: pa.Array) -> tuple[dict[str, int], int] | None:
+    gone = among("id", ids)
+    if not rows_of(path, gone, ["id"]).num_rows:
+        return None
+    rows = rows_of(path, gone, ["id", "token_count", "text"])
+    sizes = pc.binary_length(rows["text"]).to_pylist()
+    names = rows["id"].to_pylist()
+    return dict(zip(names, sizes, strict=True)), pc.sum(rows["token_count"]).as_py() or 0
