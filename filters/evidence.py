@@ -5,7 +5,7 @@ marks says, as many characters as a count of characters (of n-grams, those of th
 Where what is missing tells more than what is there, that is marked: see `COMPLEMENTS`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TypeAlias
@@ -34,6 +34,8 @@ from filters.text import Text
 
 Finder: TypeAlias = Callable[[Text], Iterable[Span]]
 
+_STOP_WORDS = "distinct_stop_words"
+
 COMPLEMENTS: Mapping[str, str] = MappingProxyType(
     {"alpha_words": "words", "terminal_lines": "nonblank_lines"}
 )
@@ -42,7 +44,10 @@ lines that do not end as a sentence does."""
 
 
 def evidence(
-    text: Text, signal: str, edits: Mapping[str, Options] = MappingProxyType({})
+    text: Text,
+    signal: str,
+    edits: Mapping[str, Options] = MappingProxyType({}),
+    stop_words: Collection[str] = STOP_WORDS,
 ) -> list[Span]:
     """Return the parts of a text that a signal counts, in order; none where it marks nothing.
 
@@ -50,7 +55,10 @@ def evidence(
     itself, `c4_lines.short_lines` on what the edit leaves of it. The spans are of the text that
     is given in either case. `edits` are those that come before, with their options, in order;
     of edits before it only `c4_lines` can be followed, behind others nothing is marked.
+    `stop_words` are those of the recipe.
     """
+    if tuple(stop_words) != STOP_WORDS and signal in (_STOP_WORDS, f"{TEXT}.{_STOP_WORDS}"):
+        return list(_words(frozenset(stop_words).__contains__, "stop word", text))
     revision, _, bare = signal.rpartition(".")
     before = [name for name in edits if name != revision]
     if revision in ("", TEXT):
@@ -192,7 +200,7 @@ def _finders() -> dict[str, Finder]:
         "alpha_words": partial(
             _words, lambda word: not any(map(str.isalpha, word)), "word without a letter"
         ),
-        "distinct_stop_words": partial(_words, STOP_WORDS.__contains__, "stop word"),
+        _STOP_WORDS: partial(_words, STOP_WORDS.__contains__, "stop word"),
         "hashes": partial(_marks, "#", "number sign"),
         "ellipses": partial(_marks, ELLIPSES, "ellipsis"),
         "emails": _emails,

@@ -159,3 +159,11 @@ def test_marked_parts_add_up_on_every_page_of_the_demo(demo_run):
             assert differing(text, measured(text)) == {}, raw[:80]
             pages += 1
     assert pages > 900
+
+
+def test_stop_words_are_the_recipes():
+    text = Text("le chat de la mer, the cat", segmenter("fra_Latn"))
+    french = evidence(text, "text.distinct_stop_words", {}, ("le", "la"))
+    assert [text.raw[span.start : span.end] for span in french] == ["le", "la"]
+    english = evidence(text, "distinct_stop_words")
+    assert [text.raw[span.start : span.end] for span in english] == ["the"]
