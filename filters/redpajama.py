@@ -1,7 +1,7 @@
 r"""Counts behind the quality signals of RedPajama-v2, measured on any text.
 
 Weber et al. 2024, "RedPajama: an Open Dataset for Training Large Language Models",
-https://arxiv.org/abs/2411.12372, section 4; as togethercomputer/RedPajama-Data at 855a8e0 has them
+https://arxiv.org/abs/2411.12372; as togethercomputer/RedPajama-Data at 855a8e0 has them
 (`app/src/core/quality_signals/natural_language.py`, `lines.py`, `repetitions.py`, `content.py`,
 `app/src/core/document.py`). Fractions there are quotients of two counts here, unrounded. What an
 input of RedPajama-v2 itself brings along has its own names (`filters/imported.py`).

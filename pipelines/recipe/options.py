@@ -273,12 +273,12 @@ TRAINED = by_name(
 )
 
 PACKINGS = ("best_fit", "in_order")
-TIKTOKEN = _by_name(
+TIKTOKEN = by_name(
     Word("ranks", None, "File of ranks: on each line a token in base64 and its rank."),
     Word("pattern", None, "gpt2, cl100k_base, o200k_base, llama3, or a regular expression of your "
          "own; by default what the file's name says."),
 )  # fmt: skip
-TOKENS = _by_name(
+TOKENS = by_name(
     Word("begin", None, "Special token before each document, such as <s>; none by default."),
     Word("end", None, "Special token after each document, such as <|endoftext|>."),
     Option("packed", 0, "Length of packed rows; 0: none are written.", most=2**20),

@@ -22,6 +22,7 @@ _SHORTER = {
     "calibrate": " --engine inline --pages 80",
     "dedup-check": " --sample 2",
     "tokenize": " --engine inline",
+    "compare": " --engine inline --limit 20",
 }
 
 
