@@ -158,16 +158,25 @@ for _signal in _signals():
     register(_signal)
 
 
-def _take_unended(text: Text, options: Options) -> Edited:  # noqa: ARG001  it has no options
+def _take_unended(text: Text, options: Options) -> Edited:
     """Take out lines that end with no sentence mark, with the line break behind them."""
     parts = text.raw.split("\n")
-    ended = [part.strip().lower().endswith(END_MARKS) for part in parts]
+    leave = set(unended_lines(text.raw, options))
     kept = [
-        part if number == len(parts) else f"{part}\n"
-        for number, (part, stays) in enumerate(zip(parts, ended, strict=True), start=1)
-        if stays
+        part if number == len(parts) - 1 else f"{part}\n"
+        for number, part in enumerate(parts)
+        if number not in leave
     ]
-    return Edited("".join(kept), {"removed_lines": ended.count(False)})
+    return Edited("".join(kept), {"removed_lines": len(leave)})
+
+
+def unended_lines(raw: str, options: Options) -> list[int]:  # noqa: ARG001  it has no options
+    r"""Return which lines the edit takes out, numbered from 0 among the parts between `\n`."""
+    return [
+        number
+        for number, part in enumerate(raw.split("\n"))
+        if not part.strip().lower().endswith(END_MARKS)
+    ]
 
 
 ENDED_LINES = Edit(

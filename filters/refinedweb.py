@@ -62,22 +62,46 @@ def _plain_words(text: Text) -> int:
 
 def correct_lines(text: Text, options: Options) -> Edited:
     """Take out lines of capitals, of digits, of one word and counters, and cut phrases."""
-    counts = dict.fromkeys(_SIGNALS, 0)
-    raw = text.raw
+    raw, cut, removed = _corrected(text.raw, options)
+    words = text.share(_plain_words) - count_plain_words(raw)
+    counts = {"removed_lines": len(removed), "cut_phrases": cut, "removed_words": words}
+    return Edited(raw, counts)
+
+
+def lines_to_correct(raw: str, options: Options) -> list[int]:
+    r"""Return which lines the edit takes out, numbered from 0 among the parts between `\n`."""
+    return sorted(_corrected(raw, {**REFINEDWEB_LINES.options, **options})[2])
+
+
+def _corrected(raw: str, options: Options) -> tuple[str, int, list[int]]:
+    """Return the corrected text, how many phrases were cut out, and which lines left."""
+    lines = list(enumerate(raw.split("\n")))
+    cuts, removed = 0, []
     for name, correct, strips in _CORRECTIONS:
         if not options[name]:
             continue
-        kept: list[str] = []
-        for line in raw.split("\n"):
+        kept: list[tuple[int, str]] = []
+        for number, line in lines:
             corrected, cut = correct(line)
-            counts["cut_phrases"] += cut
+            cuts += cut
             if corrected is None:
-                counts["removed_lines"] += 1
+                removed.append(number)
             else:
-                kept.append(corrected)
-        raw = "\n".join(kept).strip() if strips else "\n".join(kept)
-    counts["removed_words"] = text.share(_plain_words) - count_plain_words(raw)
-    return Edited(raw, counts)
+                kept.append((number, corrected))
+        lines = _stripped(kept) if strips else kept
+    return "\n".join(line for _, line in lines), cuts, removed
+
+
+def _stripped(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Return lines as those of the stripped text."""
+    blank = [not line.strip() for _, line in lines]
+    if all(blank):
+        return []
+    first, last = blank.index(False), len(blank) - blank[::-1].index(False)
+    lines = lines[first:last]
+    lines[0] = (lines[0][0], lines[0][1].lstrip())
+    lines[-1] = (lines[-1][0], lines[-1][1].rstrip())
+    return lines
 
 
 def _if_not(leaves: Callable[[str], bool]) -> Callable[[str], _Line]:

@@ -98,7 +98,7 @@ def jusText_of(html: str) -> str:  # noqa: N802  its name
 def test_pages_equal_justext_itself(pages: list[str]):
     extract = load_recipe("pile_cc").extract
     run = make_extractor(extract.extractor, extract.options)
-    some = pages[::STEP]
+    some = pages[:: STEP if STEP == 1 else 12]
     texts = [run(html) for html in some]
     assert [
         html[:80] for html, text in zip(some, texts, strict=True) if text != jusText_of(html)
