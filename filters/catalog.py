@@ -3,7 +3,19 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from filters import c4, fineweb, gopher, language, ngrams, optout, pii, url
+from filters import (
+    c4,
+    dolma,
+    fineweb,
+    gopher,
+    language,
+    ngrams,
+    optout,
+    pii,
+    redpajama,
+    refinedweb,
+    url,
+)
 from filters.edit import Edit
 from filters.errors import UsageError, nearest
 from filters.imported import imported_signal
@@ -12,10 +24,15 @@ from filters.signal import SIGNALS, Signal
 TEXT = "text"
 """The revision that a crawl's extractor made, before any edit."""
 
-MODULES = (gopher, ngrams, c4, fineweb)
+MODULES = (gopher, ngrams, c4, fineweb, refinedweb, dolma, redpajama)
 """Importing a module registers its signals; a new module is named here."""
 
-EDITS: Mapping[str, Edit] = MappingProxyType({edit.name: edit for edit in (c4.C4_LINES, pii.PII)})
+EDITS: Mapping[str, Edit] = MappingProxyType(
+    {
+        edit.name: edit
+        for edit in (c4.C4_LINES, refinedweb.REFINEDWEB_LINES, dolma.ENDED_LINES, pii.PII)
+    }
+)
 
 GATE_SIGNALS: Mapping[str, Signal] = MappingProxyType(
     {item.name: item for item in (url.BLOCK_REASON, language.CODE, language.SCORE, *optout.SIGNALS)}

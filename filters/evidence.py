@@ -5,8 +5,9 @@ marks says, as many characters as a count of characters (of n-grams, those of th
 Where what is missing tells more than what is there, that is marked: see `COMPLEMENTS`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import accumulate
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ from datatrove.utils.text import TERMINAL_PUNCTUATION
 from filters.c4 import C4_LINES
 from filters.catalog import TEXT
 from filters.cuts import Cut, cut_lines, marked_lines
+from filters.dolma import ENDED_LINES, unended_lines
 from filters.edit import Options
 from filters.fineweb import SHORT_LINE
 from filters.gopher import BULLETS, ELLIPSES, STOP_WORDS
@@ -29,10 +31,18 @@ from filters.parts import (
     word_places,
 )
 from filters.pii import PII, email_spans, ip_spans
+from filters.refinedweb import REFINEDWEB_LINES, lines_to_correct
 from filters.span import Span
 from filters.text import Text
 
 Finder: TypeAlias = Callable[[Text], Iterable[Span]]
+
+_LINES_OF: Mapping[str, Callable[[str, Options], list[int]]] = MappingProxyType(
+    {REFINEDWEB_LINES.name: lines_to_correct, ENDED_LINES.name: unended_lines}
+)
+"""Edits that take out whole lines: which ones."""
+
+_STOP_WORDS = "distinct_stop_words"
 
 COMPLEMENTS: Mapping[str, str] = MappingProxyType(
     {"alpha_words": "words", "terminal_lines": "nonblank_lines"}
@@ -42,7 +52,10 @@ lines that do not end as a sentence does."""
 
 
 def evidence(
-    text: Text, signal: str, edits: Mapping[str, Options] = MappingProxyType({})
+    text: Text,
+    signal: str,
+    edits: Mapping[str, Options] = MappingProxyType({}),
+    stop_words: Collection[str] = STOP_WORDS,
 ) -> list[Span]:
     """Return the parts of a text that a signal counts, in order; none where it marks nothing.
 
@@ -50,18 +63,39 @@ def evidence(
     itself, `c4_lines.short_lines` on what the edit leaves of it. The spans are of the text that
     is given in either case. `edits` are those that come before, with their options, in order;
     of edits before it only `c4_lines` can be followed, behind others nothing is marked.
+    `stop_words` are those of the recipe.
     """
     revision, _, bare = signal.rpartition(".")
-    before = [name for name in edits if name != revision]
     if revision in ("", TEXT):
-        return _found(text, bare)
-    if revision == C4_LINES.name and next(iter(edits), revision) == revision:
-        return _of_lines(text, bare, edits.get(revision, {}))
+        return _of_text(text, bare, stop_words)
+    before = [name for name in edits if name != revision]
+    options = edits.get(revision) or {}
+    is_first = next(iter(edits), revision) == revision
+    if revision == C4_LINES.name and is_first:
+        return _of_lines(text, bare, options)
+    if revision in _LINES_OF and is_first and bare == "removed_lines":
+        return _left_lines(text.raw, _LINES_OF[revision](text.raw, options))
     if revision != PII.name or bare not in PII.signals or before not in ([], [C4_LINES.name]):
         return []
-    if not before:
-        return _found(text, bare)
-    return _found_behind(cut_lines(text, edits[C4_LINES.name]), text, bare)
+    return (
+        _found_behind(cut_lines(text, edits[before[0]]), text, bare)
+        if before
+        else _found(text, bare)
+    )
+
+
+def _of_text(text: Text, bare: str, stop_words: Collection[str]) -> list[Span]:
+    """Return what a signal of the text itself counts."""
+    if bare == _STOP_WORDS and tuple(stop_words) != STOP_WORDS:
+        return list(_words(frozenset(stop_words).__contains__, "stop word", text))
+    return _found(text, bare)
+
+
+def _left_lines(raw: str, numbers: Iterable[int]) -> list[Span]:
+    r"""Return the lines of these numbers among the parts between `\n`."""
+    lines = raw.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    return [Span(starts[n], starts[n] + len(lines[n]), "cut line") for n in numbers]
 
 
 def _of_lines(text: Text, bare: str, options: Options) -> list[Span]:
@@ -192,7 +226,7 @@ def _finders() -> dict[str, Finder]:
         "alpha_words": partial(
             _words, lambda word: not any(map(str.isalpha, word)), "word without a letter"
         ),
-        "distinct_stop_words": partial(_words, STOP_WORDS.__contains__, "stop word"),
+        _STOP_WORDS: partial(_words, STOP_WORDS.__contains__, "stop word"),
         "hashes": partial(_marks, "#", "number sign"),
         "ellipses": partial(_marks, ELLIPSES, "ellipsis"),
         "emails": _emails,

@@ -6,12 +6,14 @@ the count is that of datatrove 0.10.1 (`gopher_repetition_filter.py`,
 `gopher_quality_filter.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from datatrove.utils.text import PUNCTUATION_SET
 
-from filters.signal import signal
+from filters.signal import SIGNALS, Signal, signal
 from filters.text import Text
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
@@ -160,5 +162,17 @@ def alpha_words(text: Text) -> int:
 
 @signal(version=1, settings={"stop_words": STOP_WORDS})
 def distinct_stop_words(text: Text) -> int:
-    """Count which of eight English stop words occur, in lower case."""
-    return sum(map(text.numbered_words.holds, STOP_WORDS))
+    """Count which of the recipe's stop words occur; by default eight English ones."""
+    return _distinct(STOP_WORDS, text)
+
+
+def stop_word_signal(stop_words: Sequence[str]) -> Signal:
+    """Return the signal `distinct_stop_words` for other stop words, which it has as a setting."""
+    known = tuple(dict.fromkeys(stop_words))
+    signal = SIGNALS[distinct_stop_words.__name__]
+    settings = {"stop_words": known}
+    return replace(signal, settings=settings, measure=partial(_distinct, known))
+
+
+def _distinct(stop_words: Iterable[str], text: Text) -> int:
+    return sum(map(text.numbered_words.holds, stop_words))

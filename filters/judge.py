@@ -6,6 +6,7 @@ measured stays null, which is not the same as false (design section 2). A signal
 block that raises costs the page, never the file: the page fails, with the reason.
 """
 
+import json
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,9 @@ from typing import Any, Literal
 
 from filters.catalog import EDITS, TEXT, resolve
 from filters.datatrove_block import Block, BlockStage
-from filters.edit import Edit
+from filters.edit import Edit, Edited
 from filters.imported import family_of
+from filters.memo import Memo
 from filters.rule import Rule, first_drop
 from filters.segment import Segmenter
 from filters.signal import Signal, Value
@@ -80,7 +82,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    columns: tuple[Column, ...]
+    columns: tuple[tuple[Column, str], ...]
+    """Columns, each with what tells its signal's settings from others."""
     rules: tuple[Rule, ...]
 
 
@@ -88,6 +91,8 @@ class _Measure:
 class _Revise:
     edit: Edit
     options: Mapping[str, Any]
+    key: str
+    """What tells the options from others."""
 
 
 @dataclass(slots=True)
@@ -135,9 +140,19 @@ class Judge:
     """The drop, edit and datatrove blocks of a recipe, ready for texts of one language."""
 
     def __init__(
-        self, blocks: Sequence[DropStage | EditStage | BlockStage], segmenter: Segmenter
+        self,
+        blocks: Sequence[DropStage | EditStage | BlockStage],
+        segmenter: Segmenter,
+        own: Mapping[str, Signal] = MappingProxyType({}),
+        memo: Memo | None = None,
     ) -> None:
+        """`own` are signals with settings of the recipe's own, by bare name.
+
+        `memo` is shared with the judges of other recipes that see the same pages.
+        """
         self._segmenter = segmenter
+        self._own = own
+        self._memo = memo or Memo()
         self._steps: list[_Measure | _Revise | Block] = []
         self.columns: list[Column] = []
         """Every column that the blocks fill, in the order of measuring; imported ones are not."""
@@ -166,19 +181,20 @@ class Judge:
         for name, own in edit.signals.items():
             column = f"{edit.name}.{name}"
             self.columns.append(Column(column, own, edit.name, revisions[edit.name]))
-        self._steps.append(_Revise(edit, options))
+        self._steps.append(_Revise(edit, options, _key(options)))
 
     def _add_drop(self, block: DropStage, revisions: Mapping[str, tuple[Any, ...]]) -> None:
         known = {column.name for column in self.columns}
         fresh: dict[str, Column] = {}
         for name in (qualified(name) for rule in block.rules for name in rule.reads):
             if name not in known and name not in fresh and family_of(name) is None:
-                revision = name.partition(".")[0]
-                signal = resolve(name, tuple(revisions))
+                revision, _, bare = name.partition(".")
+                signal = self._own.get(bare) or resolve(name, tuple(revisions))
                 fresh[name] = Column(name, signal, revision, revisions[revision])
         self.columns.extend(fresh.values())
         rules = tuple(_with_full_names(rule) for rule in block.rules)
-        self._steps.append(_Measure(tuple(fresh.values()), rules))
+        columns = tuple((column, _key(column.signal.settings)) for column in fresh.values())
+        self._steps.append(_Measure(columns, rules))
 
     def judge(
         self,
@@ -195,7 +211,7 @@ class Judge:
         when `audited`. `about` is what blocks of datatrove learn of the page, `imported` what
         its input says of it, by column name.
         """
-        state = _State({TEXT: Text(raw, self._segmenter)}, decision, dict(imported))
+        state = _State({TEXT: self._text(raw)}, decision, dict(imported))
         judged = raw
         for step in self._steps:
             if state.decision is not None and not audited:
@@ -205,7 +221,7 @@ class Judge:
             elif isinstance(step, Block):
                 self._pass(step, state, about)
             else:
-                _measure(step.columns, state)
+                self._measure(step.columns, state)
                 decided = decide(step.rules, state.values, "quality", state.broken)
                 state.decision = state.decision or decided
             if state.decision is None:
@@ -214,29 +230,48 @@ class Judge:
 
     def _revise(self, step: _Revise, state: _State) -> None:
         name = step.edit.name
-        edited = step.edit.apply(state.text, step.options)
+        edited, text = self._edited(step, state.text)
         state.values.update((f"{name}.{own}", count) for own, count in edited.counts.items())
-        state.texts[name] = Text(edited.text, self._segmenter, edited.word_count)
+        state.texts[name] = text
+
+    def _edited(self, step: _Revise, before: Text) -> tuple[Edited, Text]:
+        def apply() -> tuple[Edited, Text]:
+            edited = step.edit.apply(before, step.options)
+            return edited, self._text(edited.text, edited.word_count)
+
+        return self._memo.once(("edit", step.edit.name, step.key, before), apply)
+
+    def _text(self, raw: str, word_count: int | None = None) -> Text:
+        key = ("text", self._segmenter.fingerprint, raw)
+        return self._memo.once(key, lambda: Text(raw, self._segmenter, word_count))
 
     def _pass(self, block: Block, state: _State, about: Mapping[str, Any]) -> None:
         before, name = state.text, block.stage.revision
         passed = block.apply(before.raw, about)
         same = passed.text == before.raw
-        state.texts[name] = before if same else Text(passed.text, self._segmenter)
+        state.texts[name] = before if same else self._text(passed.text)
         if passed.outcome is not None and state.decision is None:
             state.decision = Decision(passed.outcome, "quality", passed.reason, name)
 
+    def _measure(self, columns: Sequence[tuple[Column, str]], state: _State) -> None:
+        for column, settings in columns:
+            try:
+                text = state.texts[column.revision]
+                state.values[column.name] = self._value(column.signal, settings, text)
+            # Anybody's function costs the page, not the file; not even by sys.exit().
+            except (Exception, SystemExit) as error:  # noqa: BLE001  see above
+                why = str(error) if isinstance(error, _NoCountError) else type(error).__name__
+                state.broken[column.name] = f"error:{column.signal.name}:{why}"
 
-def _measure(columns: Sequence[Column], state: _State) -> None:
-    for column in columns:
-        measure = column.signal.measure
+    def _value(self, signal: Signal, settings: str, text: Text) -> int:
+        measure = signal.measure
         assert measure is not None  # noqa: S101  the catalogue resolves to signals of texts only
-        try:
-            state.values[column.name] = _count(measure(state.texts[column.revision]))
-        # Anybody's function costs the page, not the file; not even by sys.exit().
-        except (Exception, SystemExit) as error:  # noqa: BLE001  see above
-            why = str(error) if isinstance(error, _NoCountError) else type(error).__name__
-            state.broken[column.name] = f"error:{column.signal.name}:{why}"
+        key = ("signal", signal.name, signal.version, settings, text)
+        return self._memo.once(key, lambda: _count(measure(text)))
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True, default=sorted)
 
 
 class _NoCountError(ValueError):

@@ -39,6 +39,7 @@ from filters.straddle import special_pairs
 from filters.words import Words, numbered
 
 _LOST = "IS_ALPHA"
+_SOME_WORD = "word"
 
 
 class Segmenter(Protocol):
@@ -184,13 +185,16 @@ def segmenter(language: str) -> Segmenter:
     """
     tokenizer = _assigned(language)
     version = _version("datatrove")
-    plain = DatatroveSegmenter(language, tokenizer, f"datatrove-{version}:{language}")
-    if type(tokenizer).__name__ != "SpaCyTokenizer" or tokenizer.config is not None:
-        return plain
-    nlp = _blank(tokenizer.language)
-    if nlp is None:
-        return plain
-    return ChunkSegmenter(nlp, f"spacy-{_version('spacy')}:{tokenizer.language}", kernels())
+    if type(tokenizer).__name__ == "SpaCyTokenizer" and tokenizer.config is None:
+        nlp = _blank(tokenizer.language)
+        if nlp is not None:
+            by = f"spacy-{_version('spacy')}:{tokenizer.language}"
+            return ChunkSegmenter(nlp, by, kernels())
+    try:
+        tokenizer.word_tokenize(_SOME_WORD)  # some look for their package at the first word
+    except ImportError as error:
+        raise _needs_package(language, error) from error
+    return DatatroveSegmenter(language, tokenizer, f"datatrove-{version}:{language}")
 
 
 def _assigned(language: str) -> Any:
@@ -209,8 +213,12 @@ def _assigned(language: str) -> Any:
     try:
         return load_word_tokenizer(language)
     except ImportError as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"words: language '{language}' needs a package.\n  {reason}") from error
+        raise _needs_package(language, error) from error
+
+
+def _needs_package(language: str, error: ImportError) -> UsageError:
+    reason = " ".join(str(error).split())
+    return UsageError(f"words: language '{language}' needs a package.\n  {reason}")
 
 
 def _blank(code: str) -> Any:

@@ -5,7 +5,7 @@ the keys by which near-duplicates are found. Each page of the file gets exactly 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -38,7 +38,7 @@ class CurateJob:
     """Digest of all that determines the extracted text and the decisions of gates."""
 
 
-class _Outputs:
+class Outputs:
     """The tables of one curated file, and its counters."""
 
     def __init__(
@@ -68,6 +68,7 @@ class _Outputs:
         """Blocks of datatrove and the reasons that they gave."""
 
     def add(self, curated: Curated) -> None:
+        """Write what became of a page."""
         row, judgement = curated.row, curated.judgement
         self.counts.update(["pages", row["status"]])
         if self._job.recipe.optout_gates:
@@ -87,6 +88,20 @@ class _Outputs:
             self._judged.add({"record": row["record"], "text": judgement.text})
         self._ledger.add(row)
         self._curator.clock.lap("write")
+
+    def facts(self, others: Counter[str], *, covers: bool) -> dict[str, Any]:
+        """Return what the commit record says of the pages.
+
+        `others` counts the file's other records; `covers` says whether no text was lost.
+        """
+        return {
+            **self.counts,
+            "failures": dict(sorted(self.failures.items())),
+            "reasons": sorted(map(list, self.reasons)),
+            "other_records": dict(sorted(others.items())),
+            "extraction": self._job.extraction,
+            "covers_rules": self._job.recipe.keep_text != "kept" and covers,
+        }
 
 
 def _keeps_text(policy: str, row: Mapping[str, Any]) -> bool:
@@ -113,23 +128,18 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     again = can_recurate(attempt, job.extraction)
 
     def asks(others: Counter[str], traffic: Traffic) -> Asks:
-        return recurate(attempt, curator, others) if again else _pages(job, others, traffic)
+        return recurate(attempt, curator, others) if again else pages_of(job, others, traffic)
 
     work = PageWork(curator, job.file, lambda: asks(Counter(), Traffic()), job.tokenizer)
     with ExitStack() as stack:
-        outputs = _Outputs(attempt, job, curator, stack)
+        outputs = Outputs(attempt, job, curator, stack)
         for curated in work.each(asks(others, traffic)):
             outputs.add(curated)
     curator.clock.lap("write", attempt.written_bytes())
     attempt.steps = curator.clock.read()
     attempt.helped = work.used
     return {
-        **outputs.counts,
-        "failures": dict(sorted(outputs.failures.items())),
-        "reasons": sorted(map(list, outputs.reasons)),
-        "other_records": dict(sorted(others.items())),
-        "extraction": job.extraction,
-        "covers_rules": job.recipe.keep_text != "kept" and not work.lost_texts,
+        **outputs.facts(others, covers=not work.lost_texts),
         "read": "documents" if again else "crawl",
         **({"accelerate": dict(curator.accelerated)} if curator.accelerated else {}),
         **({"opt_outs": dict(outputs.opt_outs)} if job.recipe.optout_gates else {}),
@@ -138,7 +148,17 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     }
 
 
-def _pages(job: CurateJob, others: Counter[str], traffic: Traffic) -> Iterator[Item]:
+def pages_of(
+    job: CurateJob,
+    others: Counter[str],
+    traffic: Traffic,
+    imported: Sequence[str] | None = None,
+) -> Iterator[Item]:
+    """Yield the pages of a job's file; its other records and its requests are counted.
+
+    `imported` are the signals that are read of an input, if not those of the job's recipe.
+    """
     recipe = job.recipe
-    pages = read_pages(job.file, others, recipe.read_columns, traffic, recipe.imported)
+    names = recipe.imported if imported is None else tuple(imported)
+    pages = read_pages(job.file, others, recipe.read_columns, traffic, names)
     return islice(pages, job.limit)

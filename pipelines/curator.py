@@ -11,6 +11,7 @@ from filters.hosts import host_of
 from filters.imported import imported_signal
 from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
+from filters.memo import Memo
 from filters.minhash import Hashes, MinHasher
 from filters.optout import NOTHING, OptOutList, read_opt_outs
 from filters.optout import SIGNALS as OPT_OUTS
@@ -52,13 +53,15 @@ class Curated:
 class Curator:
     """A recipe's gates, extractor and judge, loaded once per worker process."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, memo: Memo | None = None) -> None:
+        """`memo` is shared with the curators of other recipes that see the same pages."""
         self.recipe = recipe
+        self.memo = memo or Memo()
         activate(recipe.modules)
         self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
         self._optout_gates = recipe.optout_gates
         self.segmenter = segmenter(recipe.words)
-        self.judge = Judge(recipe.blocks, self.segmenter)
+        self.judge = Judge(recipe.blocks, self.segmenter, recipe.own_signals, self.memo)
         cascade = _cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
         """What the accelerated extractor has to tell of the pages at hand."""
@@ -102,6 +105,14 @@ class Curator:
         return make_extractor(extract.extractor, extract.options, accelerate, self.accelerated)
 
     @cached_property
+    def _extraction(self) -> tuple[str, str]:
+        return "extract", str([self.recipe.extract, self.recipe.accelerate])
+
+    def _identified(self, text: str) -> tuple[str, float]:
+        key = ("language", self.recipe.language.model, text)
+        return self.memo.once(key, lambda: self._language.identify(text))
+
+    @cached_property
     def minhasher(self) -> MinHasher | None:
         """The hasher of the recipe's near-duplicate removal; None where it has none."""
         dedup = self.recipe.dedup
@@ -140,7 +151,7 @@ class Curator:
         """Judge an extracted text; `decision` is what the URL gate said of it."""
         if self._text_gates:
             self.reach("language")
-            row["language"], row["language_score"] = self._language.identify(text)
+            row["language"], row["language_score"] = self._identified(text)
             values = {
                 "language.code": row["language"],
                 "language.score": row["language_score"],
@@ -168,7 +179,9 @@ class Curator:
     def _sign(self, row: Mapping[str, Any], text: str) -> Hashes | None:
         if self.minhasher is None or row["status"] != "kept":
             return None
-        signature = self.minhasher.signature(text)
+        hasher = self.minhasher
+        key = ("signature", str(hasher.identity), text)
+        signature = self.memo.once(key, lambda: hasher.signature(text))
         self.clock.lap("minhash", signature.nbytes if signature is not None else 0)
         return signature
 
@@ -189,7 +202,9 @@ class Curator:
     def _gate_url(self, row: dict[str, Any]) -> Decision | None:
         if not self._url_gates:
             return None
-        row[BLOCK_REASON.name] = self._blocker.block_reason(row["url"] or "")
+        url = row["url"] or ""
+        reason = self.memo.once(("url", url), lambda: self._blocker.block_reason(url))
+        row[BLOCK_REASON.name] = reason
         return decide(self._url_gates, row, "url")
 
     def _gate_opt_outs(self, page: Page | Row, row: dict[str, Any]) -> Decision | None:
@@ -211,7 +226,7 @@ class Curator:
         """Return the page's text, or nothing and the reason, which may be that of the cascade."""
         if isinstance(page, Row):
             return _found(page.text)
-        decoded = decode_page(page)
+        decoded = self.memo.once(("decode", page.record), lambda: decode_page(page))
         row["charset"] = decoded.charset
         if page.is_text:
             text = decoded.text
@@ -219,7 +234,7 @@ class Curator:
             return "", SKIPPED
         else:
             try:
-                text = self._extract(decoded.text)
+                text = self.memo.once(self._extraction, lambda: self._extract(decoded.text))
             except Exception as error:  # noqa: BLE001  a hostile page costs itself, not the file
                 return "", Decision("failed", "extract", f"error:{type(error).__name__}")
         return _found(text)

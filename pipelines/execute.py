@@ -82,21 +82,32 @@ def perform(root: Path, task: Task) -> Commit:
     try:
         with plain_errors(attempt.folder):
             facts = task.work(attempt, task.argument)
-            files = attempt.seal()
-            commit = Commit(
-                task.stage,
-                task.unit,
-                task.fingerprint,
-                files,
-                facts,
-                seconds=round(time.monotonic() - began, 3),
-                cpu_seconds=round(time.process_time() - spent + attempt.helped[0], 6),
-                peak_bytes=peak_memory() + attempt.helped[1],
-                steps=attempt.steps,
-            )
-            return _commit(log, attempt, task, commit)
+            return commit_unit(attempt, task, facts, (began, spent))
     finally:
         attempt.close()
+
+
+def commit_unit(
+    attempt: Attempt, task: Task, facts: dict[str, Any], since: tuple[float, float]
+) -> Commit:
+    """Make what an attempt has written count, and return the record that holds.
+
+    `since` is when the unit began: monotonic time and CPU time of this process. WorkError when
+    the stage belongs to a later recipe by now.
+    """
+    began, spent = since
+    commit = Commit(
+        task.stage,
+        task.unit,
+        task.fingerprint,
+        attempt.seal(),
+        facts,
+        seconds=round(time.monotonic() - began, 3),
+        cpu_seconds=round(time.process_time() - spent + attempt.helped[0], 6),
+        peak_bytes=peak_memory() + attempt.helped[1],
+        steps=attempt.steps,
+    )
+    return _commit(CommitLog(attempt.root), attempt, task, commit)
 
 
 def _holds(log: CommitLog, commit: Commit, task: Task) -> bool:

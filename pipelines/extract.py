@@ -25,14 +25,15 @@ def make_extractor(
 
     `trafilatura` follows datatrove's block (comments are left out); `accelerate` makes it
     faster and adds to `counts` what it has to tell (`pipelines.accelerate.choose`).
-    `resiliparse` is its plain text extraction. KeyError for another name.
+    `resiliparse` is its plain text extraction, `justext` the paragraphs that jusText does not take
+    for boilerplate. KeyError for another name.
     """
     if name == "trafilatura":
         known = {"include_comments": False, **options}
         return choose(
             accelerate, known, _trafilatura(known), Counter() if counts is None else counts
         )
-    return {"resiliparse": _resiliparse}[name](dict(options))
+    return {"resiliparse": _resiliparse, "justext": _justext}[name](dict(options))
 
 
 def _trafilatura(options: Mapping[str, Any]) -> Extractor:
@@ -54,5 +55,22 @@ def _resiliparse(options: dict[str, Any]) -> Extractor:
 
     def run(html: str) -> str:
         return extract_plain_text(html, **options) or ""
+
+    return run
+
+
+def _justext(options: dict[str, Any]) -> Extractor:
+    from justext import get_stoplist, justext
+    from lxml.etree import ParserError
+
+    others = {name: value for name, value in options.items() if name != "stoplist"}
+    stop_words = get_stoplist(options.get("stoplist", "English"))
+
+    def run(html: str) -> str:
+        try:
+            paragraphs = justext(html, stop_words, **others)
+        except ParserError:  # a page that is empty, as lxml sees it
+            return ""
+        return "\n\n".join(part.text for part in paragraphs if not part.is_boilerplate)
 
     return run

@@ -23,8 +23,8 @@ FORMAT = 1
 """Grows when a run directory can no longer be read by an older or newer version."""
 
 _PACKAGES = (
-    "cuvee", "datasets", "datatrove", "fasttext-numpy2-wheel", "lxml", "pyarrow", "ray",
-    "resiliparse", "spacy", "tldextract", "tokenizers", "trafilatura",
+    "cuvee", "datasets", "datatrove", "fasttext-numpy2-wheel", "ftfy", "justext", "lxml",
+    "pyarrow", "ray", "resiliparse", "spacy", "tldextract", "tokenizers", "trafilatura",
 )  # fmt: skip
 _MARKER = Path("commits/format.json")
 _LISTED_FILES = 10_000  # a manifest of a whole dump names totals, not its files

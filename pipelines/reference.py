@@ -15,6 +15,7 @@ from filters.rule import Rule
 from filters.signal import Signal
 from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
 from pipelines.recipe import options as known
+from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.options import Option, edit_options
 
 _SHOWN_WORDS = 40
@@ -112,8 +113,8 @@ def recipe_reference() -> str:
     ]
     kinds = [(f"`{kind}`", meaning) for kind, meaning in known.STAGE_KINDS.items()]
     lines += _table(("stage", "meaning"), kinds)
-    lines += ["", _RULES]
-    for name, options in known.EXTRACTORS.items():
+    lines += ["", _RULES, "", *_EXTENDS.splitlines()]
+    for name, options in EXTRACTORS.items():
         lines += _options(f"`extract: {{{name}: …}}`", options)
     for name, edit in EDITS.items():
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
@@ -138,6 +139,31 @@ _RULES = """\
 A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of
 `< <= > >= == !=`. It removes the pages of which it is true; the first rule that is true names the
 reason. A label is compared with a word in double quotes. [What can be measured](signals.md)."""
+
+
+_EXTENDS = """\
+## Building on another recipe
+
+`extends` names a shipped recipe ([recipes.md](recipes.md)) or a file beside this one. What is
+written here is laid over it: maps merge key by key, another extractor or tokenizer replaces the
+old one, and so does a list, `stages` among them. Single parts are changed by three keys, in this
+order, which mean what `--set`, `--drop` and `--add` of the commands mean:
+
+```yaml
+recipe: mine
+extends: fineweb
+tokenizer: {train: {vocab_size: 8192}}
+set:                            # another constant, expression or option
+  gopher_short_doc: 30
+  top_2_gram: top_2gram_chars / chars > 0.25
+  minhash.bands: 20
+drop: [list_ratio, pii]         # rules, edits, blocks, kinds of deduplication
+add:                            # behind all other rules of the last gate or drop
+  few_lines: c4_lines.nonblank_lines < 3
+```
+
+A recipe that is extended may extend another one; each changes what lies below it.
+`cuvee recipes show mine.yaml --resolved` prints what comes out."""
 
 
 def _default(key: str) -> str:

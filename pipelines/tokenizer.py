@@ -53,6 +53,10 @@ def _parting(pattern: str) -> pre_tokenizers.PreTokenizer:
     return pre_tokenizers.Sequence([split, by_bytes])
 
 
+_TOKENIZERS = 4
+"""Tokenizers that a process keeps: several recipes may count by several."""
+
+
 def tokenizer_place(path: Path, sha256: str) -> str:
     """Return where workers find a run's tokenizer.json; with its sha256 where it is on S3.
 
@@ -69,7 +73,7 @@ def load_tokenizer(place: str) -> Tokenizer:
     return _load(place, facts.st_ino, facts.st_mtime_ns)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=_TOKENIZERS)
 def _load(place: str, *_version: int) -> Tokenizer:
     """Load a file; its inode and time tell a tokenizer that was trained again from the old one."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -81,12 +85,12 @@ def _load(place: str, *_version: int) -> Tokenizer:
     return tokenizer
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=_TOKENIZERS)
 def _pieces_of(tokenizer: Tokenizer) -> PieceEncoder | None:
     return piece_encoder(tokenizer)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=_TOKENIZERS)
 def _cutter_of(tokenizer: Tokenizer) -> Cutter | None:
     return cutter(tokenizer)
 

@@ -1,7 +1,7 @@
 """What a person would change in a run's recipe, and what of it a ledger cannot answer."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from filters.imported import imported_signal
 from filters.rule import parse_rule
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.steps import COLUMNS, Plan, Step, read_plan
+from pipelines.recipe.changes import last_drop
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.options import RULE_STAGES
-from pipelines.recipe.override import COMMAND_LAYER, apply_set
+from pipelines.recipe.override import COMMAND_LAYER, apply_set, rule_maps, stages_of
 from pipelines.recipe.source import Node, Place
 
 _NO_DECISION = (
@@ -49,7 +50,7 @@ def changed_recipe(ledger: Ledger, changes: Changes) -> Node:
 
 
 def _drop(tree: Node, name: str, plan: Plan) -> None:
-    for rules in _rule_maps(tree):
+    for rules in rule_maps(tree):
         if rules.map.pop(name, None) is not None:
             return
     raise unknown_rule(name, plan)
@@ -72,7 +73,7 @@ def _add(tree: Node, text: str) -> None:
             f"--add '{text}' is not of the form 'NAME: signal [/ signal] > number'.\n"
             "  For example: --add 'many_questions: question_lines / nonblank_lines > 0.1'"
         )
-    if any(name in rules.map for rules in _rule_maps(tree)):
+    if any(name in rules.map for rules in rule_maps(tree)):
         raise UsageError(
             f"--add '{text}': the recipe has a rule '{name}'.\n  Change it: --set '{name}=…'"
         )
@@ -81,25 +82,7 @@ def _add(tree: Node, text: str) -> None:
     except ValueError as error:
         raise UsageError(f"--add '{text}': {error}.") from None
     place = Place(COMMAND_LAYER, 0, 0, f"--add {text}")
-    _last_drop(tree, place).map[name] = Node(expression.strip(), place)
-
-
-def _last_drop(tree: Node, place: Place) -> Node:
-    """Return the rules of the last drop before deduplication; made where there is none."""
-    stages = tree.map["stages"].items
-    before = next((at for at, s in enumerate(stages) if "dedup" in s.map), len(stages))
-    if before and "drop" in stages[before - 1].map:
-        return stages[before - 1].map["drop"]
-    rules = Node({}, place)
-    stages.insert(before, Node({"drop": rules}, place))
-    return rules
-
-
-def _rule_maps(tree: Node) -> Iterator[Node]:
-    for stage in tree.map["stages"].items if "stages" in tree.map else []:
-        for kind in RULE_STAGES:
-            if kind in stage.map:
-                yield stage.map[kind]
+    last_drop(tree, place).map[name] = Node(expression.strip(), place)
 
 
 def beyond_replay(old: Node, new: Node) -> list[str]:
@@ -109,7 +92,7 @@ def beyond_replay(old: Node, new: Node) -> list[str]:
         if key in (*_NO_DECISION, "stages") or _plain(old, key) == _plain(new, key):
             continue
         said.append(_WHY.get(key, f"{key} changes what is measured: only a run can say."))
-    then, now = ([_other(stage) for stage in _stages(tree)] for tree in (old, new))
+    then, now = ([_other(stage) for stage in stages_of(tree)] for tree in (old, new))
     said += [
         _WHY[kind]
         for kind in ("edit", "datatrove", "dedup")
@@ -128,10 +111,6 @@ _WHY = {
     "datatrove": "A block of datatrove decides by itself: only a run can say.",
     "dedup": "Which pages repeat each other has to be found again: only a run can say.",
 }
-
-
-def _stages(tree: Node) -> list[Node]:
-    return tree.map["stages"].items if "stages" in tree.map else []
 
 
 def _other(stage: Node) -> dict[str, object]:

@@ -1,8 +1,4 @@
-"""Thresholds that published recipes use, to mark on a rule's curve.
-
-The shipped recipes speak for themselves; the table has the papers that agree on a signal and are
-no shipped recipe.
-"""
+"""Thresholds of published recipes, to mark on a rule's curve: those that come with cuvee."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,30 +18,9 @@ class Published:
     source: str
 
 
-_GOPHER = "Rae et al. 2021 (arXiv 2112.11446), table A1 and section A1.1"
-_C4 = "Raffel et al. 2020 (arXiv 1910.10683), section 2.2"
-_TABLE: dict[str, tuple[Published, ...]] = {
-    "text.dup_lines / text.line_runs >": (Published("MassiveWeb", 0.30, _GOPHER),),
-    "text.dup_paragraphs / text.paragraphs >": (Published("MassiveWeb", 0.30, _GOPHER),),
-    "text.dup_line_chars / text.chars >": (Published("MassiveWeb", 0.20, _GOPHER),),
-    "text.dup_paragraph_chars / text.chars >": (Published("MassiveWeb", 0.20, _GOPHER),),
-    "text.top_2gram_chars / text.chars >": (Published("MassiveWeb", 0.20, _GOPHER),),
-    "text.top_3gram_chars / text.chars >": (Published("MassiveWeb", 0.18, _GOPHER),),
-    "text.top_4gram_chars / text.chars >": (Published("MassiveWeb", 0.16, _GOPHER),),
-    "text.lexical_words <": (Published("MassiveWeb", 50, _GOPHER),),
-    "text.lexical_words >": (Published("MassiveWeb", 100_000, _GOPHER),),
-    "text.bullet_lines / text.lines >": (Published("MassiveWeb", 0.90, _GOPHER),),
-    "text.ellipsis_lines / text.lines >": (Published("MassiveWeb", 0.30, _GOPHER),),
-    "text.alpha_words / text.words <": (Published("MassiveWeb", 0.80, _GOPHER),),
-    "text.distinct_stop_words <": (Published("MassiveWeb", 2, _GOPHER),),
-    "c4_lines.sentences <": (Published("C4", 5, _C4),),
-}
-
-
 def published_thresholds(rule: Rule) -> list[Published]:
-    """Return what shipped recipes and papers compare the same with, in the same direction."""
-    key = _key(rule)
-    return [*_shipped(key), *_TABLE.get(key, ())]
+    """Return what the shipped recipes compare the same with, in the same direction."""
+    return list(_shipped(_key(rule)))
 
 
 def _key(rule: Rule) -> str:

@@ -26,6 +26,7 @@ from pipelines.cli import (
 )
 from pipelines.cli.console import err, out
 from pipelines.cli.options import examples
+from pipelines.cli.shelf import shelf
 
 app = typer.Typer(
     name="cuvee",
@@ -55,6 +56,8 @@ _GROUPS = (
     health,
 )
 for _group in _GROUPS:
+    if _group is describing:
+        app.add_typer(shelf, name="recipes")
     app.add_typer(_group.commands)
 
 _INTERRUPTED = 130

@@ -1,15 +1,31 @@
-"""The command that compares two runs."""
+"""Commands that compare: recipes on one crawl, and two runs."""
 
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from filters.errors import UsageError
 from pipelines.bucket.path import run_folder
 from pipelines.cli.console import err, out, print_json
-from pipelines.cli.options import AsJson, examples
+from pipelines.cli.observing import LogJson, observing
+from pipelines.cli.options import (
+    Address,
+    AsJson,
+    EngineName,
+    InputBase,
+    InputFormatName,
+    Inputs,
+    Match,
+    Sets,
+    Workers,
+    complete_recipe,
+    examples,
+    recipe_with_input,
+)
 
 commands = typer.Typer()
 
@@ -46,6 +62,75 @@ def diff(
             out.print(part)
     if exact and not found.same:
         raise typer.Exit(1)
+
+
+_TOKENIZER = "--set tokenizer=runs/demo/tokenizer.json"
+
+
+@commands.command(
+    epilog=examples(
+        f"cuvee compare gopher c4 --input crawl/ {_TOKENIZER}",
+        f"cuvee compare fineweb gopher --input crawl/ --output runs/compared {_TOKENIZER}",
+    )
+)
+def compare(
+    recipes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE...",
+            help="Recipe files, or names of shipped ones; at least two.",
+            autocompletion=complete_recipe,
+        ),
+    ],
+    inputs: Inputs = None,
+    input_format: InputFormatName = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            parser=run_folder,
+            help="Keep the run of each recipe below this folder; without it they are removed.",
+        ),
+    ] = None,
+    sets: Sets = None,
+    number: Annotated[
+        int, typer.Option("-n", min=0, max=1_000, help="Examples of what only one recipe keeps.")
+    ] = 3,
+    workers: Workers = None,
+    engine: EngineName = "ray",
+    address: Address = None,
+    input_base: InputBase = None,
+    match: Match = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many pages of each crawl file.")
+    ] = None,
+    as_json: AsJson = False,
+    log_json: LogJson = False,
+) -> None:
+    """Run several recipes on one crawl, read and extracted once, and say where they differ."""
+    from pipelines.compare.overlap import find_overlap
+    from pipelines.compare.together import run_together
+    from pipelines.compare.told import compare_facts, compare_parts
+    from pipelines.pipeline import RunOptions
+
+    if len(recipes) < 2:  # noqa: PLR2004  two
+        raise UsageError(
+            "compare: one recipe alone.\n  Name at least two; cuvee recipes lists them."
+        )
+    loaded = [recipe_with_input(name, sets, inputs, input_format) for name in recipes]
+    options = RunOptions(workers, engine, address, limit, input_base, match)
+    kept = nullcontext(output) if output else tempfile.TemporaryDirectory(prefix="cuvee-compare-")
+    with kept as folder:
+        with observing(err if as_json else out, "finding the input", log_json=log_json) as told:
+            ran = run_together(loaded, Path(folder), options, told)
+        found = find_overlap(ran.runs, number)
+    if as_json:
+        print_json(compare_facts(ran, found))
+        return
+    for part in compare_parts(ran, found):
+        out.print(part)
+    if output:
+        out.print(f"Each recipe's run is below {output}, as cuvee run leaves it.", markup=False)
 
 
 @contextmanager

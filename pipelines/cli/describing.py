@@ -1,4 +1,4 @@
-"""Commands that say what there is: signals, recipes, the schema."""
+"""Commands that say what there is: signals, the schema."""
 
 import json
 from dataclasses import asdict
@@ -35,19 +35,6 @@ def signals(
         print(signal_reference(), end="")  # noqa: T201  not for rich
     else:
         out.print(signals_table(rows))
-
-
-@commands.command(epilog=examples("cuvee recipes"))
-def recipes(as_json: AsJson = False) -> None:
-    """List the recipes that come with cuvee."""
-    from pipelines.recipe import describe_recipes
-
-    described = describe_recipes()
-    if as_json:
-        print_json({"recipes": described})
-        return
-    for name, summary in described.items():
-        out.print(f"{name:<12}{summary}", markup=False)
 
 
 @commands.command(epilog=examples("cuvee schema", "cuvee schema > recipe.schema.json"))

@@ -6,6 +6,7 @@ from functools import cached_property
 from filters.edit import Options
 from filters.errors import UsageError
 from filters.evidence import can_mark, evidence
+from filters.gopher import STOP_WORDS
 from filters.segment import Segmenter, segmenter
 from filters.span import Span
 from filters.text import Text
@@ -22,7 +23,12 @@ class Marker:
         """Return the parts that a signal, by the ledger's name, has counted; none if unknown."""
         if not can_mark(signal) or self.segmenter is None:
             return []
-        return evidence(Text(text, self.segmenter), signal, self.edits)
+        return evidence(Text(text, self.segmenter), signal, self.edits, self._stop_words)
+
+    @property
+    def _stop_words(self) -> tuple[str, ...]:
+        given = self._recipe.map.get("stop_words")
+        return tuple(str(word.plain()) for word in given.items) if given else STOP_WORDS
 
     @cached_property
     def edits(self) -> Mapping[str, Options]:

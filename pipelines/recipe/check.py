@@ -8,6 +8,7 @@ from filters.errors import UsageError
 from pipelines.accelerate import Accelerate
 from pipelines.recipe import options as known
 from pipelines.recipe.cascade import check_cascade, read_cascade
+from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.input_format import read_input_format
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.limits import read_limits
@@ -76,8 +77,8 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
 
 def default_extract() -> Extract:
     """Return FineWeb's extractor, which is used where a recipe names none."""
-    options = known.EXTRACTORS["trafilatura"]
-    return Extract("trafilatura", {name: bool(option.default) for name, option in options.items()})
+    options = EXTRACTORS["trafilatura"]
+    return Extract("trafilatura", {name: option.default for name, option in options.items()})
 
 
 def _signals(node: Node, recipe: Place, problems: Problems) -> tuple[SignalModule, ...]:
@@ -191,11 +192,11 @@ def _language(node: Node, problems: Problems) -> LanguageModel:
 
 
 def _extract(node: Node, problems: Problems) -> Extract:
-    chosen = one_of("extract", node, known.EXTRACTORS, problems)
+    chosen = one_of("extract", node, EXTRACTORS, problems)
     if chosen is None:
         return default_extract()
     name, body = chosen
-    options = checked_options(name, body, known.EXTRACTORS[name], problems)
+    options = checked_options(name, body, EXTRACTORS[name], problems)
     if options.get("favor_precision") and options.get("favor_recall"):
         place = body.map["favor_recall"].place
         fact = "trafilatura cannot favor both recall and precision."
@@ -226,6 +227,15 @@ def _words(node: Node, problems: Problems) -> str:
     return "en"
 
 
+def _stop_words(node: Node, problems: Problems) -> tuple[str, ...]:
+    words = node.plain() if isinstance(node.value, list) else []
+    if words and all(isinstance(word, str) and word.split() == [word] for word in words):
+        return tuple(dict.fromkeys(words))
+    fact = f"stop_words must be a list of words, not {shown(node.plain())}."
+    problems.add(node.place, fact, 'For example: stop_words: [le, la, les, et, de, "l\'"]')
+    return ()
+
+
 def _memory(node: Node, problems: Problems) -> int | None:
     if node.value is None:
         return None
@@ -249,6 +259,7 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "cascade": read_cascade,
     "accelerate": _accelerate,
     "words": _words,
+    "stop_words": _stop_words,
     "tokenizer": read_tokenizer,
     "tokens": read_tokens,
     "limits": read_limits,

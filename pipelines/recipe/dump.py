@@ -10,10 +10,7 @@ from pipelines.recipe.source import read_scalar
 
 def recipe_yaml(resolved: dict[str, Any]) -> str:
     """Return YAML that reads back as the same data: a key or rule a line, options in braces."""
-    top = {
-        key: [_stage(stage) for stage in value] if key == "stages" else _flow(value)
-        for key, value in resolved.items()
-    }
+    top = {key: _entry(key, value) for key, value in resolved.items()}
     return yaml.dump(top, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=float("inf"))
 
 
@@ -41,6 +38,12 @@ class _Dumper(yaml.SafeDumper):
         ):  # also line separators, which PyYAML writes as they are and reads as a newline
             return self.represent_scalar("tag:yaml.org,2002:str", data, style='"')
         return super().represent_data(data)
+
+
+def _entry(key: str, value: Any) -> Any:
+    if key == "stages":
+        return [_stage(stage) for stage in value]
+    return value if key in ("set", "add") else _flow(value)
 
 
 def _stage(stage: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from filters.errors import RecipeError, nearest
+from pipelines.recipe.changes import apply_changes, refuse_changes, take_changes
 from pipelines.recipe.options import ONE_OF
 from pipelines.recipe.override import apply_set
 from pipelines.recipe.source import Node, message, read_file, refuse
@@ -51,6 +52,13 @@ def find_recipe(wanted: str) -> Path:
     return found
 
 
+def written_recipe(wanted: str) -> str:
+    """Return a recipe's text as it is written; RecipeError for what is no recipe's file."""
+    path = find_recipe(wanted)
+    read_file(path, _shown(path), 0)
+    return path.read_text(encoding="utf-8-sig")
+
+
 def _is_file(path: Path) -> bool:
     """Return whether there is something to read; a folder is refused by name."""
     try:
@@ -77,7 +85,9 @@ def _with_extended(path: Path, below: tuple[Path, ...]) -> Node:
     here = path.resolve()
     tree = read_file(path, _shown(path), len(below))
     extends = tree.map.pop("extends", None)
+    changes = take_changes(tree)
     if extends is None:
+        refuse_changes(changes)
         return tree
     if not isinstance(extends.value, str):
         refuse(extends.place, "extends must be a file or a shipped recipe's name.")
@@ -86,7 +96,9 @@ def _with_extended(path: Path, below: tuple[Path, ...]) -> Node:
     if parent.resolve() in chain:
         ring = " extends ".join(_shown(link) for link in (*chain, parent))
         refuse(extends.place, f"recipes extend each other: {ring}.", "Remove one 'extends'.")
-    return _overlay(_with_extended(parent, chain), tree)
+    whole = _overlay(_with_extended(parent, chain), tree)
+    apply_changes(whole, changes)
+    return whole
 
 
 def _extended_path(extends: Node, path: Path) -> Path:

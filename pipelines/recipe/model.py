@@ -8,9 +8,11 @@ from typing import Any, Literal, TypeAlias
 
 from filters.catalog import TEXT
 from filters.datatrove_block import BlockStage
+from filters.gopher import STOP_WORDS, stop_word_signal
 from filters.imported import always_imported, family_of
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule
+from filters.signal import Signal
 from pipelines.accelerate import Accelerate
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
@@ -33,7 +35,7 @@ class Extract:
     """An extractor and all of its options."""
 
     extractor: str
-    options: Mapping[str, bool]
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class Recipe:
     accelerate: Accelerate = True
     """Whether trafilatura's faster parts extract; the text is the same either way."""
     words: str = "en"
+    stop_words: tuple[str, ...] = STOP_WORDS
+    """What `distinct_stop_words` looks for."""
     tokenizer: GivenTokenizer | TrainedTokenizer = "gpt2"
     tokens: TokenOptions = field(default_factory=TokenOptions)
     audit_fraction: float = 0.01
@@ -218,6 +222,14 @@ class Recipe:
         return tuple(dict.fromkeys(name for of, name in reads if of == revision))
 
     @property
+    def own_signals(self) -> Mapping[str, Signal]:
+        """Signals with settings of this recipe, by bare name."""
+        if self.stop_words == STOP_WORDS:
+            return {}
+        signal = stop_word_signal(self.stop_words)
+        return {signal.name: signal}
+
+    @property
     def digest(self) -> str:
         """The sha256 of the canonical form; equal digests mean the same recipe."""
         plain = self.resolved()
@@ -251,6 +263,7 @@ class Recipe:
             "cascade": asdict(self.cascade) if self.cascade else False,
             "accelerate": self.accelerate,
             "words": self.words,
+            "stop_words": list(self.stop_words),
             "signals": {module.name: module.sha256 for module in self.modules},
             "stages": [_plain_stage(stage) for stage in self.stages],
             "tokenizer": _plain_tokenizer(self.tokenizer),

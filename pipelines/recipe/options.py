@@ -10,7 +10,13 @@ from filters.edit import Edit
 RECIPE_KEYS = {
     "recipe": "Name of the recipe; the dataset card and the manifest show it.",
     "extends": "A recipe to build on: a file beside this one, or a shipped recipe's name. "
-    "Maps merge key by key, lists are replaced.",
+    "Maps merge key by key, lists are replaced; `set`, `drop` and `add` change single parts of it.",
+    "set": "What of the extended recipe has another value, as `--set` names it: a rule's constant "
+    "or whole expression by its name, an option or key by its dotted path.",
+    "drop": "Names of rules, edits, blocks or kinds of deduplication that the extended recipe has "
+    "and this one has not.",
+    "add": "Rules that come to those of the extended recipe: those on url.* and language.* at the "
+    "end of the last gate, others of the last drop.",
     "input": "Files, folders, globs, lists of paths or addresses (s3:// https:// hf://): one, or "
     "several. `--input` replaces it.",
     "input_format": "How the input is laid out: auto (each file by its name), or the name of a "
@@ -28,6 +34,8 @@ RECIPE_KEYS = {
     "accelerate": "Whether trafilatura's hottest functions are replaced by faster ones that give "
     "the same text; verify compares a share of the pages.",
     "words": "Language by whose rules words and sentences are split.",
+    "stop_words": "Words of the language that `distinct_stop_words` looks for, as prose has them; "
+    "by default Gopher's eight English ones.",
     "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
     "a list of names, or a map of names to the sha256 of their source.",
     "stages": "What happens to a page's text, in order.",
@@ -42,6 +50,9 @@ RECIPE_KEYS = {
     "sandbox. A page over them is tried once more, alone, with double.",
     "memory_per_worker": "Memory of a worker, such as 2GiB; one that holds more is replaced.",
 }
+
+CHANGES = ("set", "drop", "add")
+"""Keys that change what a recipe extends; like `extends`, no resolved recipe has them."""
 
 COLUMNS = {
     "text": "The text; a row without it fails.",
@@ -185,11 +196,12 @@ def bytes_of(value: Any) -> int | None:
     return int(float(match[1]) * MEMORY_UNITS[match[2]]) if match else None
 
 
-def _by_name(*options: Option) -> dict[str, Option]:
+def by_name(*options: Option) -> dict[str, Option]:
+    """Return options by their names."""
     return {option.name: option for option in options}
 
 
-SCALARS = _by_name(
+SCALARS = by_name(
     Option("audit_fraction", 0.01, RECIPE_KEYS["audit_fraction"]),
     Option("keep_text", "gated", RECIPE_KEYS["keep_text"], choices=KEEP_TEXT),
     Option("max_failed_pages", 0.01, RECIPE_KEYS["max_failed_pages"]),
@@ -197,51 +209,24 @@ SCALARS = _by_name(
 )
 """Top-level keys that are one number or word, with the defaults of design section 6."""
 
-EXTRACTORS: Mapping[str, Mapping[str, Option]] = {
-    # datatrove's defaults where it sets an option, trafilatura.extract's otherwise.
-    "trafilatura": _by_name(
-        Option("favor_precision", True, "Less text, but more surely the main text."),
-        Option("favor_recall", False, "More text when in doubt; not with favor_precision."),
-        Option("deduplicate", True, "Drop text that a page repeats; pages do not affect another."),
-        Option("fast", False, "Skip the slower fallback extractors."),
-        Option("include_comments", False, "Keep readers' comments."),
-        Option("include_tables", True, "Keep the text of tables."),
-        Option("include_links", False, "Keep the targets of links."),
-        Option("include_formatting", False, "Keep headings, lists and emphasis as Markdown."),
-    ),
-    # resiliparse.extract.html2text.extract_plain_text's own defaults.
-    "resiliparse": _by_name(
-        Option("main_content", False, "Only what looks like the main content."),
-        Option("preserve_formatting", True, "Keep lines, paragraphs and lists."),
-        Option("list_bullets", True, "Write bullets and numbers of list items."),
-        Option("alt_texts", True, "Keep the alternative texts of images."),
-        Option("links", False, "Keep the targets of links."),
-        Option("form_fields", False, "Keep form fields and their values."),
-        Option("noscript", False, "Keep the contents of <noscript>."),
-        Option("comments", True, "Count comment sections as main content."),
-        Option("post_meta", True, "Count author and date lines of posts as main content."),
-        Option("hidden_elements", False, "Keep elements with class names of hidden ones."),
-    ),
-}
-
 INPUT_FORMATS: Mapping[str, Mapping[str, Option]] = {
-    "redpajama2": _by_name(
+    "redpajama2": by_name(
         Option("signals", True, "Read the quality signals beside each file of documents."),
     ),
-    "dolma": _by_name(
+    "dolma": by_name(
         Folders("attributes", (), "Folders of `attributes/` that are read beside the documents."),
     ),
 }
 """Formats of the input that have options."""
 
-LIMITS = _by_name(
+LIMITS = by_name(
     Option("cpu_seconds", 10.0, "CPU time of a page.", least=0.01, most=86_400),
     Size("memory", "2GiB", "Memory of a page.", least=2**20, most=MOST_MEMORY),
     Size("page_bytes", "32MiB", "Length of a page, or of a row's text.", least=1, most=2**32),
 )
 """Limits of a page; see `pipelines.sandbox.limits`."""
 
-CASCADE = _by_name(
+CASCADE = by_name(
     Option("language", 0.05, "Skip where the wanted language scores less on the cheap text."),
     Option("check", 0.02, "Share of pages to skip that go on all the same, to measure the loss."),
 )
@@ -257,15 +242,15 @@ _JOINING = (
     Option("clustering", "auto", "How clusters are joined; all give the same.", choices=WAYS),
 )
 KINDS: Mapping[str, Mapping[str, Option]] = {
-    "exact": _by_name(*_JOINING),
-    "url": _by_name(*_JOINING),
-    "lines": _by_name(
+    "exact": by_name(*_JOINING),
+    "url": by_name(*_JOINING),
+    "lines": by_name(
         Option("unit", "line", "What leaves where an earlier page has it.", choices=LINE_UNITS),
         Option("min_chars", 30, "Shorter ones are left alone, normalised.", least=1, most=10**6),
         *_SCOPE,
     ),
     # FineWeb's settings (arXiv 2406.17557, section 3): 112 hashes, near 0.75 Jaccard similarity.
-    "minhash": _by_name(
+    "minhash": by_name(
         Option("ngram", 5, "Words in a shingle.", least=1, most=100),
         Option("bands", 14, "Bands; one equal band joins two pages.", least=1, most=1000),
         Option("rows", 8, "Hashes in a band; all must be equal.", least=1, most=1000),
@@ -284,18 +269,18 @@ KIND_MEANINGS = {
     "minhash": "Pages that share a band of their MinHash signatures, directly or through others.",
 }
 
-TRAINED = _by_name(
+TRAINED = by_name(
     Option("vocab_size", 8192, "Tokens in the vocabulary.", least=257, most=1_000_000),
     Option("sample_bytes", 100_000_000, "Bytes of kept text to train on.", least=1, most=2**40),
 )
 
 PACKINGS = ("best_fit", "in_order")
-TIKTOKEN = _by_name(
+TIKTOKEN = by_name(
     Word("ranks", None, "File of ranks: on each line a token in base64 and its rank."),
     Word("pattern", None, "gpt2, cl100k_base, o200k_base, llama3, or a regular expression of your "
          "own; by default what the file's name says."),
 )  # fmt: skip
-TOKENS = _by_name(
+TOKENS = by_name(
     Word("begin", None, "Special token before each document, such as <s>; none by default."),
     Word("end", None, "Special token after each document, such as <|endoftext|>."),
     Option("packed", 0, "Length of packed rows; 0: none are written.", most=2**20),
@@ -316,4 +301,4 @@ def edit_options(edit: Edit) -> dict[str, Option]:
             options.append(Option(name, words, meaning, choices=words))
         else:
             options.append(Option(name, default, meaning, most=10**9))
-    return _by_name(*options)
+    return by_name(*options)

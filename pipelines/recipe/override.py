@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from filters.errors import nearest
 from filters.rule import parse_rule
-from pipelines.recipe.options import ONE_OF, RECIPE_KEYS, RULE_STAGES
+from pipelines.recipe.options import CHANGES, ONE_OF, RECIPE_KEYS, RULE_STAGES
 from pipelines.recipe.source import Node, Place, read_text, refuse
 
 _OPERATOR = re.compile(r"[<>=!]")
@@ -30,18 +30,28 @@ def apply_set(tree: Node, text: str) -> None:
     short = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
     shown = Place(COMMAND_LAYER, 0, 0, f"--set {short}")
     dotted, equals, written = text.partition("=")
-    name, *steps = dotted.strip().split(".")
-    if not equals or not name or not all(steps):
+    dotted = dotted.strip()
+    if not equals or not all(dotted.split(".")):
         refuse(shown, "is not of the form NAME=VALUE.", "For example: --set audit_fraction=0.05")
+    set_value(tree, dotted, read_text(written, shown), shown)
+
+
+def set_value(tree: Node, dotted: str, value: Node, shown: Place) -> None:
+    """Put a value where a dotted name leads; RecipeError when it leads nowhere.
+
+    `shown` is where that is said.
+    """
+    name, *steps = dotted.split(".")
     if name == "extends":
         refuse(shown, "what a recipe extends cannot be set.", "Name the other recipe instead.")
+    if name in CHANGES:
+        refuse(shown, f"'{name}' cannot be set.", "Set what it would change.")
     target = _start(tree, name, shown)
     for step in steps:
         target = _step(tree, target, step, shown)
     holder, key = target
-    value = read_text(written, shown)
     old = _child(holder, key)
-    if old is not None and any(holder is rules for rules in _rule_maps(tree)):
+    if old is not None and any(holder is rules for rules in rule_maps(tree)):
         value = _with_constant(str(key), old, value)
     _store(holder, key, value)
 
@@ -81,7 +91,7 @@ def _step(tree: Node, target: _Target, step: str, shown: Place) -> _Target:
         if not step.isdecimal() or int(step) >= count:
             refuse(shown, f"'{key}' has {count} items, numbered from 0; '{step}' is none of them.")
         return node, int(step)
-    if any(holder is rules for rules in _rule_maps(tree)):
+    if any(holder is rules for rules in rule_maps(tree)):
         refuse(shown, f"'{key}' is a rule and has no '{step}'.", f"Write --set {key}=VALUE.")
     replaces = holder is tree and (key,) in ONE_OF and step not in (node.map if node else {})
     if node is None or replaces or not isinstance(node.value, dict):
@@ -111,20 +121,22 @@ def _with_constant(name: str, old: Node, new: Node) -> Node:
 
 def _named(tree: Node) -> Iterator[_Target]:
     """Yield the map and key of every rule, edit and dedup method."""
-    for stage in _stages(tree):
+    for stage in stages_of(tree):
         for body in stage.map.values():
             for key in body.map:
                 yield body, key
 
 
-def _rule_maps(tree: Node) -> Iterator[Node]:
-    for stage in _stages(tree):
+def rule_maps(tree: Node) -> Iterator[Node]:
+    """Yield the rules of every gate and drop."""
+    for stage in stages_of(tree):
         for kind in RULE_STAGES:
             if kind in stage.map:
                 yield stage.map[kind]
 
 
-def _stages(tree: Node) -> list[Node]:
+def stages_of(tree: Node) -> list[Node]:
+    """Return a recipe's stages; empty where it has none."""
     return tree.map["stages"].items if "stages" in tree.map else []
 
 

@@ -14,6 +14,7 @@ from filters.edit import Edit
 from filters.imported import CATALOGS, OPEN
 from pipelines.recipe import options as known
 from pipelines.recipe.blocks import accepted_arguments
+from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.layers import shipped_recipes
 from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
@@ -49,12 +50,15 @@ def _key(key: str) -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "recipe": name,
         "extends": text,
+        "set": _some({}),
+        "drop": {"type": "array", "minItems": 1, "items": text},
+        "add": _some({"type": "string", "minLength": 1}),
         "input": {"oneOf": [text, {"type": "array", "items": text}]},
         "input_format": {"oneOf": [{"enum": list(LAYOUTS)}, _formats()], "default": AUTO},
         "dump": {"oneOf": [name, {"type": "null"}]},
         "columns": {**_map(_columns()), "type": ["object", "null"]},
         "language": _map({"model": {**text, "default": "lid.176.ftz"}}),
-        "extract": _one_of({name: _options(its) for name, its in known.EXTRACTORS.items()}),
+        "extract": _one_of({name: _options(its) for name, its in EXTRACTORS.items()}),
         "cascade": {
             "oneOf": [
                 {"type": "boolean"},
@@ -66,6 +70,11 @@ def _key(key: str) -> dict[str, Any]:
         "accelerate": {"enum": [True, False, "verify"], "default": True},
         "opt_outs": {"oneOf": [text, {"type": "array", "items": text}]},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
+        "stop_words": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"type": "string", "pattern": r"^\S+$"},
+        },
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
         "tokenizer": {
@@ -93,6 +102,11 @@ def _formats() -> dict[str, Any]:
     return _one_of(
         {name: {"description": LAYOUTS[name].summary, **formats[name]} for name in LAYOUTS}
     )
+
+
+def _some(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a map of any names."""
+    return {"type": "object", "minProperties": 1, "additionalProperties": dict(value)}
 
 
 def _columns() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from filters.errors import UnitError, UsageError
 from pipelines.sandbox.child import Loader
 from pipelines.sandbox.limits import Limits
+from pipelines.sandbox.marks import STAGES
 from pipelines.sandbox.run import Fault, Sandbox
 from pipelines.tokenizer import count_tokens
 
@@ -72,6 +73,11 @@ class UnitWork:
     def faults(self) -> list[Fault]:
         """Pages that were over a limit or ended a child."""
         return self.sandbox.faults if self.sandbox else []
+
+    @property
+    def lost_texts(self) -> bool:
+        """Whether a page failed after its text was extracted, which is lost with the child."""
+        return any(fault.failed and fault.stage != STAGES[0] for fault in self.faults)
 
     @property
     def used(self) -> tuple[float, int]:

@@ -18,7 +18,6 @@ from pipelines.curator import Curated, Curator, base_row, work_key
 from pipelines.recipe.model import Recipe
 from pipelines.sandbox.child import Handler
 from pipelines.sandbox.lives import Item
-from pipelines.sandbox.marks import STAGES
 from pipelines.sandbox.opened import UnitWork, load_in_child, open_sandbox
 from pipelines.sandbox.run import Answer, Dead, Sandbox
 from pipelines.sandbox.wire import Again, Ask, ask_of, curated_of, item_of, parts_of
@@ -108,11 +107,6 @@ class PageWork(UnitWork):
         with contextlib.suppress(*_MALFORMED):  # no more than timings are lost
             self._curator.clock.share(json.loads(said))
 
-    @property
-    def lost_texts(self) -> bool:
-        """Whether a page failed after its text was extracted, which is lost with the child."""
-        return any(fault.failed and fault.stage != STAGES[0] for fault in self.faults)
-
 
 def curate_here(
     curator: Curator, ask: Ask | Damage | Curated, file: CrawlFile, tokenizer: str | None = None
@@ -127,7 +121,10 @@ def curate_here(
     row, judgement = curated.row, curated.judgement
     if tokenizer is not None and judgement is not None and row["status"] != "kept":
         try:
-            row["token_count"] = count_tokens(tokenizer, judgement.text)
+            row["token_count"] = curator.memo.once(
+                ("tokens", tokenizer, judgement.text),
+                lambda: count_tokens(tokenizer, judgement.text),
+            )
         except CuveeError:
             raise
         except Exception as error:  # noqa: BLE001  it costs the page, not the file

@@ -26,14 +26,14 @@ STAGE_VERSIONS = {
 
 _PACKAGES = {
     "curate": (
-        "datatrove", "fasttext-numpy2-wheel", "lxml", "resiliparse", "spacy", "tldextract",
-        "tokenizers", "trafilatura",
+        "datatrove", "fasttext-numpy2-wheel", "justext", "lxml", "resiliparse", "spacy",
+        "tldextract", "tokenizers", "trafilatura",
     ),
     "tokenizer": ("tokenizers",),
     "shingles": ("datatrove", "spacy"),
     "passages": ("datatrove",),
     "edits": ("datatrove", "spacy"),
-    "settle": ("tokenizers",),
+    "settle": ("ftfy", "tokenizers"),
     "tokens": ("tokenizers",),
 }  # fmt: skip
 """Packages whose version may change what a stage writes; pyarrow writes for all of them."""

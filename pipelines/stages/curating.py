@@ -27,6 +27,12 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
 
     `tokenizer` is one that is known beforehand, or None where the run trains its own.
     """
+    tasks = curate_tasks(run, tokenizer)
+    check_failed_pages(run.do("curate", tasks).values(), (), run.recipe.max_failed_pages)
+
+
+def curate_tasks(run: RunContext, tokenizer: Path | None) -> list[Task]:
+    """Return the units of the stage, one for each crawl file or part of one."""
     sha256 = sha256_of(tokenizer) if tokenizer else None
     place = tokenizer_place(tokenizer, sha256) if tokenizer and sha256 else None
     curator = curator_for(run.recipe)
@@ -48,7 +54,7 @@ def curate(run: RunContext, tokenizer: Path | None) -> None:
         )
         fingerprint = run.fingerprint("curate", extraction, judging)
         tasks.append(Task("curate", file.unit, fingerprint, curate_file, job, label=file.file_path))
-    check_failed_pages(run.do("curate", tasks).values(), (), run.recipe.max_failed_pages)
+    return tasks
 
 
 def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:

@@ -28,7 +28,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 def revision(raw: str, edit: str) -> tuple[str, dict[str, int]]:
     """Return what FineWeb's recipe makes of a text with one edit, and the edit's counts."""
-    options = {**EDITS[edit].options, **FINEWEB_OPTIONS[edit]}
+    options = {**EDITS[edit].options, **FINEWEB_OPTIONS.get(edit, {})}
     edited = EDITS[edit].apply(Text(raw, segmenter("en")), options)
     return edited.text, edited.counts
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.c4 import C4_LINES, edit_lines
-from filters.catalog import text_signals
+from filters.catalog import EDITS, text_signals
 from filters.cuts import cut_lines
 from filters.differences import differing as differences
 from filters.evidence import _FINDERS, can_mark, evidence
@@ -14,6 +14,7 @@ from filters.pii import PII, redact
 from filters.segment import segmenter
 from filters.span import Span
 from filters.text import Text
+from tests.filters.golden import rows
 from tests.filters.marked import COUNTED, differing
 
 # Few pieces, so that lines, paragraphs and words come again; every kind of line boundary.
@@ -159,3 +160,23 @@ def test_marked_parts_add_up_on_every_page_of_the_demo(demo_run):
             assert differing(text, measured(text)) == {}, raw[:80]
             pages += 1
     assert pages > 900
+
+
+def test_stop_words_are_the_recipes():
+    text = Text("le chat de la mer, the cat", segmenter("fra_Latn"))
+    french = evidence(text, "text.distinct_stop_words", {}, ("le", "la"))
+    assert [text.raw[span.start : span.end] for span in french] == ["le", "la"]
+    english = evidence(text, "distinct_stop_words")
+    assert [text.raw[span.start : span.end] for span in english] == ["the"]
+
+
+@pytest.mark.parametrize("edit", ["refinedweb_lines", "ended_lines"])
+@pytest.mark.parametrize("row", [*rows("refinedweb"), *rows("dolma")], ids=lambda row: row["what"])
+def test_lines_that_an_edit_takes_out_are_marked(edit, row):
+    text = Text(row["text"], segmenter("en"))
+    spans = evidence(text, f"{edit}.removed_lines", {edit: {}})
+    counts = EDITS[edit].apply(text, EDITS[edit].options).counts
+    assert len(spans) == counts["removed_lines"]
+    lines = text.raw.split("\n")
+    assert all(text.raw[span.start : span.end] in lines for span in spans)
+    assert can_mark(f"{edit}.removed_lines")

@@ -10,9 +10,10 @@ import yaml
 from filters.rule import Rule, parse_rule
 from filters.segment import segmenter
 from tests.filters.golden import measure, revision, rows
+from tests.parity.dolma_numbers import ours
 
 RECIPE = Path(__file__).parents[2] / "configs" / "fineweb.yaml"
-SIGNAL_FILES = ("gopher", "ngrams", "c4", "fineweb", "pii")
+SIGNAL_FILES = ("gopher", "ngrams", "c4", "fineweb", "refinedweb", "redpajama", "pii")
 
 
 def each(*names: str):
@@ -29,6 +30,17 @@ def test_signals(row):
 def test_line_filter(row):
     if "becomes" in row:
         assert revision(row["text"], "c4_lines")[0] == row["becomes"]
+
+
+@pytest.mark.parametrize("row", each("refinedweb"))
+def test_line_corrections(row):
+    if "becomes" in row:
+        assert revision(row["text"], "refinedweb_lines")[0] == row["becomes"]
+
+
+@pytest.mark.parametrize("row", each("dolma"))
+def test_what_the_package_dolma_says(row):
+    assert ours(row["text"]) == {"numbers": row["numbers"], "becomes": row["becomes"]}
 
 
 @pytest.mark.parametrize("row", each("pii"))

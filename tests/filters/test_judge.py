@@ -4,7 +4,9 @@ from itertools import pairwise
 
 import pytest
 
+from filters.gopher import stop_word_signal
 from filters.judge import Column, Decision, DropStage, EditStage, Judge, Judgement, decide
+from filters.memo import Memo
 from filters.rule import Rule, parse_rule
 from filters.segment import segmenter
 
@@ -186,3 +188,36 @@ def test_a_judge_keeps_nothing_from_one_text_to_the_next():
     seen = [judges.judge(text) for text in texts]
     assert seen[0] == seen[3] == seen[5]
     assert all(one != other for one, other in pairwise(seen))
+
+
+def test_stop_words_of_another_language_are_another_measurement():
+    drop = DropStage((parse_rule("few", "distinct_stop_words < 2"),))
+    english = Judge([drop], segmenter("en"))
+    signal = stop_word_signal(["le", "la", "le"])
+    french = Judge([drop], segmenter("en"), {signal.name: signal})
+    text = "le chat et la souris"
+    assert english.judge(text).values["text.distinct_stop_words"] == 0
+    assert french.judge(text).values["text.distinct_stop_words"] == 2
+    prints = {judge.columns[0].fingerprint("spacy") for judge in (english, french)}
+    assert len(prints) == 2
+
+
+def test_judges_with_one_memo_measure_each_thing_once():
+    memo = Memo(remembers=True)
+    rules = [DropStage((parse_rule("short", "words < 2"), parse_rule("odd", "hashes / words > 9")))]
+    edit = EditStage("c4_lines", {})
+    behind = DropStage((parse_rule("few", "c4_lines.words < 3"),))
+    judges = [
+        Judge(rules, segmenter("en"), memo=memo),
+        Judge([*rules, edit, behind], segmenter("en"), memo=memo),
+        Judge([edit, behind], segmenter("en"), memo=memo),
+    ]
+    alone = [Judge(rules, segmenter("en")), Judge([edit, behind], segmenter("en"))]
+    text = "This is a sentence.\nno end\nAnd one more of them."
+    first, _, third = [judge.judge(text) for judge in judges]
+    assert [first, third] == [judge.judge(text) for judge in alone]
+    assert memo.done == {"text": 2, "edit": 1, "signal": 3}
+    assert memo.asked == {"text": 4, "edit": 2, "signal": 6}
+    memo.forget()
+    judges[0].judge(text)
+    assert memo.done["signal"] == 5, "another page is measured"

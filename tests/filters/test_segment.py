@@ -4,6 +4,7 @@ import random
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import product
 from string import ascii_letters
 
@@ -147,6 +148,9 @@ def test_an_unknown_language_names_the_nearest():
 def test_a_missing_package_is_named():
     with pytest.raises(UsageError, match="pythainlp"):
         segmenter("tha")
+    if find_spec("sudachipy") is None:  # which datatrove looks for at the first word
+        with pytest.raises(UsageError, match="'jpn_Jpan' needs a package"):
+            segmenter("jpn_Jpan")
 
 
 def test_one_segmenter_per_process_with_the_version_in_its_fingerprint():

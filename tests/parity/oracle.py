@@ -1,5 +1,6 @@
 """The oracle: datatrove's own blocks on extracted text, ordered as in its `examples/fineweb.py`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from datatrove.pipeline.filters import (
     GopherRepetitionFilter,
     LanguageFilter,
 )
-from datatrove.pipeline.filters.base_filter import get_filter_result
+from datatrove.pipeline.filters.base_filter import BaseFilter, get_filter_result
 from datatrove.pipeline.formatters import PIIFormatter
 from datatrove.utils.word_tokenizers import load_word_tokenizer
 
@@ -47,12 +48,21 @@ class Oracle:
         document = Document(text=text, id="0")
         if gate and not self._language.filter(document):
             return Verdict("language", text)
-        for block in self._quality:
-            kept, reason = get_filter_result(block.filter(document))
-            if not kept:
-                return Verdict(reason, document.text)
+        verdict = judged_by(self._quality, text)
+        if verdict.reason is not None:
+            return verdict
         # A new formatter, because its stand-ins run on from text to text.
-        return Verdict(None, PIIFormatter().format(document.text))
+        return Verdict(None, PIIFormatter().format(verdict.text))
+
+
+def judged_by(blocks: Sequence[BaseFilter], text: str) -> Verdict:
+    """Return the verdict of filters of datatrove, one after another."""
+    document = Document(text=text, id="0")
+    for block in blocks:
+        kept, reason = get_filter_result(block.filter(document))
+        if not kept:
+            return Verdict(reason, document.text)
+    return Verdict(None, document.text)
 
 
 def _load(path: Path) -> Any:

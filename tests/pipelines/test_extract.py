@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 import trafilatura
+from justext import get_stoplist, get_stoplists, justext
+from lxml.etree import ParserError
 from trafilatura.meta import reset_caches
 
 from pipelines.crawl import Page, find_inputs, read_pages
 from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.recipe import load_recipe
+from pipelines.recipe.extractors import STOPLISTS
 
 STEP = 1 if os.environ.get("CUVEE_FULL_PARITY") else 4
 """Cleaning all caches is slow: `make parity` compares every page, `make test` every fourth."""
@@ -80,3 +83,33 @@ def test_resiliparse_gives_its_plain_text():
 
 def test_a_page_without_text_is_empty():
     assert make_extractor("trafilatura", {})("<html><body></body></html>") == ""
+
+
+def jusText_of(html: str) -> str:  # noqa: N802  its name
+    """What leogao2/commoncrawl_downloader keeps of a page, joined as lm_dataformat joins it."""
+    try:
+        paragraphs = justext(html, get_stoplist("English"))
+    except ParserError:
+        return ""
+    return "\n\n".join(part.text for part in paragraphs if not part.is_boilerplate)
+
+
+@pytest.mark.slow
+def test_pages_equal_justext_itself(pages: list[str]):
+    extract = load_recipe("pile_cc").extract
+    run = make_extractor(extract.extractor, extract.options)
+    some = pages[:: STEP if STEP == 1 else 12]
+    texts = [run(html) for html in some]
+    assert [
+        html[:80] for html, text in zip(some, texts, strict=True) if text != jusText_of(html)
+    ] == []
+    assert sum(map(bool, texts)) > len(some) / 4
+
+
+def test_justext_takes_its_options_and_leaves_an_empty_page_empty():
+    page = f"<html><body><p>{REPEATED}</p><p>Short and plain.</p></body></html>"
+    assert make_extractor("justext", {})(page).startswith("A sentence that the page repeats")
+    assert make_extractor("justext", {"stoplist": "German"})(page) == ""
+    assert make_extractor("justext", {"stoplist": "English", "length_low": 10_000})(page) == ""
+    assert make_extractor("justext", {})("") == ""
+    assert set(STOPLISTS) == set(get_stoplists())

@@ -87,6 +87,7 @@ def test_a_packages_version_changes_the_stages_that_use_it(newer, tmp_path):
     everything = set(plain)
     expected = {
         "trafilatura": {"curate"},
+        "justext": {"curate"},
         "lxml": {"curate"},
         "spacy": {"curate", "shingles", "edits"},
         "tokenizers": {"curate", "tokenizer", "settle", "tokens"},

@@ -22,6 +22,7 @@ _SHORTER = {
     "calibrate": " --engine inline --pages 80",
     "dedup-check": " --sample 2",
     "tokenize": " --engine inline",
+    "compare": " --engine inline --limit 20",
 }
 
 
@@ -105,7 +106,7 @@ def test_bash_gets_a_script_that_completes_commands_and_recipes(tmp_path: Path):
     assert "_CUVEE_COMPLETE=complete_bash" in script
     assert completed(script, ["cuvee", "st"], tmp_path) == ["status"]
     assert completed(script, ["cuvee", "run", ""], tmp_path) == sorted(recipes())
-    assert completed(script, ["cuvee", "run", "fin"], tmp_path) == ["fineweb"]
+    assert completed(script, ["cuvee", "run", "gop"], tmp_path) == ["gopher"]
     assert completed(script, ["cuvee", "doctor", "de"], tmp_path) == ["demo"]
     assert completed(script, ["cuvee", "run", "demo", "--engine", "i"], tmp_path) == ["inline"]
     # Nothing of ours fits, so the shell offers files.

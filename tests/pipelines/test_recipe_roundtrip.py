@@ -21,8 +21,9 @@ from pipelines.recipe import (
     TrainedTokenizer,
     load_recipe,
 )
+from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.kinds import ExactOptions, Keep, LinesOptions, UrlOptions
-from pipelines.recipe.options import EXTRACTORS, KINDS, NAME, RECIPE_KEYS, RULE_NAME
+from pipelines.recipe.options import KINDS, NAME, RECIPE_KEYS, RULE_NAME
 from pipelines.recipe.source import read_scalar
 from pipelines.sandbox.limits import Limits
 
@@ -88,6 +89,13 @@ limits = st.builds(
 )
 
 
+def values_of(option):
+    if option.choices:
+        return st.sampled_from(option.choices)
+    numbers = {bool: st.booleans(), int: st.integers(0, int(option.most))}
+    return numbers.get(type(option.default), st.floats(option.least, option.most))
+
+
 @st.composite
 def recipes(draw):
     taken = iter(draw(st.lists(rule_names, min_size=6, max_size=6, unique=True)))
@@ -113,7 +121,7 @@ def recipes(draw):
         EditStage("pii", {"kinds": draw(st.sampled_from([("ip",), ("ip", "email")]))}),
     )
     extractor = draw(st.sampled_from(sorted(EXTRACTORS)))
-    options = {name: draw(st.booleans()) for name in EXTRACTORS[extractor]}
+    options = {name: draw(values_of(option)) for name, option in EXTRACTORS[extractor].items()}
     if extractor == "trafilatura":
         options["favor_recall"] &= not options["favor_precision"]
     return Recipe(
@@ -125,6 +133,7 @@ def recipes(draw):
         language=LanguageModel(draw(st.sampled_from(["lid.176.bin", "no", "a/ b: c"]))),
         accelerate=draw(st.sampled_from([True, False, "verify"])),
         words=draw(st.sampled_from(["en", "no", "deu_Latn"])),
+        stop_words=tuple(draw(st.lists(rule_names, min_size=1, max_size=3, unique=True))),
         tokenizer=draw(texts | st.builds(TrainedTokenizer, st.integers(257, 10**6))),
         audit_fraction=draw(fraction),
         keep_text=draw(st.sampled_from(["all", "gated", "kept"])),
@@ -170,7 +179,7 @@ def test_to_yaml_reads_like_a_recipe():
     lines = load_recipe("fineweb").to_yaml().splitlines()
     assert "    short_line_ratio: c4_lines.short_lines / c4_lines.nonblank_lines > 0.67" in lines
     assert "- edit: {pii: {kinds: [email, ip]}}" in lines
-    assert len(lines) <= 65
+    assert len(lines) <= 66
 
 
 def test_plain_words_mean_what_yaml_1_2_says():

@@ -25,7 +25,7 @@ def problems(validator, text):
     return [error.json_path for error in validator.iter_errors(yaml.safe_load(text))]
 
 
-@pytest.mark.parametrize("name", ["fineweb", "demo"])
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_shipped_recipes_are_valid_as_written_and_resolved(validator, name):
     path = shipped_recipes()[name]
     assert problems(validator, path.read_text("utf-8")) == []

@@ -217,7 +217,7 @@ def test_a_curve_is_a_what_if_at_every_threshold(demo_run: Path):
             told = audit.whatif(set={rule: point.threshold})
             assert told.after.passing.pages.value == point.pages, (rule, point.threshold)
     marks = audit.sweep("gopher_short_doc").marks
-    assert {"this run", "fineweb", "MassiveWeb"} <= {mark.who for mark in marks}
+    assert {"this run", "fineweb", "gopher"} <= {mark.who for mark in marks}
 
 
 def test_tuned_thresholds_keep_what_they_say(demo_run: Path):

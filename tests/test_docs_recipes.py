@@ -1,0 +1,46 @@
+"""What the page on recipes tells people to type and to write is typed and written here."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.command import shell
+from tests.pipelines.test_shelf import FRENCH
+from tests.test_docs import BLOCK, ROOT
+
+PAGE = (ROOT / "docs/recipes.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return [body for _, name, body in BLOCK.findall(PAGE) if name == language]
+
+
+def shortened(command: str) -> str:
+    """Runs are made in one process and of few pages: that Ray does the same is tested elsewhere."""
+    run = command.startswith(("cuvee run", "cuvee compare"))
+    return f"{command} --engine inline --limit 20" if run else command
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_works_in_its_order(desk: Path):
+    (written,) = blocks("yaml")
+    (desk / "mine.yaml").write_text(written)
+    thresholds = yaml.safe_dump({**FRENCH, "stopwords": ["der", "die", "und"]})
+    (desk / "deu_Latn.yml").write_text(thresholds)
+    typed = [line for block in blocks("sh") for line in block.splitlines()]
+    assert len(typed) >= 8
+    for command in typed:
+        assert shell(shortened(command), desk).strip() or ">" in command, command
+    for run in ("gopher", "mine", "german"):
+        manifest = json.loads((desk / "runs" / run / "manifest.json").read_text())
+        assert manifest["pages"] == 40
+        shutil.rmtree(desk / "runs" / run)
+    assert (desk / "runs/compared/fineweb/manifest.json").exists()
+
+
+def test_the_page_names_every_recipe():
+    for path in (ROOT / "configs").glob("*.yaml"):
+        assert f"[`{path.stem}`](../configs/{path.name})" in PAGE
