@@ -4,7 +4,6 @@
 #include <exception>
 #include <memory>
 #include <queue>
-#include <unordered_map>
 #include <utility>
 
 #include "strings.h"
@@ -38,15 +37,61 @@ struct Known {
   }
 };
 
+struct Join {
+  int32_t rank, id;
+};
+
+// What pairs of ids become, in one table: half of its places are empty, so few are looked at.
+class Joins {
+ public:
+  explicit Joins(size_t count) {
+    size_t places = 64;
+    while (places < 2 * count) places *= 2;
+    slots_.assign(places, {kNoPair, {}});
+    mask_ = places - 1;
+  }
+
+  // Of a pair that is there already, the later one counts.
+  void set(int32_t left, int32_t right, Join join) {
+    slots_[place_of(pair(left, right))] = {pair(left, right), join};
+  }
+
+  // Null where a pair does not become anything.
+  const Join* find(int32_t left, int32_t right) const {
+    const Slot& slot = slots_[place_of(pair(left, right))];
+    return slot.pair == kNoPair ? nullptr : &slot.join;
+  }
+
+ private:
+  static constexpr uint64_t kNoPair = UINT64_MAX;  // ids are not negative
+  struct Slot {
+    uint64_t pair;
+    Join join;
+  };
+
+  static uint64_t pair(int32_t left, int32_t right) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+  }
+
+  size_t place_of(uint64_t pair) const {
+    size_t place = mixed(pair ^ 0xA0761D6478BD642FULL, 0xE7037ED1A0B428DBULL) & mask_;
+    while (slots_[place].pair != pair && slots_[place].pair != kNoPair) place = (place + 1) & mask_;
+    return place;
+  }
+
+  std::vector<Slot> slots_;
+  size_t mask_;
+};
+
 // Joins the bytes of a piece by the merges of a byte-pair encoding (Sennrich et al. 2016), in the
 // order of the tokenizers library (`Word::merge_all`): the pair of lowest rank first, of equal
 // ones the leftmost, each by itself.
 class Merges {
  public:
-  Merges(const int32_t* bytes, const int32_t* merges, size_t count) : bytes_(bytes, bytes + 256) {
-    joined_.reserve(count);
+  Merges(const int32_t* bytes, const int32_t* merges, size_t count)
+      : bytes_(bytes, bytes + 256), joins_(count) {
     for (size_t rank = 0; rank < count; ++rank, merges += 3)
-      joined_[pair(merges[0], merges[1])] = {static_cast<int32_t>(rank), merges[2]};
+      joins_.set(merges[0], merges[1], {static_cast<int32_t>(rank), merges[2]});
   }
 
   void encode(std::string_view piece, std::vector<int32_t>& ids) {
@@ -60,8 +105,8 @@ class Merges {
       queue_.pop();
       Symbol& left = symbols_[best.at];
       if (left.id < 0 || left.next >= size) continue;
-      const auto found = joined_.find(pair(left.id, symbols_[left.next].id));
-      if (found == joined_.end() || found->second.id != best.id) continue;  // it has changed since
+      const Join* found = joins_.find(left.id, symbols_[left.next].id);
+      if (found == nullptr || found->id != best.id) continue;  // it has changed since
       Symbol& right = symbols_[left.next];
       left.id = best.id;
       left.next = right.next;
@@ -78,9 +123,6 @@ class Merges {
   struct Symbol {
     int32_t id, previous, next;
   };
-  struct Join {
-    int32_t rank, id;
-  };
   struct Offer {
     int32_t rank, at, id;
     bool operator<(const Offer& other) const {  // the queue's top is the largest
@@ -88,19 +130,15 @@ class Merges {
     }
   };
 
-  static uint64_t pair(int32_t left, int32_t right) {
-    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
-  }
-
   void offer(int32_t at, int32_t size) {
     const Symbol& left = symbols_[at];
     if (left.next >= size) return;
-    const auto found = joined_.find(pair(left.id, symbols_[left.next].id));
-    if (found != joined_.end()) queue_.push({found->second.rank, at, found->second.id});
+    const Join* found = joins_.find(left.id, symbols_[left.next].id);
+    if (found != nullptr) queue_.push({found->rank, at, found->id});
   }
 
   std::vector<int32_t> bytes_;
-  std::unordered_map<uint64_t, Join> joined_;
+  Joins joins_;
   std::vector<Symbol> symbols_;
   std::priority_queue<Offer> queue_;
 };
