@@ -1,13 +1,11 @@
 """One page through every gate and block before deduplication."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from filters.hosts import host_of
 from filters.imported import imported_signal
 from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
@@ -27,12 +25,12 @@ from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
+from pipelines.ledger_row import base_row
 from pipelines.opt_outs import load_opt_outs, opt_out_digests
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.modules import activate
 from pipelines.timing import StepClock
 
-_AUDIT_SCALE = 1 << 64
 _SOME_URL, _SOME_TEXT = "https://example.com/", "Some words of no page, to be read first."
 _ABOUT = ("id", "url", "date", "dump", "file_path", "language", "language_score")
 """Fields of the ledger that a block of datatrove sees of a page."""
@@ -296,38 +294,10 @@ def _cascade_columns(recipe: Recipe) -> Iterator[Column]:
         yield Column(signal.name, signal, "cascade", made_by)
 
 
-def is_audited(page_id: str, fraction: float) -> bool:
-    """Choose a share of all pages by hash of their id: the same pages on every run."""
-    point = int.from_bytes(hashlib.blake2b(page_id.encode(), digest_size=8).digest(), "big")
-    return point < fraction * _AUDIT_SCALE
-
-
 def _found(text: str) -> tuple[str, Decision | None]:
     if not text:
         return "", Decision("dropped", "extract", "empty")
     return without_surrogates(text), None
-
-
-def base_row(page: Item, file: CrawlFile, audit_fraction: float) -> dict[str, Any]:
-    """Return a page's row of the ledger before anything is known of what it holds."""
-    row: dict[str, Any] = {
-        "dump": file.dump,
-        "file_path": file.file_path,
-        "record": page.record,
-        "offset": page.offset,
-        "status": "kept",
-        "stage": None,
-        "rule": None,
-        "audited": False,
-    }
-    row.update(id=page.id, url=page.url or None, host=host_of(page.url), date=page.date or None)
-    if isinstance(page, Page):
-        row["truncated"] = page.truncated
-    if isinstance(page, Row):
-        row.update(page.signals)
-    if not isinstance(page, Damage):
-        row["audited"] = is_audited(page.id, audit_fraction)
-    return row
 
 
 def _decided(row: dict[str, Any], decision: Decision | None) -> dict[str, Any]:

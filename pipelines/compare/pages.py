@@ -9,7 +9,8 @@ from filters.datatrove_block import BlockStage
 from filters.errors import UnitError
 from filters.memo import Memo
 from pipelines.crawl import CrawlFile, Damage, Item
-from pipelines.curator import Curated, Curator, base_row
+from pipelines.curator import Curated, Curator
+from pipelines.ledger_row import base_row
 from pipelines.recipe.model import Recipe
 from pipelines.sandbox.child import Handler
 from pipelines.sandbox.lives import Item as Sent

@@ -14,7 +14,8 @@ from typing import Any, TypeAlias
 from filters.datatrove_block import BlockStage
 from filters.errors import CuveeError, UnitError
 from pipelines.crawl import CrawlFile, Damage, Page, Row
-from pipelines.curator import Curated, Curator, base_row, work_key
+from pipelines.curator import Curated, Curator, work_key
+from pipelines.ledger_row import base_row
 from pipelines.recipe.model import Recipe
 from pipelines.sandbox.child import Handler
 from pipelines.sandbox.lives import Item

@@ -19,7 +19,8 @@ from pipelines.cascade.calibrate import Judged, calibrate, read_calibration, rea
 from pipelines.cascade.look import is_checked
 from pipelines.cascade.loss import sum_interval, wilson
 from pipelines.crawl import CrawlFile, Page, Row
-from pipelines.curator import Curator, is_audited
+from pipelines.curator import Curator
+from pipelines.ledger_row import is_audited
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import CascadeOptions, load_recipe
 from pipelines.storage import CommitLog

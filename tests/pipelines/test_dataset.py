@@ -85,10 +85,11 @@ def test_only_the_text_becomes_large():
     assert table.schema.field("text").type == pa.large_string()
 
 
-def test_a_shard_without_rows_is_an_empty_file(sources, tmp_path):
+def test_a_shard_without_rows_is_no_file(sources, tmp_path):
     attempt = Attempt(tmp_path, "dataset", "none")
     assert write_shard(attempt, ShardJob("none", 0, "h1", "h2", sources)) == {"rows": 0}
-    assert pq.read_table(attempt.path("dataset/data/none/000_00000.parquet")).num_rows == 0
+    assert not attempt.path("dataset/data/none/000_00000.parquet").exists()
+    assert attempt.seal() == ()
 
 
 def hosts(dump: str, **sizes: int) -> list[dict[str, Any]]:
