@@ -65,7 +65,7 @@ def test_a_submitted_job_gives_the_same_bytes(chaos: Chaos, tmp_path: Path):
     [
         ("node killed: raylet and workers", 3),
         ("driver killed", 21),
-        ("worker stopped, writes late", 6),
+        pytest.param("worker stopped, writes late", 6, marks=pytest.mark.long),
     ],
 )
 def test_the_run_survives(chaos: Chaos, kind: str, seed: int):

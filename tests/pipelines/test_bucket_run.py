@@ -54,6 +54,7 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_run_in_a_bucket_ends_as_a_local_one(s3_host: Host, hosted, recipe, tmp_path):
     inline = ("--engine", "inline", "--json")
     local = load_recipe(str(recipe), (), [str(hosted / GIVEN)])
