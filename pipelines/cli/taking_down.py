@@ -99,6 +99,8 @@ def _lines(root: Path, done: Any, *, dry_run: bool) -> Iterator[str]:
         yield f"  {hit.path}: {len(hit.sizes):,} of {hit.rows:,} rows, {decimal(hit.bytes)}"
     if done.files:
         yield f"{done.files:,} files written anew, {decimal(done.bytes)}; the rest is as it was."
+    for folder in done.tokenized:
+        yield f"  {folder}: cleaned as well"
     if done.alike.pages:
         yield f"{done.alike.pages:,} documents nearly repeat these and stay, for example"
         yield from (f"  = {url}" for url in done.alike.urls)
@@ -128,5 +130,6 @@ def _facts(root: Path, done: Any) -> dict[str, Any]:
         "tokens": done.found.tokens(),
         "shards": shards,
         "written": {"files": done.files, "bytes": done.bytes},
+        "tokenized": list(done.tokenized),
         "alike": {"documents": done.alike.pages, "some": list(done.alike.urls)},
     }

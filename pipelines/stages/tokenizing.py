@@ -70,7 +70,8 @@ def _pack(run: RunContext, used: ShardTokenizer) -> None:
     tasks = []
     for unit, commit in run.commits["tokens"].items():
         tokens = run.path(commit, "tokens")
-        job = PackJob(unit, tokens, options.packed, options.packing, used)
+        how = options.packed, options.packing
+        job = PackJob(unit, tokens, *how, used.metadata(), used.special.pad_id)
         fingerprint = run.fingerprint("packed", commit.content, facts)
         tasks.append(Task("packed", unit, fingerprint, write_packed, job))
     run.do("packed", tasks)

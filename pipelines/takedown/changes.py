@@ -7,8 +7,8 @@ a later run does anything, since which pages repeat each other must come out as 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -16,12 +16,14 @@ import pyarrow.compute as pc
 
 from pipelines.publish.samples import STAGE as SAMPLES
 from pipelines.publish.samples import held_fingerprint
-from pipelines.storage import Attempt, Commit, CommitLog, CommittedFile
+from pipelines.storage import Commit, CommitLog, CommittedFile
 from pipelines.tables import read_table
 from pipelines.takedown.find import Found, Page
+from pipelines.takedown.records import Change, Changes, Rewriter, without
 from pipelines.takedown.requests import STAGE
-from pipelines.takedown.rewrite import among, rows_of, write_decided, write_without
+from pipelines.takedown.rewrite import among, rows_of, write_decided
 from pipelines.takedown.shards import Hit, hit_shards
+from pipelines.takedown.token_ids import change_shard, change_tokenized, made_from
 
 _CURATED = (
     "documents/", "stages/curate/documents/", "stages/curate/candidates/", "stages/curate/judged/",
@@ -30,72 +32,6 @@ _SETTLED = ("documents/", "stages/settle/rows/")
 _EDITED = "stages/edits_lines/texts/"
 _STALE = ""
 """Fingerprint of a record whose unit has to be done anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One record, as it is to be."""
-
-    commit: Commit
-    folder: str
-    """Where its new files lie, by the names that they are to have."""
-    written: tuple[str, ...]
-    gone: tuple[str, ...] = ()
-    """Files that have no rows any more."""
-
-
-@dataclass
-class Changes:
-    """All that changes."""
-
-    changes: list[Change] = field(default_factory=list)
-    shards: list[Hit] = field(default_factory=list)
-
-    def rewritten(self, folder: str) -> list[CommittedFile]:
-        """Return the new files below a folder, as records name them."""
-        return [
-            item
-            for change in self.changes
-            for item in change.commit.files
-            if item.path in change.written and item.path.startswith(folder)
-        ]
-
-
-class Rewriter:
-    """Writes the new files of one record after another."""
-
-    def __init__(self, log: CommitLog) -> None:
-        self._log = log
-        self._attempts: list[Attempt] = []
-
-    def close(self) -> None:
-        """Remove the new files that have not found their places."""
-        for attempt in self._attempts:
-            attempt.close()
-
-    def change(
-        self,
-        commit: Commit,
-        writers: Mapping[str, Callable[[Attempt], int]],
-        *,
-        drop_empty: bool = False,
-        **others: Any,
-    ) -> Change:
-        """Return a record with some files written anew; `others` replace fields of it."""
-        attempt = Attempt(self._log.root, f"takedown-{commit.stage}", commit.unit)
-        self._attempts.append(attempt)
-        rows = {path: write(attempt) for path, write in writers.items()}
-        sealed = {item.path: item for item in attempt.seal()}
-        gone = tuple(path for path, left in rows.items() if drop_empty and not left)
-        before = {item.path: item.sha256 for item in commit.files if item.path in writers}
-        new = replace(
-            commit,
-            files=tuple(sealed.get(f.path, f) for f in commit.files if f.path not in gone),
-            taken={**before, **commit.taken},
-            **others,
-        )
-        written = tuple(path for path in writers if path not in gone)
-        return Change(new, attempt.folder.name, written, gone)
 
 
 def prepare(log: CommitLog, found: Found, rewriter: Rewriter) -> Changes:
@@ -109,8 +45,14 @@ def prepare(log: CommitLog, found: Found, rewriter: Rewriter) -> Changes:
         changes += _settled(log, rewriter, unit, pages, sizes)
     for hit in shards:
         changes += _published(log, rewriter, hit)
-    changes += _samples(log, rewriter, found, changes)
-    return Changes(changes, shards)
+    before = log.commits("dataset")
+    changed = {each.commit.unit: each.commit for each in changes if each.commit.stage == "dataset"}
+    dataset = before, {**before, **changed}
+    ids = _ids(found.pages())
+    changes += _samples(log, rewriter, ids, dataset)
+    beside = list(change_tokenized(log.root, rewriter, ids))
+    folders = {change.below for change in beside}
+    return Changes([*changes, *beside], shards, made_from(log.root, folders, dataset))
 
 
 def _records(pages: Iterable[Page]) -> pa.Array:
@@ -119,21 +61,6 @@ def _records(pages: Iterable[Page]) -> pa.Array:
 
 def _ids(pages: Iterable[Page]) -> pa.Array:
     return pa.array([page.row["id"] for page in pages], pa.string())
-
-
-def _without(
-    log: CommitLog, files: Iterable[CommittedFile], column: str, values: pa.Array
-) -> dict[str, Callable[[Attempt], int]]:
-    """Return what writes those of some files anew that have rows to lose."""
-    gone = among(column, values)
-
-    def writer(path: str) -> Callable[[Attempt], int]:
-        return lambda attempt: write_without(attempt, log.root / path, path, gone)
-
-    there = (item.path for item in files if (log.root / item.path).is_file())
-    return {
-        path: writer(path) for path in there if rows_of(log.root / path, gone, [column]).num_rows
-    }
 
 
 def _below(commit: Commit, *folders: str) -> list[CommittedFile]:
@@ -147,13 +74,13 @@ def _curated(
     records = _records(pages)
     commit = log.get("curate", unit)
     if commit is not None:
-        writers = _without(log, _below(commit, *_CURATED), "record", records)
+        writers = without(log.root, _below(commit, *_CURATED), "record", records)
         if writers:
             facts = {**commit.facts, "extraction": _STALE, "covers_rules": False}
             yield rewriter.change(commit, writers, fingerprint=_STALE, facts=facts)
     for edited in log.commits("edits_lines").values():
         own = [item for item in _below(edited, _EDITED) if item.path.endswith(f"/{unit}.parquet")]
-        writers = _without(log, own, "record", records)
+        writers = without(log.root, own, "record", records)
         if writers:
             yield rewriter.change(edited, writers, fingerprint=_STALE)
 
@@ -170,7 +97,7 @@ def _settled(
     if commit is None:
         return
     fresh = [page for page in pages if not page.is_taken]
-    writers = _without(log, _below(commit, *_SETTLED), "record", _records(pages))
+    writers = without(log.root, _below(commit, *_SETTLED), "record", _records(pages))
     (ledger,) = _below(commit, "ledger/")
     if fresh:
         rules = {page.row["record"]: page.rule for page in fresh}
@@ -227,36 +154,20 @@ def _funnel(before: Sequence[Sequence[Any]], fresh: Sequence[Page]) -> list[list
 def _published(log: CommitLog, rewriter: Rewriter, hit: Hit) -> Iterator[Change]:
     """Take rows out of a shard and of its token ids; one without rows is no more."""
     ids = pa.array(list(hit.sizes), pa.string())
-    for stage in ("dataset", "tokens"):
-        commit = log.get(stage, hit.unit)
-        if commit is None:
-            continue
-        writers = _without(log, commit.files, "id", ids)
-        if not writers:
-            continue
-        rows = commit.facts["rows"]
-        facts = {**commit.facts, "rows": rows - len(ids)}
-        if facts.get("special"):  # so many of each document
-            facts["special"] -= facts["special"] // rows * len(ids)
-        if "tokens" in facts:
-            facts["tokens"] -= hit.tokens
-        yield rewriter.change(commit, writers, drop_empty=True, facts=facts)
+    commit = log.get("dataset", hit.unit)
+    writers = without(log.root, commit.files, "id", ids)
+    facts = {**commit.facts, "rows": commit.facts["rows"] - len(ids)}
+    yield rewriter.change(commit, writers, drop_empty=True, facts=facts)
+    yield from change_shard(log, rewriter, hit.unit, ids)
 
 
 def _samples(
-    log: CommitLog, rewriter: Rewriter, found: Found, changes: Sequence[Change]
+    log: CommitLog, rewriter: Rewriter, ids: pa.Array, dataset: Sequence[Mapping[str, Commit]]
 ) -> Iterator[Change]:
     """Take rows out of the samples; one that held of the dataset before holds of it now."""
-    ids = _ids(found.pages())
-    changed = {change.commit.unit: change.commit for change in changes
-               if change.commit.stage == "dataset"}  # fmt: skip
-    before = log.commits("dataset")
-    shards = [
-        [item for commit in each.values() for item in commit.files]
-        for each in (before, {**before, **changed})
-    ]
+    shards = [[item for commit in each.values() for item in commit.files] for each in dataset]
     for name, commit in log.commits(SAMPLES).items():
-        writers = _without(log, commit.files, "id", ids)
+        writers = without(log.root, commit.files, "id", ids)
         counts = dict(
             zip((item.path for item in commit.files), commit.facts["tokens"], strict=True)
         )

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filters.errors import UsageError
 from pipelines.files import plain_errors
 from pipelines.hold import held
 from pipelines.manifest import check_format, load_manifest
 from pipelines.storage import CommitLog
-from pipelines.takedown.changes import Changes, Rewriter, prepare
+from pipelines.takedown.changes import prepare
 from pipelines.takedown.find import Alike, Found, find_alike, find_pages
+from pipelines.takedown.records import Changes, Rewriter
 from pipelines.takedown.remembered import Entry, read_remembered
 from pipelines.takedown.requests import Requests
 from pipelines.takedown.shards import Hit, hit_shards
 from pipelines.takedown.switch import REPORT, Journal, complete, switch
+from pipelines.tokens.tokenized import remove_uncommitted, tokenized_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Takedown:
     files: int = 0
     """Files of the run that were written anew; 0 where it was only looked."""
     bytes: int = 0
+    tokenized: Sequence[str] = ()
+    """Folders of token ids by other tokenizers in which something has changed."""
     report: bool = False
     """Whether there was a report, which holds texts and is removed."""
 
@@ -57,7 +60,6 @@ def take_down(root: Path, asked: Requests) -> Takedown:
         report = (root / REPORT).exists()
         manifest = load_manifest(root)
         log = CommitLog(root)
-        refuse_mixed(log)
         found = find_pages(log, [*_known(root), asked])
         alike = find_alike(log, found)
         with _prepared(log, found) as changes:
@@ -66,11 +68,12 @@ def take_down(root: Path, asked: Requests) -> Takedown:
             entry = Entry(day, asked, len(found.published()), found.tokens())
             is_known = any(each.asked == asked for each in read_remembered(root))
             if changes.changes or not is_known:
-                journal = Journal(tuple(changes.changes), manifest, None if is_known else entry)
-                switch(root, journal)
-        new = changes.rewritten("")
+                new_entry = None if is_known else entry
+                switch(root, Journal(changes.changes, manifest, new_entry, changes.tokenized))
+        new = changes.rewritten()
         sizes = sum(item.bytes for item in new)
-        return Takedown(found, changes.shards, alike, len(new), sizes, report=report)
+        beside = sorted({change.below for change in changes.changes} - {""})
+        return Takedown(found, changes.shards, alike, len(new), sizes, beside, report)
 
 
 def take_down_again(root: Path) -> bool:
@@ -82,31 +85,17 @@ def take_down_again(root: Path) -> bool:
     if not known:
         return False
     log = CommitLog(root)
-    refuse_mixed(log)
     with _prepared(log, find_pages(log, known)) as changes:
         if changes.changes:
-            switch(root, Journal(tuple(changes.changes), None))
+            switch(root, Journal(changes.changes, None, tokenized=changes.tokenized))
         return bool(changes.changes)
-
-
-def refuse_mixed(log: CommitLog) -> None:
-    """Raise UsageError where token ids lie in which no page can be found: those say no ids."""
-    if log.commits("packed"):
-        raise UsageError(
-            f"{log.root}: has packed rows, in which no single page can be found.\n"
-            "  Run the recipe's command again without tokens.packed, then repeat this; pack again "
-            "in another folder."
-        )
-    if (log.root / "tokenized").exists():
-        raise UsageError(
-            f"{log.root / 'tokenized'}: has token ids of the pages by other tokenizers.\n"
-            "  Remove it, repeat this, and make it again: cuvee tokenize"
-        )
 
 
 @contextmanager
 def _prepared(log: CommitLog, found: Found) -> Iterator[Changes]:
-    rewriter = Rewriter(log)
+    for folder in tokenized_folders(log.root):
+        remove_uncommitted(folder)  # of a `cuvee tokenize` that was killed: no record says what
+    rewriter = Rewriter(log.root)
     try:
         yield prepare(log, found, rewriter)
     finally:

@@ -26,8 +26,6 @@ class Hit:
     rows: int
     sizes: Mapping[str, int]
     """Bytes of text of the pages, by their id."""
-    tokens: int
-    """Of the pages."""
 
 
 def hit_shards(log: CommitLog, found: Found) -> Iterator[Hit]:
@@ -43,9 +41,9 @@ def hit_shards(log: CommitLog, found: Found) -> Iterator[Hit]:
         if not names or not _may_hold(names, ranges.get(unit)):
             continue
         for item in commit.files:
-            hit = _hit(log.root / item.path, ids)
-            if hit is not None:
-                yield Hit(unit, item.path, item.bytes, item.rows, *hit)
+            sizes = _sizes(log.root / item.path, ids)
+            if sizes:
+                yield Hit(unit, item.path, item.bytes, item.rows, sizes)
 
 
 def _ranges(log: CommitLog) -> dict[str, tuple[str, str]]:
@@ -66,11 +64,11 @@ def _may_hold(names: list[str], hosts: tuple[str, str] | None) -> bool:
     return at < len(names) and names[at] <= hosts[1]
 
 
-def _hit(path: Path, ids: pa.Array) -> tuple[dict[str, int], int] | None:
+def _sizes(path: Path, ids: pa.Array) -> dict[str, int]:
+    """Return the bytes of text of those pages that a shard holds, by their id."""
     gone = among("id", ids)
     if not rows_of(path, gone, ["id"]).num_rows:
-        return None
-    rows = rows_of(path, gone, ["id", "token_count", "text"])
+        return {}
+    rows = rows_of(path, gone, ["id", "text"])
     sizes = pc.binary_length(rows["text"]).to_pylist()
-    names = rows["id"].to_pylist()
-    return dict(zip(names, sizes, strict=True)), pc.sum(rows["token_count"]).as_py() or 0
+    return dict(zip(rows["id"].to_pylist(), sizes, strict=True))

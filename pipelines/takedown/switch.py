@@ -6,8 +6,8 @@ has changed. Whoever works in the folder next finds the journal and does what is
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,15 @@ from pipelines.card.write import (
 from pipelines.files import empty_work, move_into_place, read_json, work_folder, write_whole
 from pipelines.manifest import described, write_manifest
 from pipelines.storage import Commit, CommitLog, CommittedFile
-from pipelines.takedown.changes import Change
+from pipelines.takedown.records import Change
 from pipelines.takedown.remembered import Entry, entry_of, read_remembered, remember
+from pipelines.tokens.tokenized import finish_tokenized
 from pipelines.totals import published_files, run_totals, token_totals, without_taken
 
 _JOURNAL = Path("commits/takedown.json")
 REPORT = "report.html"
 """What holds texts of pages and is written anew on demand."""
+_KEYS = ("changes", "manifest", "entry", "beside", "tokenized")
 _WRITTEN_ANEW = ("format", "file_totals", "files", "counted")
 
 
@@ -36,11 +38,13 @@ _WRITTEN_ANEW = ("format", "file_totals", "files", "counted")
 class Journal:
     """What is to be done."""
 
-    changes: tuple[Change, ...]
+    changes: Sequence[Change]
     manifest: Mapping[str, Any] | None
     """That of the finished run; None where a run that has not finished does it."""
     entry: Entry | None = None
     """What is to be remembered; None where it is already."""
+    tokenized: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What folders of token ids, by their path, are made from then (`Changes.tokenized`)."""
 
 
 def switch(root: Path, journal: Journal) -> None:
@@ -52,6 +56,7 @@ def switch(root: Path, journal: Journal) -> None:
         "manifest": journal.manifest,
         "entry": entry,
         "beside": beside_of(root),
+        "tokenized": dict(journal.tokenized),
     }
     write_whole(root / _JOURNAL, json.dumps(data, ensure_ascii=False).encode())
     complete(root)
@@ -60,16 +65,20 @@ def switch(root: Path, journal: Journal) -> None:
 def complete(root: Path) -> bool:
     """Do what a journal says that was left behind; return whether there was one."""
     try:
-        data = read_json(root / _JOURNAL, "changes", "manifest", "entry", "beside")
+        data = read_json(root / _JOURNAL, *_KEYS)
     except FileNotFoundError:
         return False
     if data["entry"] is not None:
         remember(root, entry_of(data["entry"]))
     if data["manifest"] is not None:
         (root / "manifest.json").unlink(missing_ok=True)
+    for name in data["tokenized"]:
+        (root / name / "manifest.json").unlink(missing_ok=True)
     for change in map(_change, data["changes"]):
         _put(root, change)
     (root / REPORT).unlink(missing_ok=True)
+    for name, made_from in data["tokenized"].items():
+        finish_tokenized(root / name, made_from)
     if data["manifest"] is not None:
         _finish(root, data["manifest"])
         is_wanted, repo = data["beside"]
@@ -84,21 +93,23 @@ def _change(data: dict[str, Any]) -> Change:
     record = data["commit"]
     files = tuple(CommittedFile(**item) for item in record.pop("files"))
     commit = Commit(files=files, **record)
-    return Change(commit, data["folder"], tuple(data["written"]), tuple(data["gone"]))
+    files_of = tuple(data["written"]), tuple(data["gone"])
+    return Change(commit, data["folder"], *files_of, data["below"])
 
 
 def _put(root: Path, change: Change) -> None:
     """Put the new files of one record into their places, then the record."""
-    log = CommitLog(root)
+    folder = root / change.below
+    log = CommitLog(folder)
     for item in change.commit.files:
-        written = work_folder(root) / change.folder / item.path
+        written = work_folder(folder) / change.folder / item.path
         if item.path in change.written and written.exists():
-            move_into_place(written, root / item.path, item.sha256)
+            move_into_place(written, folder / item.path, item.sha256)
     for path in change.gone:
-        (root / path).unlink(missing_ok=True)
+        (folder / path).unlink(missing_ok=True)
     if not log.is_whole(change.commit) and change.written:
         raise WorkError(
-            f"{root}: new files of a takedown are gone from {work_folder(root)}.\n"
+            f"{root}: new files of a takedown are gone from {work_folder(folder)}.\n"
             f"  Remove {root / _JOURNAL} and run the recipe's command again: it takes the pages "
             "down at its end."
         )

@@ -17,22 +17,19 @@ from pipelines.events import Observer
 from pipelines.files import (
     empty_work,
     plain_errors,
-    remove_unnamed,
-    sha256_of,
     sizes_of,
     write_whole,
 )
 from pipelines.hold import held
 from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import (
+    check_format,
     code_version,
-    described,
     load_manifest,
     open_run_directory,
     package_versions,
     read_manifest,
     run_files,
-    write_manifest,
 )
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.check import default_extract
@@ -40,13 +37,18 @@ from pipelines.recipe.model import GivenTokenizer, Recipe, TiktokenRanks, TokenO
 from pipelines.recipe.options import NAME
 from pipelines.stages import STAGE_VERSIONS, RunContext
 from pipelines.stages.tokenizing import Shard, write_token_shards
-from pipelines.storage import CommitLog, digest
+from pipelines.storage import CommitLog
+from pipelines.takedown.switch import complete
 from pipelines.tokens.source import find_tokenizer, tokenizer_label
 from pipelines.tokens.special import special_tokens
-from pipelines.totals import published_files, stage_totals, token_totals
+from pipelines.tokens.tokenized import (
+    FOLDER,
+    dataset_digest,
+    finish_tokenized,
+    shard_contents,
+    shard_path,
+)
 
-FOLDER = "tokenized"
-_SHARDS, _ENDING = "dataset/data/", ".parquet"
 _COMMON_NAMES = ("tokenizer", "tokenizer.json", "tokenizer.model")
 """Names of files that say nothing: their folder's is taken."""
 
@@ -73,12 +75,15 @@ def tokenize_run(
 
     UsageError for no finished run, a tokenizer that cannot be used or a name that is none.
     """
-    shards = run_shards(root)
+    if not check_format(root):
+        load_manifest(root)  # says in words that no run is there
     found = find_tokenizer(tokenizer)
     special_tokens(Tokenizer.from_buffer(found), options)
     folder = root / FOLDER / _checked(name or default_name(tokenizer))
     recipe = Recipe("tokenize", (), default_extract(), tokenizer=tokenizer, tokens=options)
     with plain_errors(root), held(root) as still_ours:
+        complete(root)
+        shards = run_shards(root)
         open_run_directory(folder)
         now = _determining(found, recipe, shards)
         earlier = read_manifest(folder)
@@ -93,8 +98,12 @@ def tokenize_run(
         with how.opened(recipe) as engine:
             work = RunContext(recipe, folder, (), {}, None, engine, observer)
             write_token_shards(work, path, shards)
+        log = CommitLog(folder)
+        for stage in log.planned():
+            if stage not in work.commits:  # packed, and not wanted any more
+                log.forget(stage)
         still_ours()
-        _finish(work, now)
+        finish_tokenized(folder, now)
     return Tokenized(folder, read_manifest(folder) or {}, did_work=True)
 
 
@@ -119,25 +128,14 @@ def _checked(name: str) -> str:
 
 
 def run_shards(root: Path) -> dict[str, Shard]:
-    """Return the shards of a finished run's dataset, by name."""
-    files = run_files(root, load_manifest(root))
-    found = [facts for facts in files if str(facts["path"]).startswith(_SHARDS)]
-    if not found:
+    """Return the shards of a finished run's dataset, by name; UsageError where there are none."""
+    contents = shard_contents(run_files(root, load_manifest(root)))
+    if not contents:
         raise UsageError(
             f"{root}: no page was kept, so there is nothing to encode.\n"
             f"  See what removed them: cuvee funnel {root}"
         )
-    return {
-        str(facts["path"]).removeprefix(_SHARDS).removesuffix(_ENDING): Shard(
-            root / facts["path"], facts["sha256"]
-        )
-        for facts in found
-    }
-
-
-def dataset_digest(shards: Mapping[str, Shard]) -> str:
-    """Return a digest of all that a dataset's shards hold."""
-    return digest({unit: shard.content for unit, shard in shards.items()})
+    return {name: Shard(shard_path(root, name), sha256) for name, sha256 in contents.items()}
 
 
 def _determining(found: bytes, recipe: Recipe, shards: Mapping[str, Shard]) -> dict[str, Any]:
@@ -146,7 +144,7 @@ def _determining(found: bytes, recipe: Recipe, shards: Mapping[str, Shard]) -> d
         "tokenizer": tokenizer_label(recipe.tokenizer),
         "tokenizer_sha256": hashlib.sha256(found).hexdigest(),
         "tokens": asdict(recipe.tokens),
-        "dataset": dataset_digest(shards),
+        "dataset": dataset_digest({name: shard.content for name, shard in shards.items()}),
         "code": code_version(),
         "packages": package_versions(),
         "stage_versions": {stage: STAGE_VERSIONS[stage] for stage in ("tokens", "packed")},
@@ -156,23 +154,3 @@ def _determining(found: bytes, recipe: Recipe, shards: Mapping[str, Shard]) -> d
 def _is_there(folder: Path, manifest: Mapping[str, Any]) -> bool:
     wanted = {folder / item["path"]: item["bytes"] for item in run_files(folder, manifest)}
     return sizes_of(wanted) == wanted
-
-
-def _finish(work: RunContext, now: Mapping[str, Any]) -> None:
-    """Remove what no commit names, then write the manifest."""
-    root, log = work.root, CommitLog(work.root)
-    for stage in log.planned():
-        if stage not in work.commits:  # packed, and not wanted any more
-            log.forget(stage)
-    done = {stage: list(units.values()) for stage, units in work.commits.items()}
-    files = published_files(done)
-    remove_unnamed(root, ("tokens", "packed"), {item["path"] for item in files})
-    empty_work(root)
-    tokenizer = root / "tokenizer.json"
-    manifest = {
-        "made_from": now,
-        "assets_sha256": {"tokenizer": sha256_of(tokenizer)},
-        "stages": stage_totals(done),
-        **token_totals(done),
-    }
-    write_manifest(root, manifest, [*files, described(root, tokenizer)])

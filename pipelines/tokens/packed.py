@@ -1,6 +1,6 @@
 """Packed rows of one token shard: its documents as rows of one length."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -8,13 +8,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipelines.ledger import PACKED
 from pipelines.storage import Attempt
-from pipelines.tables import TableWriter, count_rows, read_batches
+from pipelines.tables import TableWriter, count_rows, opened, read_batches
 from pipelines.tokens.pack import Row, Segment, best_fit, in_order
-from pipelines.tokens.write import ShardTokenizer, flat_name, list_column
+from pipelines.tokens.write import flat_name, list_column
 
 _DOCUMENTS = 256
 _WINDOW_TOKENS, _WINDOW_ROWS = 1 << 22, 64
@@ -30,7 +31,18 @@ class PackJob:
     tokens: Path
     length: int
     packing: Literal["best_fit", "in_order"]
-    tokenizer: ShardTokenizer
+    metadata: Mapping[str, str]
+    """What the tokens' own shard says of itself."""
+    pad: int
+    """Id of the token that fills up rows."""
+
+
+def packed_as(name: str, tokens: Path, packed: Path) -> PackJob:
+    """Return the job that packs a token shard in the way in which another one was packed."""
+    found = pq.ParquetFile(opened(packed)).schema_arrow.metadata
+    said = {key.decode(): value.decode() for key, value in found.items()}
+    length, packing = int(said["packed_length"]), said["packing"]
+    return PackJob(name, tokens, length, packing, said, int(said["pad_token_id"]))
 
 
 class _Piece(NamedTuple):
@@ -47,9 +59,8 @@ def write_packed(attempt: Attempt, job: PackJob) -> dict[str, Any]:
     Returns its documents, rows, segments, tokens and padding; what is not padding is each
     token of the shard, once.
     """
-    pad = job.tokenizer.special.pad_id
-    said = {"packed_length": job.length, "packing": job.packing, "pad_token_id": pad}
-    metadata = job.tokenizer.metadata() | {key: str(value) for key, value in said.items()}
+    said = {"packed_length": job.length, "packing": job.packing, "pad_token_id": job.pad}
+    metadata = {**job.metadata, **{key: str(value) for key, value in said.items()}}
     counts = {"documents": 0, "segments": 0, "tokens": 0}
     final = f"packed/{flat_name(job.name)}"
     schema = PACKED.with_metadata(metadata)
@@ -58,7 +69,7 @@ def write_packed(attempt: Attempt, job: PackJob) -> dict[str, Any]:
             parts = [part for row in rows for part in row]
             counts["segments"] += len(parts)
             counts["tokens"] += sum(part.length for part in parts)
-            writer.add_table(_table(pieces, rows, job.length, pad))
+            writer.add_table(_table(pieces, rows, job.length, job.pad))
     counts["documents"] = count_rows(job.tokens)
     padding = writer.rows * job.length - counts["tokens"]
     how = {"length": job.length, "packing": job.packing}

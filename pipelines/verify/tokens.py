@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipelines.files import sha256_of
-from pipelines.manifest import read_manifest, run_files
+from pipelines.manifest import load_manifest, read_manifest, run_files
 from pipelines.tables import opened
-from pipelines.tokens.another import FOLDER, dataset_digest, run_shards
+from pipelines.tokens.tokenized import FOLDER, dataset_digest, shard_contents
 from pipelines.verify.findings import Findings
 from pipelines.verify.table import check_file
 
@@ -38,7 +38,7 @@ def check_tokenized(findings: Findings, root: Path) -> None:
     """Check what `cuvee tokenize` has made: every file, and that it is of this dataset."""
     if not (root / FOLDER).is_dir():
         return
-    dataset = dataset_digest(run_shards(root))
+    dataset = dataset_digest(shard_contents(run_files(root, load_manifest(root))))
     for folder in sorted((root / FOLDER).iterdir()):
         name = f"{FOLDER}/{folder.name}"
         manifest = read_manifest(folder)

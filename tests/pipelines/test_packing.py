@@ -84,7 +84,7 @@ def packed_rows(folder: Path, documents, length, packing):
     (folder / "run").mkdir(exist_ok=True)
     write_shard(folder / "shard.parquet", documents)
     attempt = Attempt(folder / "run", "packed", "local/000_00000")
-    job = PackJob("local/000_00000", folder / "shard.parquet", length, packing, USED)
+    job = PackJob("local/000_00000", folder / "shard.parquet", length, packing, USED.metadata(), 9)
     facts = write_packed(attempt, job)
     (written,) = attempt.seal()
     assert written.path == "packed/local-000_00000.parquet"
