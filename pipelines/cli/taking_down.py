@@ -100,7 +100,7 @@ def _lines(root: Path, done: Any, *, dry_run: bool) -> Iterator[str]:
     if done.files:
         yield f"{done.files:,} files written anew, {decimal(done.bytes)}; the rest is as it was."
     for folder in done.tokenized:
-        yield f"  {folder}: cleaned as well"
+        yield f"  {folder}: token ids by another tokenizer, as well"
     if done.alike.pages:
         yield f"{done.alike.pages:,} documents nearly repeat these and stay, for example"
         yield from (f"  = {url}" for url in done.alike.urls)

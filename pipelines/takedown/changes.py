@@ -43,12 +43,12 @@ def prepare(log: CommitLog, found: Found, rewriter: Rewriter) -> Changes:
         changes += _curated(log, rewriter, unit, pages)
     for unit, pages in found.units.items():
         changes += _settled(log, rewriter, unit, pages, sizes)
-    for hit in shards:
-        changes += _published(log, rewriter, hit)
     before = log.commits("dataset")
+    for hit in shards:
+        changes += _published(log, rewriter, hit, before[hit.unit])
     changed = {each.commit.unit: each.commit for each in changes if each.commit.stage == "dataset"}
     dataset = before, {**before, **changed}
-    ids = _ids(found.pages())
+    ids = found.ids()
     changes += _samples(log, rewriter, ids, dataset)
     beside = list(change_tokenized(log.root, rewriter, ids))
     folders = {change.below for change in beside}
@@ -57,10 +57,6 @@ def prepare(log: CommitLog, found: Found, rewriter: Rewriter) -> Changes:
 
 def _records(pages: Iterable[Page]) -> pa.Array:
     return pa.array([page.row["record"] for page in pages], pa.int64())
-
-
-def _ids(pages: Iterable[Page]) -> pa.Array:
-    return pa.array([page.row["id"] for page in pages], pa.string())
 
 
 def _below(commit: Commit, *folders: str) -> list[CommittedFile]:
@@ -151,10 +147,9 @@ def _funnel(before: Sequence[Sequence[Any]], fresh: Sequence[Page]) -> list[list
     return [[*outcome, *held] for outcome, held in sorted(sums.items()) if held[0]]
 
 
-def _published(log: CommitLog, rewriter: Rewriter, hit: Hit) -> Iterator[Change]:
+def _published(log: CommitLog, rewriter: Rewriter, hit: Hit, commit: Commit) -> Iterator[Change]:
     """Take rows out of a shard and of its token ids; one without rows is no more."""
     ids = pa.array(list(hit.sizes), pa.string())
-    commit = log.get("dataset", hit.unit)
     writers = without(log.root, commit.files, "id", ids)
     facts = {**commit.facts, "rows": commit.facts["rows"] - len(ids)}
     yield rewriter.change(commit, writers, drop_empty=True, facts=facts)

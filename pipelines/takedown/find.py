@@ -61,6 +61,10 @@ class Found:
         for pages in self.units.values():
             yield from pages
 
+    def ids(self) -> pa.Array:
+        """Return the ids of all of them."""
+        return pa.array([page.row["id"] for page in self.pages()], pa.string())
+
     def fresh(self) -> list[Page]:
         """Return those that the ledger does not yet have for taken down."""
         return [page for page in self.pages() if not page.is_taken]

@@ -17,6 +17,7 @@ from pipelines.takedown.remembered import Entry, read_remembered
 from pipelines.takedown.requests import Requests
 from pipelines.takedown.shards import Hit, hit_shards
 from pipelines.takedown.switch import REPORT, Journal, complete, switch
+from pipelines.takedown.token_ids import tokenized_with
 from pipelines.tokens.tokenized import remove_uncommitted, tokenized_folders
 
 
@@ -32,7 +33,7 @@ class Takedown:
     """Files of the run that were written anew; 0 where it was only looked."""
     bytes: int = 0
     tokenized: Sequence[str] = ()
-    """Folders of token ids by other tokenizers in which something has changed."""
+    """Folders of token ids by other tokenizers that hold some of the pages."""
     report: bool = False
     """Whether there was a report, which holds texts and is removed."""
 
@@ -45,7 +46,8 @@ def look(root: Path, asked: Requests) -> Takedown:
     load_manifest(root)
     log = CommitLog(root)
     found = find_pages(log, [*_known(root), asked])
-    return Takedown(found, list(hit_shards(log, found)), find_alike(log, found))
+    shards, alike = list(hit_shards(log, found)), find_alike(log, found)
+    return Takedown(found, shards, alike, tokenized=tokenized_with(root, found.ids()))
 
 
 def take_down(root: Path, asked: Requests) -> Takedown:

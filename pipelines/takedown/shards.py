@@ -35,7 +35,7 @@ def hit_shards(log: CommitLog, found: Found) -> Iterator[Hit]:
         hosts[page.row["dump"]].add(page.row["host"] or "")
     in_order = {dump: sorted(names) for dump, names in hosts.items()}
     ranges = _ranges(log)
-    ids = pa.array([page.row["id"] for page in found.pages()], pa.string())
+    ids = found.ids()
     for unit, commit in log.commits("dataset").items():
         names = in_order.get(unit.partition("/")[0], [])
         if not names or not _may_hold(names, ranges.get(unit)):

@@ -73,6 +73,18 @@ def _packed_anew(
     return replace(change, commit=replace(change.commit, facts=facts))
 
 
+def tokenized_with(root: Path, ids: pa.Array) -> list[str]:
+    """Return the folders of token ids by other tokenizers that hold some of these pages."""
+    return [
+        folder.relative_to(root).as_posix()
+        for folder in tokenized_folders(root)
+        if any(
+            without(folder, commit.files, "id", ids)
+            for commit in CommitLog(folder).commits("tokens").values()
+        )
+    ]
+
+
 def change_tokenized(root: Path, rewriter: Rewriter, ids: pa.Array) -> Iterator[Change]:
     """Take rows out of the token ids by other tokenizers, of whichever dataset they are."""
     if not len(ids):

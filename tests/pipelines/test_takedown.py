@@ -249,7 +249,7 @@ def test_repeats_that_stay_are_told(base: Finished, tmp_path: Path):
     check_whole(root)
 
 
-KILLED = """
+_KILLED = """
 import os, signal, sys
 from pathlib import Path
 from pipelines.takedown import switch, run
@@ -267,8 +267,7 @@ def counted(work):
     return call
 
 run.switch = counted(run.switch)
-for name in ("move_into_place", "remember", "write_whole", "write_manifest", "finish_tokenized",
-             "make_card_held"):
+for name in ("move_into_place", "remember", "write_whole", "write_manifest", "make_card_held"):
     setattr(switch, name, counted(getattr(switch, name)))
 run.take_down(Path(sys.argv[1]), read_requests({"domains": Path(sys.argv[2])}))
 print(left)
@@ -286,7 +285,7 @@ def test_killed_at_any_moment_it_is_old_or_becomes_new(two: Path, tmp_path: Path
     seen = set()
     for moment in (1, 3, 8, 13):
         root = Path(shutil.copytree(two, tmp_path / f"{moment}", copy_function=shutil.copy2))
-        words = [sys.executable, "-c", KILLED, str(root), str(two.parent / "domains.txt")]
+        words = [sys.executable, "-c", _KILLED, str(root), str(two.parent / "domains.txt")]
         ended = subprocess.run([*words, str(moment)], capture_output=True, text=True, check=False)
         assert ended.returncode == -9, ended.stdout + ended.stderr
         if (root / "commits/takedown.json").exists():

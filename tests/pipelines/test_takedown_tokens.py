@@ -13,21 +13,21 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.errors import UsageError
+from pipelines.bucket.path import run_folder
 from pipelines.events import Event, UnitDone
 from pipelines.manifest import load_manifest, read_manifest
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.model import TokenOptions
 from pipelines.stages import publishing
-from pipelines.takedown.run import take_down
+from pipelines.takedown.run import look, take_down
 from pipelines.tokenizer import END_OF_TEXT, train_tokenizer
 from pipelines.tokens.another import Tokenized, tokenize_run
 from pipelines.verify import verify_run
 from tests.command import cuvee
 from tests.hub.runs import rows_of
-from tests.pipelines.small_run import RECIPE, differing, do_run
+from tests.pipelines.small_run import RECIPE, Finished, differing, do_run
 from tests.pipelines.test_takedown import (
     HOST,
-    KILLED,
     asked,
     check_gone,
     check_whole,
@@ -122,14 +122,12 @@ def said(folder: Path) -> dict[str, Any]:
 
 
 def numbers(root: Path) -> dict[str, str]:
-    """The ids of each row of each table of them, as text."""
+    """The ids of each table of them, one after another, as text."""
     found = {}
     for path in sorted(root.rglob("*.parquet")):
         if "input_ids" in pq.read_schema(path).names:
-            rows = pq.read_table(path)["input_ids"].to_pylist()
-            found[path.relative_to(root).as_posix()] = "\n".join(
-                " ".join(map(str, row)) for row in rows
-            )
+            ids = pq.read_table(path)["input_ids"].combine_chunks().flatten()
+            found[path.relative_to(root).as_posix()] = " ".join(map(str, ids.to_pylist()))
     return found
 
 
@@ -144,7 +142,7 @@ def parts(whole: Path) -> list[str]:
         .to_pylist()
     ]
     assert len(rows) == len(gone_ids(whole)) * len(folders)
-    return [" ".join(map(str, row["input_ids"][5:17])) for row in rows]
+    return [" ".join(map(str, row["input_ids"][1:41])) for row in rows]
 
 
 def gone_ids(whole: Path) -> list[str]:
@@ -193,7 +191,10 @@ def test_token_ids_are_those_of_a_run_from_the_beginning(
     root = copied(whole, tmp_path / "run")
     meant = [row for row in rows_of(root) if row["url"].startswith(GONE)]
     before = said(root)
+    hosts = asked(root, domains=[HOST])
+    assert look(root, hosts).tokenized == [f"tokenized/{name}" for name in OTHERS]
     take_all_down(root)
+    assert look(root, hosts).tokenized == []
     check_same(root, fresh)
     check_gone(root, meant)
     check_ids_gone(root, whole)
@@ -211,7 +212,7 @@ def test_token_ids_are_those_of_a_run_from_the_beginning(
     }  # fmt: skip
     assert make_others(root, tokenizer) == [False, False]
     state = tables(root)
-    assert take_down(root, asked(root, domains=[HOST])).files == 0
+    assert take_down(root, hosts).files == 0
     assert tables(root) == state
     assert not do_run(PACKED, two_dumps_crawl(root), root).did_work
 
@@ -235,20 +236,42 @@ def test_no_later_run_brings_token_ids_back(
     assert make_others(root, tokenizer) == [False, False]
 
 
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pipelines.takedown import switch, run
+from pipelines.takedown.requests import read_requests
+
+_, folder, urls, name, times = sys.argv
+work, left = getattr(switch, name), int(times)
+
+def counted(*given):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work(*given)
+
+setattr(switch, name, counted)
+run.take_down(Path(folder), read_requests({"urls": Path(urls)}))
+"""
+
+
 def test_killed_in_between_the_same_command_ends_it(
     whole: Path, fresh: Path, tokenizer: Path, tmp_path: Path
 ):
     made = copied(whole, tmp_path / "made")
     take_down(made, asked(made, domains=[HOST]))
     hosts = asked(made, urls=list(GONE[1:]))
-    for moment, end in (
-        (24, lambda root: take_down(root, hosts)),
-        (31, lambda root: make(root, tokenizer, "plain")),
+    for function, times, end in (
+        ("move_into_place", 12, lambda root: take_down(root, hosts)),
+        ("finish_tokenized", 2, lambda root: make(root, tokenizer, "plain")),
     ):
-        root = copied(made, tmp_path / str(moment))
-        command = KILLED.replace('"domains"', '"urls"')
-        words = [sys.executable, "-c", command, str(root), str(tmp_path / "urls.txt")]
-        ended = subprocess.run([*words, str(moment)], capture_output=True, text=True, check=False)
+        root = copied(made, tmp_path / function)
+        words = ["-c", _KILLED, str(root), str(tmp_path / "urls.txt"), function, str(times)]
+        ended = subprocess.run(
+            [sys.executable, *words], capture_output=True, text=True, check=False
+        )
         assert ended.returncode == -9, ended.stdout + ended.stderr
         assert (root / "commits/takedown.json").exists()
         assert not (root / "tokenized/plain/manifest.json").exists()
@@ -319,6 +342,25 @@ def test_all_pages_can_go(whole: Path, tokenizer: Path, tmp_path: Path):
         assert totals["token_shards"]["special_tokens_added"] == 0
     with pytest.raises(UsageError, match="nothing to encode"):
         make(root, tokenizer, "plain")
+
+
+@pytest.mark.usefixtures("s3_host")
+def test_of_a_run_in_a_bucket_too(base: Finished, tokenizer: Path, tmp_path: Path):
+    here = base.copy(tmp_path / "run")
+    make(here, tokenizer, "packed")
+    there = run_folder("s3://runs/packed")
+    for path in here.rglob("[!.]*"):  # not the lock of a folder
+        if path.is_file():
+            (there / path.relative_to(here).as_posix()).write_bytes(path.read_bytes())
+    before, hosts = tables(here), asked(here, domains=[HOST])
+    for root in (here, there):
+        take_down(root, hosts)
+    changed = differing(tables(here), before)
+    assert [name for name in changed if "/packed/packed/" in name]
+    for name, data in tables(here).items():
+        assert (there / name).read_bytes() == data, name
+    assert said(there / "tokenized/packed") == said(here / "tokenized/packed")
+    assert make(there, tokenizer, "packed").did_work is False
 
 
 def asked_for(root: Path, domain: str) -> Path:
