@@ -97,10 +97,10 @@ def _lines(root: Path, done: Any, *, dry_run: bool) -> Iterator[str]:
         yield f"  … and {len(published) - _SHOWN:,} more: --json names all"
     for hit in done.shards:
         yield f"  {hit.path}: {len(hit.sizes):,} of {hit.rows:,} rows, {decimal(hit.bytes)}"
-    if done.files:
-        yield f"{done.files:,} files written anew, {decimal(done.bytes)}; the rest is as it was."
     for folder in done.tokenized:
         yield f"  {folder}: token ids by another tokenizer, as well"
+    if done.files:
+        yield f"{done.files:,} files written anew, {decimal(done.bytes)}; the rest is as it was."
     if done.alike.pages:
         yield f"{done.alike.pages:,} documents nearly repeat these and stay, for example"
         yield from (f"  = {url}" for url in done.alike.urls)
