@@ -20,6 +20,7 @@ from pipelines.bucket.path import S3Path, run_folder
 from pipelines.long_texts import STRETCH, Cutter, cutter
 from pipelines.patterns import GPT2
 from pipelines.pieces import PieceEncoder, piece_encoder
+from pipelines.tokens.opened import SentencePieceModel, open_tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
 _NONE = np.array([], np.int32)
@@ -65,7 +66,7 @@ def tokenizer_place(path: Path, sha256: str) -> str:
     return f"{path}#{sha256}" if isinstance(path, S3Path) else str(path)
 
 
-def load_tokenizer(place: str) -> Tokenizer:
+def load_tokenizer(place: str) -> Tokenizer | SentencePieceModel:
     """Load a tokenizer.json once per process, single-threaded: workers share the cores."""
     if place.startswith("s3://"):
         return _load(place)
@@ -74,11 +75,13 @@ def load_tokenizer(place: str) -> Tokenizer:
 
 
 @lru_cache(maxsize=_TOKENIZERS)
-def _load(place: str, *_version: int) -> Tokenizer:
+def _load(place: str, *_version: int) -> Tokenizer | SentencePieceModel:
     """Load a file; its inode and time tell a tokenizer that was trained again from the old one."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     file = run_folder(place.rpartition("#")[0] if place.startswith("s3://") else place)
-    tokenizer = Tokenizer.from_buffer(file.read_bytes())
+    tokenizer = open_tokenizer(str(file), file.read_bytes())
+    if isinstance(tokenizer, SentencePieceModel):
+        return tokenizer
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True
@@ -86,8 +89,8 @@ def _load(place: str, *_version: int) -> Tokenizer:
 
 
 @lru_cache(maxsize=_TOKENIZERS)
-def _pieces_of(tokenizer: Tokenizer) -> PieceEncoder | None:
-    return piece_encoder(tokenizer)
+def _pieces_of(tokenizer: Tokenizer | SentencePieceModel) -> PieceEncoder | None:
+    return None if isinstance(tokenizer, SentencePieceModel) else piece_encoder(tokenizer)
 
 
 @lru_cache(maxsize=_TOKENIZERS)
@@ -103,7 +106,9 @@ def encode_joined(place: str, texts: Sequence[str]) -> tuple[NDArray[np.int32], 
     tokenizer = load_tokenizer(place)
     pieces = _pieces_of(tokenizer)
     with _in_words(texts):
-        if pieces is not None and all(map(pieces.takes, texts)):
+        if isinstance(tokenizer, SentencePieceModel):
+            found = [tokenizer.ids(text) for text in texts]
+        elif pieces is not None and all(map(pieces.takes, texts)):
             found = [pieces.encode(text) for text in texts]
         else:
             found = _by_library(tokenizer, texts)

@@ -6,7 +6,9 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError, nearest
+from pipelines.files import write_whole
 from pipelines.tokens.folder import write_folder
+from pipelines.tokens.opened import SentencePieceModel, open_tokenizer
 
 TOKENIZER = "tokenizer"
 """Folder of an export with its tokenizer."""
@@ -15,11 +17,13 @@ NONE = "none"
 _KNOWN = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]")
 
 
-def read_tokenizer(root: Path) -> Tokenizer:
+def read_tokenizer(root: Path) -> Tokenizer | SentencePieceModel:
     """Return the tokenizer of a folder of token shards; UsageError where there is none."""
     path = root / "tokenizer.json"
     try:
-        return Tokenizer.from_buffer(path.read_bytes())
+        return open_tokenizer(str(path), path.read_bytes())
+    except UsageError:
+        raise
     except FileNotFoundError:
         raise UsageError(
             f"{path}: is missing.\n  Put back the tokenizer that made the tokens of this folder."
@@ -31,12 +35,32 @@ def read_tokenizer(root: Path) -> Tokenizer:
 
 
 def write_tokenizer(run: Path, end: int | None, output: Path) -> None:
-    """Write a run's tokenizer into an export, as `transformers` loads it."""
-    token = None if end is None else read_tokenizer(run).id_to_token(end)
-    write_folder(output / TOKENIZER, (run / "tokenizer.json").read_bytes(), token)
+    """Write a run's tokenizer into an export: as `transformers` loads it, or as `.model`."""
+    tokenizer = read_tokenizer(run)
+    folder = output / TOKENIZER
+    if isinstance(tokenizer, SentencePieceModel):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / "tokenizer.model", tokenizer.data)
+        return
+    token = None if end is None else tokenizer.id_to_token(end)
+    write_folder(folder, (run / "tokenizer.json").read_bytes(), token)
 
 
-def vocabulary_size(metadata: Mapping[str, str], tokenizer: Tokenizer) -> int:
+def check_loadable(run: Path, tool: str) -> None:
+    """Refuse a tokenizer that `transformers` cannot load, for a tool that does. UsageError.
+
+    What reads the run says where there is none.
+    """
+    path = run / "tokenizer.json"
+    if path.is_file() and isinstance(read_tokenizer(run), SentencePieceModel):
+        raise UsageError(
+            f"{path}: a SentencePiece model without an equal in the form that {tool} loads.\n"
+            "  --format writes token ids with the model beside them, for your own config; or "
+            "encode by another tokenizer: 'cuvee tokenize --help'."
+        )
+
+
+def vocabulary_size(metadata: Mapping[str, str], tokenizer: Tokenizer | SentencePieceModel) -> int:
     """Return one more than the highest id, added tokens included.
 
     That is how many rows an embedding needs; ids may have gaps, so it can be more than there
@@ -44,11 +68,11 @@ def vocabulary_size(metadata: Mapping[str, str], tokenizer: Tokenizer) -> int:
     """
     if "vocab_size" in metadata:
         return int(metadata["vocab_size"])
-    return max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+    return max(tokenizer.get_vocab().values(), default=-1) + 1
 
 
 def end_of_document(
-    metadata: Mapping[str, str], tokenizer: Tokenizer, wanted: str | None
+    metadata: Mapping[str, str], tokenizer: Tokenizer | SentencePieceModel, wanted: str | None
 ) -> int | None:
     """Return the id that has to be put after each document, None for nothing.
 

@@ -20,6 +20,7 @@ from pipelines.export.binary import Kind, Options, Watch, check_output, export_t
 from pipelines.export.configs import Start
 from pipelines.export.ends import (
     TOKENIZER,
+    check_loadable,
     end_of_document,
     read_tokenizer,
     vocabulary_size,
@@ -104,6 +105,8 @@ def export_for(
     kit = _KITS[tool]
     if kit.tokens is None:  # of token ids the export itself sees whether they are there
         _check_dataset(run)
+    if kit.tokens is not None or kit.own_tokenizer:
+        check_loadable(run, tool)
     place = output.resolve()
     with plain_errors(output):
         output.mkdir(parents=True, exist_ok=True)

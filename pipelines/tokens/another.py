@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from filters.errors import UsageError
 from pipelines.events import Observer
 from pipelines.files import (
@@ -39,6 +37,7 @@ from pipelines.stages import STAGE_VERSIONS, RunContext
 from pipelines.stages.tokenizing import Shard, write_token_shards
 from pipelines.storage import CommitLog
 from pipelines.takedown.switch import complete
+from pipelines.tokens.opened import open_tokenizer
 from pipelines.tokens.source import find_tokenizer, tokenizer_label
 from pipelines.tokens.special import special_tokens
 from pipelines.tokens.tokenized import (
@@ -78,7 +77,7 @@ def tokenize_run(
     if not check_format(root):
         load_manifest(root)  # says in words that no run is there
     found = find_tokenizer(tokenizer)
-    special_tokens(Tokenizer.from_buffer(found), options)
+    special_tokens(open_tokenizer("tokenizer", found), options)
     folder = root / FOLDER / _checked(name or default_name(tokenizer))
     recipe = Recipe("tokenize", (), default_extract(), tokenizer=tokenizer, tokens=options)
     with plain_errors(root), held(root) as still_ours:

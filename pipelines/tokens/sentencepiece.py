@@ -3,9 +3,9 @@
 The file is a protocol buffer (google/sentencepiece, `sentencepiece_model.proto`), of which six
 things are read: pieces with scores and types, the kind of model, whether bytes stand in for unknown
 characters, and how a text is normalised. Pieces of a byte-pair model join in the order of their
-scores, whichever two neighbours they are made of. Unigram models and normalised characters are
-refused: the tokenizers library has both, but not to the id. It lets a text spell pieces that
-SentencePiece keeps from it, such as `<0x0A>`, and normalises some sequences otherwise.
+scores, whichever two neighbours they are made of. Other models are kept whole, for SentencePiece's
+own library: the tokenizers library has unigram models and normalised characters too, but not to the
+id. docs/tokens.md says where they differ.
 """
 
 import json
@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from filters.errors import UsageError
+from pipelines.tokens.opened import kept_whole
 
 _SPACE = "\u2581"
 _BPE = 2
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
-_KINDS = {1: "unigram", 3: "word", 4: "char"}
 
 
 class _Piece(NamedTuple):
@@ -39,12 +39,19 @@ class _Model(NamedTuple):
 
 
 def model_as_tokenizer(place: str, data: bytes) -> bytes:
-    """Return the tokenizer.json of a model; UsageError for one that has no equal as such."""
+    """Return a model in the tokenizers library's form, or whole where it has no equal in that.
+
+    UsageError for what is no model, or needs a library that is not installed.
+    """
     try:
         model = _read(data)
     except (IndexError, struct.error, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise _refused(place, "it is damaged, or none") from error
-    _check(place, model)
+        raise UsageError(
+            f"tokenizer '{place}': not a SentencePiece model: it is damaged, or none.\n"
+            "  Give the file as it was published, or its tokenizer.json."
+        ) from error
+    if not _has_equal(model):
+        return kept_whole(f"tokenizer '{place}'", data)
     written = {
         "version": "1.0",
         "added_tokens": list(_added(model.pieces)),
@@ -55,21 +62,18 @@ def model_as_tokenizer(place: str, data: bytes) -> bytes:
     return json.dumps(written, ensure_ascii=False).encode()
 
 
-def _check(place: str, model: _Model) -> None:
-    """Refuse what the tokenizers library would encode otherwise."""
+def _has_equal(model: _Model) -> bool:
+    """Whether the tokenizers library gives the same ids."""
     kinds = {piece.kind for piece in model.pieces}
-    reasons = {
-        "it has no piece for what is unknown": _UNKNOWN not in kinds,
-        f"a {_KINDS.get(model.kind, model.kind)} model": model.kind != _BPE,
-        "pieces out of use": _UNUSED in kinds,
-        "spaces after a word": model.suffix,
-        "spaces that stay spaces": not model.escaped,
-        "normalised characters (such as nmt_nfkc)": bool(model.charsmap),
-        "symbols of its user beside changed spaces": _own_symbols(model),
-    }
-    for reason, holds in reasons.items():
-        if holds:
-            raise _refused(place, reason)
+    return (
+        model.kind == _BPE
+        and model.escaped
+        and not model.suffix
+        and not model.charsmap
+        and _UNKNOWN in kinds
+        and _UNUSED not in kinds
+        and not _own_symbols(model)
+    )
 
 
 def _own_symbols(model: _Model) -> bool:
@@ -77,14 +81,6 @@ def _own_symbols(model: _Model) -> bool:
     own = [piece.text for piece in model.pieces if piece.kind == _USER_DEFINED]
     changed = model.dummy_prefix or model.one_space
     return bool(own) and (changed or any(_SPACE in symbol or " " in symbol for symbol in own))
-
-
-def _refused(place: str, fact: str) -> UsageError:
-    return UsageError(
-        f"tokenizer '{place}': not a SentencePiece model that can be used: {fact}.\n"
-        "  Byte-pair models whose characters are left as they are give the same ids here.\n"
-        "  Give the tokenizer.json that was published with it, or another model."
-    )
 
 
 def _read(data: bytes) -> _Model:

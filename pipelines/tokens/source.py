@@ -1,14 +1,13 @@
 """Where a tokenizer comes from: a name of the Hub, or a file in one of three forms.
 
-Whatever it was made from, a run has it as a tokenizer.json.
+Whatever it was made from, a run has it as a tokenizer.json (`pipelines.tokens.opened`).
 """
 
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from filters.errors import UsageError
 from pipelines.recipe.model import GivenTokenizer, TiktokenRanks, TrainedTokenizer
+from pipelines.tokens.opened import open_tokenizer, whole_model
 from pipelines.tokens.sentencepiece import model_as_tokenizer
 from pipelines.tokens.tiktoken import looks_like_ranks, ranks_as_tokenizer
 
@@ -43,8 +42,8 @@ def local_tokenizer(tokenizer: GivenTokenizer | TrainedTokenizer) -> Path | None
 def find_tokenizer(tokenizer: GivenTokenizer) -> bytes:
     """Return the `tokenizer.json` of a file, a folder with one, or a Hub repository.
 
-    UsageError when there is none, when it cannot be reached or read, or when it is of a kind that
-    has no equal as a tokenizer.json.
+    UsageError when there is none, when it cannot be reached or read, or when the library that it
+    needs is missing.
     """
     name = tokenizer if isinstance(tokenizer, str) else tokenizer.ranks
     path = Path(name)
@@ -55,7 +54,7 @@ def find_tokenizer(tokenizer: GivenTokenizer) -> bytes:
             found = _converted(name, path.read_bytes()) if path.is_file() else _fetch(name)
         else:
             found = ranks_as_tokenizer(tokenizer, path.read_bytes())
-        Tokenizer.from_buffer(found)
+        open_tokenizer(f"tokenizer '{name}'", found)
     except UsageError:
         raise
     except FileNotFoundError as error:
@@ -70,6 +69,8 @@ def find_tokenizer(tokenizer: GivenTokenizer) -> bytes:
 
 def _converted(name: str, data: bytes) -> bytes:
     """Return a file as a tokenizer.json; by its content, because `.model` names two forms."""
+    if (model := whole_model(data)) is not None:
+        return model_as_tokenizer(name, model)
     if data.lstrip()[:1] == b"{":
         return data
     if looks_like_ranks(data):

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from filters.errors import UsageError, nearest
 from pipelines.recipe.model import TokenOptions
+from pipelines.tokens.opened import SentencePieceModel
 
 _AS_TEXT = "a special token spelled out in a text is text"
 _SHOWN = 5
@@ -66,12 +67,14 @@ class SpecialTokens:
         return np.insert(ids, at, what), lengths + self.per_document
 
 
-def special_tokens(tokenizer: Tokenizer, options: TokenOptions) -> SpecialTokens:
+def special_tokens(
+    tokenizer: Tokenizer | SentencePieceModel, options: TokenOptions
+) -> SpecialTokens:
     """Return the special tokens that a recipe asks for.
 
     UsageError for one that the tokenizer does not have, or that a text could spell.
     """
-    vocab: Mapping[str, int] = tokenizer.get_vocab(with_added_tokens=True)
+    vocab: Mapping[str, int] = tokenizer.get_vocab()
     special = {
         token.content: number
         for number, token in tokenizer.get_added_tokens_decoder().items()

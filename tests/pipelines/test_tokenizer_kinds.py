@@ -234,24 +234,6 @@ def test_a_document_of_many_stretches_is_exact(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("options", "why"),
-    [
-        ({"model_type": "unigram"}, "a unigram model"),
-        ({"model_type": "char"}, "a char model"),
-        ({"normalization_rule_name": "nmt_nfkc"}, "normalised characters"),
-        ({"user_defined_symbols": ["[X]"]}, "symbols of its user"),
-        ({"treat_whitespace_as_suffix": True}, "spaces after a word"),
-    ],
-)
-def test_a_model_that_would_give_other_ids_is_refused(tmp_path: Path, options, why: str):
-    file = tmp_path / "some.model"
-    file.write_bytes(model(**options))
-    with pytest.raises(UsageError, match=why) as caught:
-        find_tokenizer(str(file))
-    assert len(str(caught.value).splitlines()) <= 3
-
-
-@pytest.mark.parametrize(
     "content", [b"", b"\x0a\xff\xff\xff\xff\x0f", b"\x0a\x02\x0a", b"no model"]
 )
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes):
