@@ -2,7 +2,6 @@
 
 import datetime as dt
 import random
-import resource
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,9 +13,9 @@ import pytest
 
 from filters.errors import UsageError
 from pipelines.crawl import Damage, Row, find_inputs, look_at_columns
-from pipelines.crawl.text import parquet, rows
+from pipelines.crawl.text import rows
 from pipelines.recipe import Columns
-from tests.pipelines.text_rows import ledger, read, run_text, told
+from tests.pipelines.text_rows import ledger, read, told
 
 TEXTS = ["one", None, "", "four é"]
 
@@ -200,21 +199,32 @@ def swollen(value: int, rows: int) -> pa.Table:
 SMALL = {"compression": "zstd", "store_schema": False, "dictionary_pagesize_limit": 1 << 30}
 
 
-def test_a_page_that_decodes_to_more_than_memory_may_hold_costs_its_row_group(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(parquet, "_MOST_BYTES", 64 << 20)
-    path = tmp_path / "a.parquet"
+def test_a_page_that_decodes_to_more_than_memory_may_hold_costs_its_row_group(tmp_path):
+    """In a fresh process: in this one, memory that other tests have freed is used again."""
+    (folder := tmp_path / "in").mkdir()
+    path = folder / "a.parquet"
     with pq.ParquetWriter(path, pa.schema({"text": pa.string()}), **SMALL) as writer:
         for table in (pa.table({"text": ["a", "b"]}), swollen(100, 2), pa.table({"text": ["c"]})):
             writer.write_table(table.cast(writer.schema))
     assert path.stat().st_size < 50_000
-    limits = resource.getrlimit(resource.RLIMIT_DATA)
-    assert told(read(path)[0]) == [(0, "a"), (1, "b"), (2, "! memory_limit"), (4, "c")]
-    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
-    (folder := tmp_path / "in").mkdir()
-    path.rename(folder / "a.parquet")
-    run_text(folder, tmp_path / "run", sets=("max_failed_pages=1.0",))
+    program = (
+        "import resource, sys\nfrom pathlib import Path\n"
+        "from pipelines.crawl.text import parquet\n"
+        "from tests.pipelines.text_rows import read, run_text, told\n"
+        "parquet._MOST_BYTES = 64 << 20\n"
+        "path, root = map(Path, sys.argv[1:])\n"
+        "limits = resource.getrlimit(resource.RLIMIT_DATA)\n"
+        "print(told(read(path)[0]))\n"
+        "assert resource.getrlimit(resource.RLIMIT_DATA) == limits\n"
+        "run_text(path.parent, root, sets=('max_failed_pages=1.0',))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path), str(tmp_path / "run")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = [(0, "a"), (1, "b"), (2, "! memory_limit"), (4, "c")]
+    assert done.stdout.strip() == str(expected)
     found = [(row["status"], row["stage"], row["rule"]) for row in ledger(tmp_path / "run")]
     assert found[2] == ("failed", "read", "memory_limit")
     assert len(found) == 4
