@@ -20,6 +20,7 @@ from pipelines.cli.options import (
     InputFormatName,
     Inputs,
     Match,
+    PageLimit,
     Sets,
     Workers,
     complete_recipe,
@@ -101,9 +102,7 @@ def compare(
     address: Address = None,
     input_base: InputBase = None,
     match: Match = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many pages of each crawl file.")
-    ] = None,
+    limit: PageLimit = None,
     as_json: AsJson = False,
     log_json: LogJson = False,
 ) -> None:

@@ -79,6 +79,10 @@ Match = Annotated[
     str | None,
     typer.Option(metavar="PATTERN", help="Only files whose path or address fits; * is any."),
 ]
+PageLimit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, help="At most so many pages of each crawl file."),
+]
 Sets = Annotated[
     list[str] | None,
     typer.Option(

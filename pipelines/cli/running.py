@@ -19,6 +19,7 @@ from pipelines.cli.options import (
     InputFormatName,
     Inputs,
     Match,
+    PageLimit,
     MemoryPerWorker,
     Output,
     RecipeName,
@@ -56,9 +57,7 @@ def run(
     input_base: InputBase = None,
     match: Match = None,
     input_format: InputFormatName = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many pages of each crawl file.")
-    ] = None,
+    limit: PageLimit = None,
     as_json: AsJson = False,
     log_json: LogJson = False,
 ) -> None:
