@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.text import Text as Styled
@@ -19,9 +19,9 @@ from pipelines.cli.options import (
     InputFormatName,
     Inputs,
     Match,
-    PageLimit,
     MemoryPerWorker,
     Output,
+    PageLimit,
     RecipeName,
     RunFolder,
     Sets,
