@@ -42,6 +42,8 @@ class Nodes:
         from ray.cluster_utils import Cluster
 
         head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": dashboard}
+        # Any free port: on its usual one the agent that starts jobs may meet another cluster's.
+        head["dashboard_agent_listen_port"] = 0
         self._cluster = Cluster(
             initialize_head=True, head_node_args={**head, "_system_config": NOTICED}
         )
