@@ -15,7 +15,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("filters/native")
-_OPTIONS = ("-std=c++17", "-O3", "-fPIC", "-shared", "-fvisibility=default")
+# A product and a sum are rounded one after the other, whatever the processor could do at once.
+_OPTIONS = ("-std=c++17", "-O3", "-ffp-contract=off", "-fPIC", "-shared", "-fvisibility=default")
 
 
 class KernelsHook(BuildHookInterface[Any]):

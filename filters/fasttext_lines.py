@@ -7,8 +7,9 @@ its time goes into a hash table of buckets, asked n-gram by n-gram. Here the n-g
 whole text are hashed at once and looked up in an array. For the same bits,
 
 - rows are added in fastText's order and precision,
-- all labels are weighed roughly, and only where one is clearly ahead its score is
-  computed, step by step in fastText's precision with the C library's own `expf`,
+- the kernels search the tree as fastText does; without them all labels are weighed roughly,
+  and only where one is clearly ahead its score is computed, step by step in fastText's
+  precision with the C library's own `expf`,
 - a text with a word that fastText reads otherwise is left to fastText.
 """
 
@@ -74,8 +75,8 @@ class QuickPredictor:
         self._tree = _Tree(file)
         self._kernel = self._compiled()
 
-    def _compiled(self) -> Callable[[bytes], tuple[Floats, int]] | None:
-        """Return what adds up a line's rows in the kernels; None where there are none."""
+    def _compiled(self) -> Callable[[bytes], tuple[int, float] | None] | None:
+        """Return what finds a line's label and score in the kernels; None where there are none."""
         library = kernels()
         words = list(self._row_of_word)
         if library is None or any(b"\n" in word for word in words):
@@ -88,19 +89,22 @@ class QuickPredictor:
         handle = library.fasttext_new(
             inputs.ctypes.data, *inputs.shape, buckets.ctypes.data, len(buckets),
             self._sizes[0], self._sizes[-1], self._end, listing, len(listing),
+            self._tree.outputs.ctypes.data, self._tree.children.ctypes.data,
+            len(self._tree.children),
         )  # fmt: skip
         if not handle:
             raise MemoryError
         finalize(self, partial(library.fasttext_free, handle))
+        label, score = ctypes.c_int64(), ctypes.c_float()
+        places = ctypes.byref(label), ctypes.byref(score)
 
-        def add_up(line: bytes) -> tuple[Floats, int]:
-            hidden = np.empty(inputs.shape[1], np.float32)
-            count = library.fasttext_add_up(handle, line, len(line), hidden.ctypes.data)
-            if count < 0:
+        def likeliest(line: bytes) -> tuple[int, float] | None:
+            found = library.fasttext_predict(handle, line, len(line), *places)
+            if found < 0:
                 raise MemoryError
-            return hidden, int(count)
+            return (label.value, score.value) if found else None
 
-        return add_up
+        return likeliest
 
     def predict(self, text: str) -> tuple[str, float] | None:
         """Return the likeliest label and its score; None where fastText itself must tell.
@@ -114,17 +118,17 @@ class QuickPredictor:
         line = line.replace(b"\0", b" ")
         if not line.strip() or len(line) > _LONGEST or _END in line or _LABEL in line:
             return None
-        hidden, count = self._kernel(line) if self._kernel else self._added_up(line)
-        hidden *= np.float32(1 / count)
-        found = self._tree.likeliest(hidden)
-        return None if found is None else (self._labels[found], self._tree.score(hidden, found))
+        found = self._kernel(line) if self._kernel else self._likeliest(line)
+        return None if found is None else (self._labels[found[0]], found[1])
 
-    def _added_up(self, line: bytes) -> tuple[Floats, int]:
-        """Return the sum of a line's rows, and how many there are."""
+    def _likeliest(self, line: bytes) -> tuple[int, float] | None:
+        """Return the number of a line's label and its score, if one is clearly ahead."""
         rows = self._found(line.split())
         # Adds row by row, as fastText does; `add.reduce` gives the same at a third of the pace.
         hidden: Floats = np.einsum("ij->j", self._rows.take(rows, axis=0))
-        return hidden, len(rows)
+        hidden *= np.float32(1 / len(rows))
+        found = self._tree.likeliest(hidden)
+        return None if found is None else (found, self._tree.score(hidden, found))
 
     def _found(self, words: list[bytes]) -> Rows:
         """Return the rows of a line's words and n-grams, and of its end, in fastText's order."""
@@ -158,7 +162,9 @@ class _Tree:
         self._expf.restype, self._expf.argtypes = ctypes.c_float, [ctypes.c_float]
         paths = _paths(file.counts)
         inner = len(paths) - 1
-        self._outputs = np.ascontiguousarray(file.outputs[:inner])
+        self.outputs = np.ascontiguousarray(file.outputs[:inner])
+        self.children = _children(paths)
+        """By inner node what is on its left and right: such a node, or -1 - n for label n."""
         self._passes = np.zeros((len(paths), 2 * inner), np.float32)
         self._steps: list[tuple[Floats, tuple[bool, ...]]] = []
         for label, path in enumerate(paths):
@@ -170,7 +176,7 @@ class _Tree:
     def likeliest(self, hidden: Floats) -> int | None:
         """Return the number of the likeliest label, if it is clear."""
         with np.errstate(over="ignore"):
-            right = 1 / (1 + np.exp(-(self._outputs @ hidden)))
+            right = 1 / (1 + np.exp(-(self.outputs @ hidden)))
         sides = np.concatenate([1 - right, right])
         scores = self._passes @ np.log(sides + np.float32(1e-5))
         best = int(scores.argmax())
@@ -263,6 +269,15 @@ def _paths(counts: tuple[int, ...]) -> list[list[tuple[int, bool]]]:
             weights[node] += weights[least]
             above[least] = (node - labels, right)
     return [_path(label, above, labels) for label in range(labels)]
+
+
+def _children(paths: list[list[tuple[int, bool]]]) -> npt.NDArray[np.int32]:
+    children = np.zeros((len(paths) - 1, 2), np.int32)
+    for label, path in enumerate(paths):
+        below = [*(node for node, _ in path[1:]), -1 - label]
+        for (node, right), child in zip(path, below, strict=True):
+            children[node, int(right)] = child
+    return children
 
 
 def _path(label: int, above: dict[int, tuple[int, bool]], labels: int) -> list[tuple[int, bool]]:

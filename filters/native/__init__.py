@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 """Of the interface. `hatch_build.py` compiles it in; another one's library is not used."""
 
 _LIBRARY = "kernels.so"
@@ -41,9 +41,12 @@ _INTERFACE: dict[str, tuple[Any, list[Any]]] = {
     "pieces_read": (_INT, [_POINTER, _BYTES, _INT, _INT]),
     "pieces_ids": (_POINTER, [_POINTER]),
     "pieces_unknown": (_POINTER, [_POINTER, _INT, _POINTER]),
-    "fasttext_new": (_POINTER, [_POINTER, _INT, _INT, _POINTER, *[_INT] * 4, _BYTES, _INT]),
+    "fasttext_new": (
+        _POINTER,
+        [_POINTER, _INT, _INT, _POINTER, *[_INT] * 4, _BYTES, _INT, _POINTER, _POINTER, _INT],
+    ),
     "fasttext_free": (None, [_POINTER]),
-    "fasttext_add_up": (_INT, [_POINTER, _BYTES, _INT, _POINTER]),
+    "fasttext_predict": (_INT, [_POINTER, _BYTES, _INT, _POINTER, _POINTER]),
     "minhash_sha1_anywhere": (ctypes.c_uint64, [_BYTES, _INT]),
 }
 

@@ -1,8 +1,12 @@
-// The sum of the rows that fastText has for a line: see filters/fasttext_lines.py, which says
-// what they are and has the same in Python.
+// The label that fastText gives a line: see filters/fasttext_lines.py, which says how it is found
+// and has the same in Python. Results are those of fastText to the bit, so nothing here may be
+// added up in another order or, as compilers like to, rounded once where fastText rounds twice.
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
+#include <new>
+#include <utility>
 
 #include "strings.h"
 
@@ -21,20 +25,28 @@ class Buckets {
  public:
   Buckets(const uint32_t* rows, int64_t count)
       : count_(static_cast<uint32_t>(count)), inverse_(UINT64_MAX / count_ + 1),
-        has_row_((count + 63) / 64), before_(has_row_.size()) {
+        blocks_((count + 63) / 64) {
     for (int64_t bucket = 0; bucket < count; ++bucket) {
-      if (bucket % 64 == 0) before_[bucket / 64] = static_cast<uint32_t>(rows_.size());
+      Block& block = blocks_[bucket / 64];
+      if (bucket % 64 == 0) block.before = static_cast<uint32_t>(rows_.size());
       if (rows[bucket] == 0) continue;
-      has_row_[bucket / 64] |= uint64_t{1} << bucket % 64;
+      block.has_row |= uint64_t{1} << bucket % 64;
       rows_.push_back(rows[bucket]);
     }
   }
 
-  uint32_t row_of(uint32_t hash) const {
+  // To be asked for soon: begins to bring what is known of it here.
+  uint32_t bucket_of(uint32_t hash) const {
     const uint32_t bucket = remainder(hash);
-    const uint64_t word = has_row_[bucket / 64], bit = uint64_t{1} << bucket % 64;
-    if ((word & bit) == 0) return 0;
-    return rows_[before_[bucket / 64] + __builtin_popcountll(word & (bit - 1))];
+    __builtin_prefetch(&blocks_[bucket / 64]);
+    return bucket;
+  }
+
+  uint32_t row_of(uint32_t bucket) const {
+    const Block& block = blocks_[bucket / 64];
+    const uint64_t bit = uint64_t{1} << bucket % 64;
+    if ((block.has_row & bit) == 0) return 0;
+    return rows_[block.before + __builtin_popcountll(block.has_row & (bit - 1))];
   }
 
  private:
@@ -45,11 +57,79 @@ class Buckets {
     return static_cast<uint32_t>(static_cast<unsigned __int128>(fraction) * count_ >> 64);
   }
 
+  struct Block {
+    uint64_t has_row = 0;  // a bit for each of 64 buckets
+    uint32_t before = 0;   // how many rows there are before them
+  };
+
   const uint32_t count_;
   const uint64_t inverse_;
-  std::vector<uint64_t> has_row_;  // a bit for each bucket
-  std::vector<uint32_t> before_;   // how many rows there are before each 64 of them
+  std::vector<Block> blocks_;
   std::vector<uint32_t> rows_;
+};
+
+// Memory that begins with a line of the processor's caches, so that a row of 16 takes one.
+template <typename T>
+struct InOneLine {
+  using value_type = T;
+  static constexpr std::align_val_t kLine{64};
+
+  InOneLine() = default;
+  template <typename U>
+  InOneLine(const InOneLine<U>&) {}
+
+  T* allocate(size_t count) { return static_cast<T*>(operator new(count * sizeof(T), kLine)); }
+  void deallocate(T* at, size_t) { operator delete(at, kLine); }
+  bool operator==(const InOneLine&) const { return true; }
+  bool operator!=(const InOneLine&) const { return false; }
+};
+
+// The hierarchical softmax of a model. A child is an inner node, or -1 - n for the n-th label.
+class Tree {
+ public:
+  Tree(const float* outputs, const int32_t* children, int64_t inner, int64_t width)
+      : outputs_(outputs, outputs + inner * width), children_(children, children + 2 * inner),
+        width_(width) {}
+
+  // fastText's search for one label (`HierarchicalSoftmaxLoss::dfs`); false where it has none.
+  bool likeliest(const float* hidden, int64_t* label, float* score) {
+    best_.clear();
+    search(static_cast<int64_t>(children_.size()) / 2 - 1, 0.0f, hidden);
+    if (best_.empty()) return false;
+    *label = best_.front().second;
+    *score = std::exp(best_.front().first);
+    return true;
+  }
+
+ private:
+  using Found = std::pair<float, int64_t>;
+
+  static float log_of(float value) { return static_cast<float>(std::log(value + 1e-5)); }
+  static bool is_more(const Found& one, const Found& other) { return one.first > other.first; }
+
+  void search(int64_t node, float score, const float* hidden) {
+    if (score < log_of(0.0f) || (!best_.empty() && score < best_.front().first)) return;
+    if (node < 0) {
+      best_.emplace_back(score, -1 - node);
+      std::push_heap(best_.begin(), best_.end(), is_more);
+      if (best_.size() > 1) {
+        std::pop_heap(best_.begin(), best_.end(), is_more);
+        best_.pop_back();
+      }
+      return;
+    }
+    float dot = 0.0f;
+    const float* values = outputs_.data() + node * width_;
+    for (int64_t n = 0; n < width_; ++n) dot += values[n] * hidden[n];
+    const float right = static_cast<float>(1.0 / (1 + std::exp(-dot)));
+    search(children_[2 * node], score + log_of(static_cast<float>(1.0 - right)), hidden);
+    search(children_[2 * node + 1], score + log_of(right), hidden);
+  }
+
+  const std::vector<float> outputs_;
+  const std::vector<int32_t> children_;
+  const int64_t width_;
+  std::vector<Found> best_;
 };
 
 // Rows are numbered from one; zero is no row.
@@ -57,16 +137,21 @@ class Rows {
  public:
   Rows(const float* inputs, int64_t count, int64_t width, const uint32_t* of_bucket,
        int64_t buckets, int64_t shortest, int64_t longest, uint32_t end)
-      : inputs_(inputs, inputs + count * width), buckets_(of_bucket, buckets), width_(width),
-        shortest_(shortest), longest_(longest), end_(end) {}
+      : inputs_(count * width), buckets_(of_bucket, buckets), width_(width), shortest_(shortest),
+        longest_(longest), end_(end), hidden_(width) {
+    std::copy_n(inputs, count * width, inputs_.begin());
+  }
 
   // Words in the order of their rows.
   void add_word(std::string_view word) { words_.number_of(word); }
 
-  // Adds row by row, in fastText's order and precision; returns how many there are.
-  int64_t add_up(std::string_view line, float* sum) {
+  // The mean of a line's rows, which are added in fastText's order and precision.
+  const float* mean(std::string_view line) {
+    float* sum = hidden_.data();
     std::fill_n(sum, width_, 0.0f);
     count_ = 0;
+    asked_.clear();
+    asked_words_.clear();
     rows_.clear();
     for (size_t at = 0; at < line.size();) {
       if (is_space(line[at])) {
@@ -75,21 +160,35 @@ class Rows {
       }
       const size_t begin = at;
       while (at < line.size() && !is_space(line[at])) ++at;
-      find_rows(line.substr(begin, at - begin));
-      if (rows_.size() >= kMostRows) add_rows(sum);
+      ask(line.substr(begin, at - begin));
+      if (asked_.size() >= kMostAsked) answer(sum);
     }
+    answer(sum);
     rows_.push_back(end_);
     add_rows(sum);
-    return count_;
+    const float share = static_cast<float>(1.0 / static_cast<double>(count_));
+    for (float& value : hidden_) value *= share;
+    return sum;
   }
 
  private:
-  static constexpr size_t kMostRows = 1 << 12;
-  static constexpr int64_t kUsual = 16;  // the width of lid.176
+  struct Word {
+    std::string_view text;
+    uint64_t hash;
+  };
 
-  void find_rows(std::string_view word) {
-    const int64_t number = words_.find(word, hash_of(word));
-    if (number != Numbered::kNone) rows_.push_back(static_cast<uint32_t>(number) + 1);
+  static constexpr size_t kMostAsked = 1 << 12;
+  static constexpr size_t kAhead = 12;  // rows on their way from memory while one is added
+  static constexpr int64_t kUsual = 16;  // the width of lid.176
+  static constexpr uint32_t kWord = 1u << 31;  // of what is asked: a word, no bucket
+
+  // Notes what is to be looked up of a word, its n-grams behind it. Looking up at once would wait
+  // for memory at each, since a processor cannot guess which n-grams have rows.
+  void ask(std::string_view word) {
+    const uint64_t hashed = hash_of(word);
+    words_.prefetch(hashed);
+    asked_.push_back(kWord | static_cast<uint32_t>(asked_words_.size()));
+    asked_words_.push_back({word, hashed});
     framed_.assign(1, '<').append(word).push_back('>');
     for (size_t start = 0; start < framed_.size(); ++start) {
       if (is_continued(framed_[start])) continue;
@@ -99,11 +198,26 @@ class Rows {
         do {
           hash = (hash ^ static_cast<uint32_t>(static_cast<int8_t>(framed_[at]))) * kPrime;
         } while (++at < framed_.size() && is_continued(framed_[at]));
-        if (size < shortest_) continue;
-        const uint32_t row = buckets_.row_of(hash);
-        if (row != 0) rows_.push_back(row);
+        if (size >= shortest_) asked_.push_back(buckets_.bucket_of(hash));
       }
     }
+  }
+
+  // Adds the rows of what was asked, in its order.
+  void answer(float* sum) {
+    for (const uint32_t asked : asked_) {
+      if ((asked & kWord) == 0) {
+        const uint32_t row = buckets_.row_of(asked);
+        if (row != 0) rows_.push_back(row);
+      } else {
+        const Word& word = asked_words_[asked & ~kWord];
+        const int64_t number = words_.find(word.text, word.hash);
+        if (number != Numbered::kNone) rows_.push_back(static_cast<uint32_t>(number) + 1);
+      }
+    }
+    asked_.clear();
+    asked_words_.clear();
+    add_rows(sum);
   }
 
   void add_rows(float* sum) {
@@ -119,56 +233,71 @@ class Rows {
     float held[kUsual];
     float* to = kWidth != 0 ? held : sum;
     if (kWidth != 0) std::copy_n(sum, width, to);
-    for (const uint32_t row : rows_) {
-      const float* values = inputs_.data() + (row - 1) * width;
+    const size_t count = rows_.size();
+    for (size_t at = 0; at < count; ++at) {
+      if (at + kAhead < count) __builtin_prefetch(inputs_.data() + (rows_[at + kAhead] - 1) * width);
+      const float* values = inputs_.data() + (rows_[at] - 1) * width;
       for (int64_t n = 0; n < width; ++n) to[n] += values[n];
     }
     if (kWidth != 0) std::copy_n(to, width, sum);
   }
 
-  const std::vector<float> inputs_;
+  std::vector<float, InOneLine<float>> inputs_;
   const Buckets buckets_;
   const int64_t width_, shortest_, longest_;
   const uint32_t end_;
   Numbered words_;
+  std::vector<uint32_t> asked_;  // buckets, and places of words with kWord
+  std::vector<Word> asked_words_;
   std::vector<uint32_t> rows_;  // of the line, as far as they are not added up
   int64_t count_ = 0;
   std::string framed_;
+  std::vector<float> hidden_;
+};
+
+struct Model {
+  Rows rows;
+  Tree tree;
 };
 
 }  // namespace cuvee
 
-using cuvee::Rows;
+using cuvee::Model;
 
 extern "C" {
 
 // `words` have a line break behind each.
-Rows* fasttext_new(const float* inputs, int64_t count, int64_t width, const uint32_t* of_bucket,
-                   int64_t buckets, int64_t shortest, int64_t longest, int64_t end,
-                   const char* words, int64_t words_size) {
-  Rows* rows = nullptr;
+Model* fasttext_new(const float* inputs, int64_t count, int64_t width, const uint32_t* of_bucket,
+                    int64_t buckets, int64_t shortest, int64_t longest, int64_t end,
+                    const char* words, int64_t words_size, const float* outputs,
+                    const int32_t* children, int64_t inner) {
+  Model* model = nullptr;
   try {
-    rows = new Rows(inputs, count, width, of_bucket, buckets, shortest, longest,
-                    static_cast<uint32_t>(end));
+    model = new Model{{inputs, count, width, of_bucket, buckets, shortest, longest,
+                       static_cast<uint32_t>(end)},
+                      {outputs, children, inner, width}};
     const std::string_view text(words, words_size);
     for (size_t at = 0; at < text.size();) {
       const size_t stop = text.find('\n', at);
-      rows->add_word(text.substr(at, stop - at));
+      model->rows.add_word(text.substr(at, stop - at));
       at = stop + 1;
     }
-    return rows;
+    return model;
   } catch (const std::exception&) {
-    delete rows;
+    delete model;
     return nullptr;
   }
 }
 
-void fasttext_free(Rows* rows) { delete rows; }
+void fasttext_free(Model* model) { delete model; }
 
-// Returns the number of rows that were added up, or -1 without memory.
-int64_t fasttext_add_up(Rows* rows, const char* line, int64_t size, float* sum) {
+// Writes the likeliest label's number and score. Returns 1, 0 where there is none, or -1
+// without memory.
+int64_t fasttext_predict(Model* model, const char* line, int64_t size, int64_t* label,
+                         float* score) {
   try {
-    return rows->add_up({line, static_cast<size_t>(size)}, sum);
+    const float* mean = model->rows.mean({line, static_cast<size_t>(size)});
+    return model->tree.likeliest(mean, label, score);
   } catch (const std::exception&) {
     return -1;
   }

@@ -58,15 +58,18 @@ def test_words_of_the_vocabulary_in_any_mixture(identifier, quick):
     assert left < 50
 
 
-def test_the_kernels_add_up_the_same_rows(identifier, quick):
+def test_the_kernels_find_the_same_label_and_score(identifier, quick):
     assert quick._kernel is not None
     words = identifier.model.get_words()
     texts = ["x", "<", "日本語 한국어", "\U0001f600é\x7f \x1c", *_lines(words, seed=6, count=300)]
+    texts.append(" ".join(words))  # many more n-grams than are looked up at once
+    unclear = 0
     for text in texts:
         line = text.encode().replace(b"\0", b" ")
-        (compiled, count), (plain, expected) = quick._kernel(line), quick._added_up(line)
-        assert count == expected
-        assert compiled.tobytes() == plain.tobytes()
+        plain = quick._likeliest(line)
+        unclear += plain is None
+        assert plain in (None, quick._kernel(line))
+    assert unclear < 10
 
 
 @settings(max_examples=600, deadline=None)
