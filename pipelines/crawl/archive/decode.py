@@ -105,17 +105,23 @@ def decode_html(body: bytes, http_charset: str | None) -> Decoded:
     for bom, charset in _BOMS:
         if body.startswith(bom):
             return Decoded(_decode(body[len(bom) :], charset), charset, "bom")
+    text = _as_utf8(body)
+    if text is not None and _ESCAPE not in body:
+        return Decoded(text, "utf-8", "valid")
     charset, source = _declared(body, http_charset)
-    if _is_utf8(body) and not (_ESCAPE in body and _uses_escapes(charset)):
-        charset, source = "utf-8", "valid"
-    elif not charset:
+    if text is not None and not _uses_escapes(charset):
+        return Decoded(text, "utf-8", "valid")
+    if not charset:
         charset, source = _detected(body)
     return Decoded(_decode(body, charset), charset, source)
 
 
 def decode_text(body: bytes) -> Decoded:
     """Decode a WET record, which is UTF-8 by its format."""
-    return Decoded(_decode(body, "utf-8"), "utf-8", "valid" if _is_utf8(body) else "fallback")
+    text = _as_utf8(body)
+    if text is not None:
+        return Decoded(text, "utf-8", "valid")
+    return Decoded(_decode(body, "utf-8"), "utf-8", "fallback")
 
 
 def codec(label: str) -> str | None:
@@ -154,13 +160,15 @@ def _detected(body: bytes) -> tuple[str, Source]:
     return (named, "detected") if named else ("utf-8", "fallback")
 
 
-def _is_utf8(body: bytes) -> bool:
-    """Whether a body is valid UTF-8, but for a last character that was cut in two."""
+def _as_utf8(body: bytes) -> str | None:
+    """Return the text of valid UTF-8, but for a last character that was cut in two; else None."""
     try:
-        body.decode()
+        return body.decode()
     except UnicodeDecodeError as error:
-        return error.reason == "unexpected end of data" and error.start >= len(body) - _CUT_SEQUENCE
-    return True
+        is_cut = error.start >= len(body) - _CUT_SEQUENCE
+        if error.reason == "unexpected end of data" and is_cut:
+            return _decode(body, "utf-8")
+        return None
 
 
 def _uses_escapes(charset: str) -> bool:
