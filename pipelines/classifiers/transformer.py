@@ -56,7 +56,7 @@ def open_transformer(classifier: Classifier, folder: Path) -> Scorer:
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, local_files_only=True, use_safetensors=True
     )
-    model.eval()
+    model.train(mode=False)
     names = {str(name): number for number, name in model.config.id2label.items()}
     chosen = None if classifier.label is None else names[classifier.label]
 

@@ -1,7 +1,13 @@
 """Classifiers of a recipe: their score is a signal, their model a part of what a run is."""
 
 import json
+import threading
+from collections.abc import Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,6 +25,7 @@ from pipelines.classifiers.training.fasttext_trainer import (
     train_classifier,
 )
 from pipelines.classifiers.training.items import Labelled
+from pipelines.files import sha256_of
 from pipelines.recipe import load_recipe
 from pipelines.storage import CommitLog
 from tests.command import cuvee, succeed
@@ -83,12 +90,10 @@ def test_a_score_is_a_column_that_equals_the_library_and_decides(scored, model):
 
 
 def test_the_model_is_part_of_manifest_recipe_and_fingerprint(scored, model, small_crawl, tmp_path):
-    from pipelines.files import sha256_of
-
     manifest = json.loads((scored.root / "manifest.json").read_bytes())
-    sha256 = sha256_of(model)
-    assert manifest["assets_sha256"]["classifier:quality"] == sha256
-    assert sha256 in (scored.root / "recipe.yaml").read_text()
+    digest = sha256_of(model)
+    assert manifest["assets_sha256"]["classifier:quality"] == digest
+    assert digest in (scored.root / "recipe.yaml").read_text()
     field = pq.read_schema(next((scored.root / "ledger").glob("*.parquet"))).field("text.quality")
     root = scored.copy(tmp_path / "run")
     other = train_model(tmp_path / "quality.bin", seed=1)
@@ -188,3 +193,77 @@ def test_rules_know_classifiers_of_their_recipe_and_no_others(tmp_path):
     path.write_text("extends: gopher\nadd: {bad: good < 0.5}\n")
     with pytest.raises(UsageError, match="reads 'good', which nothing measures"):
         load_recipe(str(path))
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """A Hub that has files by their path; who asks is written down."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    asked: ClassVar[list[str]] = []
+
+    def do_HEAD(self) -> None:
+        self.asked.append(self.path)
+        content = self.files.get(self.path)
+        self.send_response(200 if content is not None else 404)
+        if content is None:
+            self.send_header("X-Error-Code", "EntryNotFound")
+        else:
+            self.send_header("ETag", f'"{sha256(content).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(self.files.get(self.path, b""))
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub(model: Path) -> Iterator[str]:
+    """Repositories of the shape of DCLM's and of FineWeb-Edu's."""
+    edu = "/HuggingFaceFW/fineweb-edu-classifier/resolve/main"
+    _Hub.files = {
+        "/mlfoundations/fasttext-oh-eli5/resolve/main/"
+        "openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin": model.read_bytes(),
+        f"{edu}/config.json": b'{"id2label": {"0": "X"}}',
+        f"{edu}/model.safetensors": b"weights",
+        f"{edu}/tokenizer.json": b"{}",
+    }
+    _Hub.asked.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_dclms_recipe_runs_on_a_model_fetched_by_its_name(hub, model, small_crawl, tmp_path):
+    env = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1",
+           "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
+    command = [
+        "run", "dclm_baseline", "--input", small_crawl / "b.warc.gz", "--engine", "inline",
+        "--set", "tokenizer={train: {vocab_size: 400}}",
+        "--set", f"classifiers.dclm_quality.label={POSITIVE}",
+    ]  # fmt: skip
+    done = cuvee(*command, "--output", tmp_path / "a", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(done.stdout)
+    assert manifest["assets_sha256"]["classifier:dclm_quality"] == sha256_of(model)
+    rows = pq.read_table(tmp_path / "a/ledger", partitioning=None).to_pylist()
+    assert any(row["refinedweb_lines.dclm_quality"] is not None for row in rows)
+    nowhere = {**env, "HF_ENDPOINT": "http://127.0.0.1:1"}
+    again = cuvee(*command, "--output", tmp_path / "a", env=nowhere)
+    assert again.returncode == 0, again.stderr
+
+
+def test_a_transformer_is_fetched_whole_and_says_what_it_needs(hub, tmp_path):
+    env = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1"}
+    done = cuvee("run", "fineweb_edu", "--input", tmp_path, "--output", tmp_path / "run", env=env)
+    if find_spec("transformers") is None:
+        assert done.returncode == 2
+        assert "is a transformer and needs torch and transformers" in done.stderr
+    fetched = {path.rpartition("/")[2] for path in _Hub.asked}
+    assert fetched >= {"config.json", "model.safetensors", "tokenizer.json", "vocab.txt"}
