@@ -7,6 +7,7 @@ block that raises costs the page, never the file: the page fails, with the reaso
 """
 
 import json
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -167,6 +168,12 @@ class Judge:
             else:
                 self._add_drop(block, revisions)
 
+    def warm_up(self, text: str) -> None:
+        """Load the models of classifiers, by measuring a text."""
+        for column in self.columns:
+            if column.signal.kind is float and column.signal.measure is not None:
+                column.signal.measure(self._text(text))
+
     def restart(self) -> None:
         """Begin a crawl file: blocks of datatrove start anew, as their state is the file's own."""
         for step in self._steps:
@@ -263,11 +270,12 @@ class Judge:
                 why = str(error) if isinstance(error, _NoCountError) else type(error).__name__
                 state.broken[column.name] = f"error:{column.signal.name}:{why}"
 
-    def _value(self, signal: Signal, settings: str, text: Text) -> int:
+    def _value(self, signal: Signal, settings: str, text: Text) -> int | float:
         measure = signal.measure
         assert measure is not None  # noqa: S101  the catalogue resolves to signals of texts only
         key = ("signal", signal.name, signal.version, settings, text)
-        return self._memo.once(key, lambda: _count(measure(text)))
+        checked = _score if signal.kind is float else _count
+        return self._memo.once(key, lambda: checked(measure(text)))
 
 
 def _key(settings: Mapping[str, Any]) -> str:
@@ -276,6 +284,14 @@ def _key(settings: Mapping[str, Any]) -> str:
 
 class _NoCountError(ValueError):
     """A signal gave something else than a count."""
+
+
+def _score(value: Any) -> float:
+    """Return what a classifier gave; not a number is no score."""
+    score = float(value)
+    if not math.isfinite(score):
+        raise _NoCountError(f"{score} is no score")
+    return score
 
 
 def _count(value: Any) -> int:

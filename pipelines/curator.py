@@ -20,6 +20,8 @@ from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_identifier, model_file
 from pipelines.blocklist import list_digests, load_blocker
 from pipelines.cascade import COLUMNS, SKIPPED, Cascade
+from pipelines.classifiers.files import find_files
+from pipelines.classifiers.signals import classifier_digests, classifier_signals
 from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
 from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
@@ -27,6 +29,7 @@ from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
 from pipelines.ledger_row import base_row
 from pipelines.opt_outs import load_opt_outs, opt_out_digests
+from pipelines.recipe.classifier import make_known
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.modules import activate
 from pipelines.timing import StepClock
@@ -59,7 +62,9 @@ class Curator:
         self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
         self._optout_gates = recipe.optout_gates
         self.segmenter = segmenter(recipe.words)
-        self.judge = Judge(recipe.blocks, self.segmenter, recipe.own_signals, self.memo)
+        make_known(recipe.classifiers)
+        own = {**recipe.own_signals, **classifier_signals(recipe.classifiers)}
+        self.judge = Judge(recipe.blocks, self.segmenter, own, self.memo)
         cascade = _cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
         """What the accelerated extractor has to tell of the pages at hand."""
@@ -193,6 +198,7 @@ class Curator:
             self._language.identify(_SOME_TEXT)
         self._extract(f"<html><body><p>{_SOME_TEXT}</p></body></html>")
         self.segmenter.words(_SOME_TEXT)
+        self.judge.warm_up(_SOME_TEXT)
         if self.minhasher is not None:
             self.minhasher.signature(_SOME_TEXT)
         self.accelerated.clear()
@@ -259,6 +265,7 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
         digests |= list_digests()
     if recipe.text_gates:
         digests["language_model"] = sha256_of(model_file(recipe.language.model))
+    digests |= classifier_digests(recipe.classifiers)
     digests |= opt_out_digests(recipe.opt_outs)
     load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
     return digests
@@ -310,8 +317,9 @@ _LOADED: dict[str, Curator] = {}
 
 
 def work_key(recipe: Recipe) -> str:
-    """Return what differs where a recipe, or a list that it reads, does something else."""
-    return " ".join([recipe.work_digest, *opt_out_digests(recipe.opt_outs).values()])
+    """Return what differs where a recipe, or a list or model that it reads, does something else."""
+    models = (find_files(each).sha256 for each in recipe.classifiers)
+    return " ".join([recipe.work_digest, *opt_out_digests(recipe.opt_outs).values(), *models])
 
 
 def curator_for(recipe: Recipe) -> Curator:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pipelines.card import Person, card_files, ready_for_card, remove_beside, write_card
 from pipelines.cascade import measured_loss
+from pipelines.classifiers.signals import pinned
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
 from pipelines.crawl.remote.address import without_secrets
 from pipelines.crawl.text.split import PART_BYTES
@@ -110,6 +111,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     def say(line: str) -> None:
         recorder(Said(line))
 
+    recipe = pinned(recipe)
     where = recipe.input, options.input_base, recipe.dump, options.match
     files = find_inputs(*where, recipe.input_format, say)
     # What follows is written down, and the secrets of an address must not be.

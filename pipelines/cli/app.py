@@ -24,6 +24,7 @@ from pipelines.cli import (
     taking_down,
     tokenizing,
 )
+from pipelines.cli.classifying import classifier
 from pipelines.cli.console import err, out
 from pipelines.cli.options import examples
 from pipelines.cli.shelf import shelf
@@ -56,6 +57,8 @@ _GROUPS = (
     health,
 )
 for _group in _GROUPS:
+    if _group is tokenizing:
+        app.add_typer(classifier, name="classifier")
     if _group is describing:
         app.add_typer(shelf, name="recipes")
     app.add_typer(_group.commands)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from filters.errors import UsageError
+from pipelines.classifiers.signals import pinned
 from pipelines.compare.units import Share, curate_together
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
 from pipelines.curator import asset_digests
@@ -67,6 +68,7 @@ def run_together(
     The first recipe's input, columns and limits are those of all. Raises what `run` raises, and
     UsageError for recipes of the same name.
     """
+    recipes = [pinned(recipe) for recipe in recipes]
     names = [recipe.recipe for recipe in recipes]
     for name, count in Counter([*names, SHARED]).items():
         if count > 1:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from filters.judge import DropStage, EditStage
 from pipelines.recipe.check import check_recipe
+from pipelines.recipe.classifier import make_known
 from pipelines.recipe.kinds import DedupStage, MinHashOptions
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.layouts import LAYOUTS, Columns, InputFormat
@@ -72,7 +73,8 @@ def load_recipe(
     wrong, the nearest right name and the way out.
     """
     tree = load_layers(path_or_name, overrides)
-    activate(())  # another recipe's modules are nothing to this one
+    activate(())  # another recipe's modules and classifiers are nothing to this one
+    make_known(())
     if inputs:
         place = Place(COMMAND_LAYER, 0, 0, "--input")
         tree.map["input"] = Node([Node(text, place) for text in inputs], place)

@@ -8,6 +8,7 @@ from filters.errors import UsageError
 from pipelines.accelerate import Accelerate
 from pipelines.recipe import options as known
 from pipelines.recipe.cascade import check_cascade, read_cascade
+from pipelines.recipe.classifier import read_classifiers
 from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.input_format import read_input_format
 from pipelines.recipe.layouts import Columns, InputFormat
@@ -44,6 +45,8 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
     problems = Problems()
     keys = known_entries(tree, known.RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
     modules = _signals(keys["signals"], tree.place, problems) if "signals" in keys else ()
+    named = keys.get("classifiers")
+    classifiers = read_classifiers(named, problems) if named else ()
     input_format = InputFormat()
     if "input_format" in keys:
         before = len(problems.found)
@@ -64,7 +67,7 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
             hint = "A recipe needs 'recipe' and 'stages', or 'extends: fineweb'."
             problems.add(tree.place, f"the key '{key}' is missing.", hint)
     problems.raise_first()
-    values["modules"] = modules
+    values |= {"modules": modules, "classifiers": classifiers}
     extract = values.pop("extract", None) or default_extract()
     recipe = Recipe(extract=extract, **values)
     _check_opt_outs(recipe, keys.get("opt_outs", tree).place, problems)

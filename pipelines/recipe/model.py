@@ -14,6 +14,7 @@ from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from filters.signal import Signal
 from pipelines.accelerate import Accelerate
+from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
@@ -133,6 +134,8 @@ class Recipe:
     max_failed_units: int = 0
     modules: tuple[SignalModule, ...] = ()
     """Modules whose signals the rules may read besides those that come with cuvee."""
+    classifiers: tuple[Classifier, ...] = ()
+    """Models whose scores are signals."""
     limits: Limits | None = field(default_factory=Limits)
     """What a page may use up in the sandbox; None for no sandbox."""
     memory_per_worker: int | None = None
@@ -265,6 +268,7 @@ class Recipe:
             "words": self.words,
             "stop_words": list(self.stop_words),
             "signals": {module.name: module.sha256 for module in self.modules},
+            "classifiers": {each.name: each.plain() for each in self.classifiers},
             "stages": [_plain_stage(stage) for stage in self.stages],
             "tokenizer": _plain_tokenizer(self.tokenizer),
             "tokens": asdict(self.tokens),

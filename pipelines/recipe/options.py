@@ -38,6 +38,8 @@ RECIPE_KEYS = {
     "by default Gopher's eight English ones.",
     "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
     "a list of names, or a map of names to the sha256 of their source.",
+    "classifiers": "Models whose scores of a text are signals, each by the name that rules read: "
+    "a fastText classifier, what `cuvee classifier train` has made, or a model of the Hub.",
     "stages": "What happens to a page's text, in order.",
     "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken "
     "({tiktoken: {…}}), or {train: {…}} for one trained on the kept text.",
@@ -289,6 +291,16 @@ TOKENS = by_name(
          "else the id 0."),
 )  # fmt: skip
 """What token shards hold; docs/tokens.md says the rest."""
+
+CLASSIFIER = by_name(
+    Word("model", None, "A fastText classifier (.bin, .ftz), a folder of `cuvee classifier train`, "
+         "or a repository of the Hub."),
+    Word("file", None, "Which file of the repository; by default what a whole model consists of."),
+    Word("label", None, "Label whose probability is the score; none for a model of one number."),
+    Word("revision", None, "Branch, tag or commit of the repository."),
+    Word("sha256", None, "What the model's sha256 must be; a run writes down what it was."),
+)  # fmt: skip
+"""Options of a classifier; docs/classifiers.md says the rest."""
 
 
 def edit_options(edit: Edit) -> dict[str, Option]:

@@ -191,10 +191,16 @@ def _comparison(rule: Rule, signals: list[Signal]) -> tuple[str, str] | None:
         if labels:
             example = f'For example: {rule.name}: {labels[0].name} != "en"'
             return f"compares the label {labels[0].name} with a number.", example
-        signed = any(family_of(signal.name) for signal in signals)
+        signed = any(_may_be_negative(signal) for signal in signals)
         wrong = _impossible(left, rule.constant, signed=signed)
         return (wrong, says) if wrong else None
     return _unknown_label(labels[0], rule.constant)
+
+
+def _may_be_negative(signal: Signal) -> bool:
+    """Return whether others have measured it, or a model gives it without bounds."""
+    bounded = signal.kind is int or signal.name in _SCORES
+    return family_of(signal.name) is not None or not bounded
 
 
 def _impossible(left: str, constant: float, *, signed: bool) -> str | None:

@@ -20,6 +20,8 @@ from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
 from pipelines.recipe.reads import labels_of, readable
 
+_OWN = ("signals", "classifiers")
+"""Keys by which a recipe has signals of its own."""
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 
 
@@ -36,7 +38,7 @@ def json_schema() -> dict[str, Any]:
         "additionalProperties": False,
         "anyOf": [{"required": ["recipe", "stages"]}, {"required": ["extends"]}],
         # Modules of one's own measure what no schema knows; so may those of a recipe extended.
-        "if": {"anyOf": [{"required": ["signals"]}, _extends_another()]},
+        "if": {"anyOf": [{"required": [key]} for key in _OWN] + [_extends_another()]},
         "then": _with_drops(_drop_pattern(known.RULE_NAME.pattern)),
         "else": _with_drops(_drop_pattern(_any(text_signals()))),
     }
@@ -76,6 +78,7 @@ def _key(key: str) -> dict[str, Any]:
             "items": {"type": "string", "pattern": r"^\S+$"},
         },
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
+        "classifiers": {"type": "object", "additionalProperties": _classifier()},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
         "tokenizer": {
             "oneOf": [
@@ -94,6 +97,11 @@ def _key(key: str) -> dict[str, Any]:
         },
     }
     return kinds[key]
+
+
+def _classifier() -> dict[str, Any]:
+    """Return the schema of a model: its options, or only what it is called."""
+    return {"oneOf": [{"type": "string", "minLength": 1}, _options(known.CLASSIFIER)]}
 
 
 def _formats() -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import WorkError
+from pipelines.classifiers.signals import PREFIX
 from pipelines.crawl import CrawlFile
 from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
@@ -72,7 +73,7 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         "curate",
         {key: plain[key] for key in keys},
         [[rule.name, str(rule)] for rule in rules],
-        run.assets,
+        {name: sha256 for name, sha256 in run.assets.items() if not name.startswith(PREFIX)},
         tokenizer_sha256,
         run.limit,
         file.ordinal,

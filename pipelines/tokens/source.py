@@ -6,6 +6,7 @@ Whatever it was made from, a run has it as a tokenizer.json (`pipelines.tokens.o
 from pathlib import Path
 
 from filters.errors import UsageError
+from pipelines.hub_file import fetch_hub_file
 from pipelines.recipe.model import GivenTokenizer, TiktokenRanks, TrainedTokenizer
 from pipelines.tokens.opened import open_tokenizer, whole_model
 from pipelines.tokens.sentencepiece import model_as_tokenizer
@@ -13,7 +14,6 @@ from pipelines.tokens.tiktoken import looks_like_ranks, ranks_as_tokenizer
 
 _NAMES = ("tokenizer.json", "tokenizer.model")
 """Files of a folder, the first one that there is."""
-_HUB_SECONDS = 10
 _HINT = (
     "  Give a Hub name, the path of a tokenizer.json, or train one on the kept text: "
     "--set 'tokenizer={train: {vocab_size: 32000}}'."
@@ -80,27 +80,12 @@ def _converted(name: str, data: bytes) -> bytes:
 
 def _fetch(name: str) -> bytes:
     """Fetch from the Hub, or take what an earlier fetch has left in the Hub's cache."""
-    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        offline = not _hub_answers(name)
-        return Path(hf_hub_download(name, "tokenizer.json", local_files_only=offline)).read_bytes()
+        return fetch_hub_file(name, "tokenizer.json").read_bytes()
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
             f"tokenizer '{name}': neither a file here nor reachable on the Hub "
             f"({type(error).__name__}).\n{_HINT}"
         ) from error
-
-
-def _hub_answers(name: str) -> bool:
-    """Ask once: the Hub's client would try for half a minute where there is no network."""
-    from httpx2 import HTTPError
-    from huggingface_hub import get_session, hf_hub_url
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    try:
-        get_session().head(hf_hub_url(name, "tokenizer.json"), timeout=_HUB_SECONDS)
-    except (HTTPError, OfflineModeIsEnabled):
-        return False
-    return True

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tests.bench import classifiers
 from tests.bench.step import Work
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def extract(_: Path) -> Iterator[Work]:
 
 
 trafilatura = extract
+classifier, embedding = classifiers.ours, classifiers.embedding
 
 
 @contextmanager

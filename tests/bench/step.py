@@ -49,6 +49,8 @@ STEPS = (
     Step("quality", "Gopher, C4, FineWeb from text", "english"),
     Step("minhash", "signature", "english"),
     Step("pii", "stand-ins", "english"),
+    Step("classifier", "a fastText classifier's score", "english"),
+    Step("embedding", "a head on static embeddings", "english", against="fastText"),
     Step("tokens_gpt2", "texts to files of token ids, GPT-2's 50,257", "texts"),
     Step("tokens_llama3", "the same, Llama 3's 128,256", "texts"),
     Step("tokens_gpt4o", "the same, GPT-4o's 200,000", "texts"),

@@ -17,8 +17,11 @@ from datatrove.pipeline.filters.base_filter import get_filter_result
 from datatrove.pipeline.formatters import PIIFormatter
 
 from pipelines.assets import model_file
+from tests.bench import classifiers
 from tests.bench.step import Work
 from tests.parity.oracle import Oracle
+
+classifier, embedding = classifiers.theirs, classifiers.fasttext_for_embedding
 
 SECONDS = 60
 """datatrove's limit for a page is 1 s, which on a busy machine would hit any page."""

@@ -1,0 +1,150 @@
+"""A classifier's model, opened; and whether it is what the recipe says, before there is work."""
+
+import json
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from filters.classifier import FastTextScorer, Head, HeadScorer, Scorer
+from filters.errors import UsageError, nearest
+from pipelines.classifiers.embeddings import open_embeddings
+from pipelines.classifiers.fasttext_header import Header, read_header
+from pipelines.classifiers.files import CONFIG, HEAD, ModelFiles, find_files
+from pipelines.recipe.classifier import Classifier
+
+FORMAT = 1
+"""Of classifier.json; grows when an older cuvee can no longer read it."""
+_TWO = 2
+_SHOWN = 8
+
+
+def check_classifier(classifier: Classifier) -> str:
+    """Return the sha256 of a classifier's model, after checking that it can be used as is said.
+
+    UsageError for a missing or broken file, a model without the label, or a missing library.
+    """
+    found = find_files(classifier)
+    if found.kind == "fasttext":
+        _check_label(classifier, _header(classifier, found.path).labels)
+    elif found.kind == "embedding":
+        _check_label(classifier, _labels(_read_head(classifier, found.path)))
+    else:
+        from pipelines.classifiers.transformer import check_transformer
+
+        check_transformer(classifier, found.path / CONFIG)
+    return found.sha256
+
+
+def own_label(classifier: Classifier) -> Classifier:
+    """Return the classifier with a label, where it names none and the model says which it is.
+
+    That is `positive` of those that `cuvee classifier train` has made.
+    """
+    found = find_files(classifier)
+    if classifier.label is not None or found.kind == "transformer":
+        return classifier
+    fasttext = found.kind == "fasttext"
+    labels = (
+        _header(classifier, found.path).labels
+        if fasttext
+        else _labels(_read_head(classifier, found.path))
+    )
+    ours = next((each for each in labels if each.removeprefix("__label__") == "positive"), None)
+    return replace(classifier, label=ours)
+
+
+def open_classifier(classifier: Classifier) -> Scorer:
+    """Return what scores texts as a classifier does; errors as `check_classifier`."""
+    sha256 = check_classifier(classifier)
+    return _opened(classifier, sha256)
+
+
+@lru_cache(maxsize=8)
+def _opened(classifier: Classifier, sha256: str) -> Scorer:  # noqa: ARG001  a changed file is another
+    found = find_files(classifier)
+    if found.kind == "fasttext":
+        return _open_fasttext(classifier, found)
+    if found.kind == "embedding":
+        return _open_head(classifier, found.path)
+    from pipelines.classifiers.transformer import open_transformer
+
+    return open_transformer(classifier, found.path)
+
+
+def _open_fasttext(classifier: Classifier, found: ModelFiles) -> Scorer:
+    import fasttext  # slow to import
+
+    header = _header(classifier, found.path)
+    model = fasttext.load_model(str(found.path))
+    assert classifier.label is not None  # noqa: S101  it was checked
+    return FastTextScorer(model, classifier.label, len(header.labels))
+
+
+def _header(classifier: Classifier, path: Path) -> Header:
+    try:
+        header = read_header(path)
+    except (ValueError, OSError) as error:
+        raise UsageError(
+            f"classifier '{classifier.name}': {path} is no fastText model that can be read.\n"
+            f"  {str(error)[:1].upper()}{str(error)[1:]}. Fetch or train it again."
+        ) from error
+    if not header.supervised or len(header.labels) < _TWO:
+        raise UsageError(
+            f"classifier '{classifier.name}': {path} is a fastText model without labels.\n"
+            "  It has vectors of words and classifies nothing: 'cuvee classifier train --kind "
+            "embedding'\n  makes a classifier of it."
+        )
+    return header
+
+
+def _check_label(classifier: Classifier, labels: tuple[str, ...]) -> None:
+    """Refuse a label that the model does not have; a regression has none."""
+    if not labels and classifier.label is None:
+        return
+    if classifier.label in labels:
+        return
+    listed = ", ".join(labels[:_SHOWN]) + (" …" if len(labels) > _SHOWN else "")
+    has = f"has the labels {listed}" if labels else "gives a score and has no labels"
+    if classifier.label is None:
+        fact, hint = "names no label", f"label: {labels[-1]}"
+    else:
+        close = nearest(classifier.label, labels)
+        fact, hint = f"asks for the label '{classifier.label}'", f"label: {close or '…'}"
+        hint = hint if labels else "leave 'label' out"
+    raise UsageError(
+        f"classifier '{classifier.name}' {fact}; the model {has}.\n"
+        f"  Write in the recipe: {hint}; or --set classifiers.{classifier.name}.label=LABEL"
+    )
+
+
+def _labels(head: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(head["labels"])
+
+
+def _read_head(classifier: Classifier, folder: Path) -> dict[str, Any]:
+    try:
+        head = json.loads((folder / HEAD).read_bytes())
+        if head["format"] != FORMAT or len(head["weights"]) != len(head["mean"]):
+            raise ValueError("another format")  # noqa: TRY301  told as one
+        _labels(head)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"classifier '{classifier.name}': {folder / HEAD} is damaged, or of another version.\n"
+            "  Train it again: cuvee classifier train --kind embedding"
+        ) from error
+    return cast("dict[str, Any]", head)
+
+
+def _open_head(classifier: Classifier, folder: Path) -> Scorer:
+    plain = _read_head(classifier, folder)
+    head = Head(
+        mean=np.array(plain["mean"]),
+        scale=np.array(plain["scale"]),
+        weights=np.array(plain["weights"]),
+        bias=float(plain["bias"]),
+        gives=plain["gives"],
+    )
+    return HeadScorer(open_embeddings(folder / "embeddings"), head)

@@ -1,0 +1,108 @@
+"""A classifier's model card: README.md beside the model, every number from metrics.json."""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipelines.files import write_whole
+
+_HOW = {
+    "fasttext": "fastText (supervised, bigrams), as DCLM's quality classifier is (arXiv "
+    "2406.11794, section 4).",
+    "embedding": "A linear head on the mean of static embeddings, in the manner of FineWeb-Edu's "
+    "classifier (arXiv 2406.17557, section 4), which has a transformer's.",
+}
+_GIVES = {
+    "probability": "the probability that a text is one that is looked for",
+    "score": "a score on the scale of its labels, 0 to 5; it may lie beyond either end",
+}
+
+
+def write_model_card(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write the card of a classifier that lies in `folder`."""
+    text = "\n".join(_lines(folder.name, metrics)) + "\n"
+    write_whole(folder / "README.md", text.encode())
+
+
+def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
+    data, held = metrics["data"], metrics["held_out"]
+    yield from ("---", "tags: [text-classification, cuvee]", "---", f"# {html.escape(name)}", "")
+    yield f"{_HOW[metrics['kind']]} It gives {_GIVES[metrics['gives']]}."
+    yield from ("", "```yaml", "classifiers:")
+    label = f", label: {metrics['label']}" if metrics["label"] else ""
+    yield f"  {_key(name)}: {{model: {_key(name)}{label}, sha256: {metrics['model_sha256']}}}"
+    yield from ("```", "", "## Trained on", "")
+    parts = {"trained on": data["trained_on"], "held out": data["held_out"]}
+    yield from _table(
+        ("", "texts", "sites", "without address", "labels", "languages"),
+        [
+            (what, part["texts"], part["sites"], part["without_address"],
+             _listed(part["labels"]), _listed(part["languages"]))
+            for what, part in parts.items()
+        ],
+    )  # fmt: skip
+    yield from ("", "A site is never on both sides; a text without an address goes by its hash.")
+    options = {**metrics["options"], **metrics["options"]["fasttext"]}
+    del options["fasttext"]
+    yield from ("", f"Settings: {_listed(options)}.", "", "## On the held-out sites", "")
+    yield f"Looked for: a label from {metrics['positive_from']:g}. Intervals are 95 % (Wilson)."
+    yield from ("", *_measured(held))
+    for language, part in held["languages"].items():
+        yield from ("", f"### {html.escape(language)}", "", *_measured(part))
+    yield from ("", "## Limits", "")
+    yield (
+        "Precision and kept share depend on how many of the texts are positive, "
+        f"here {held['positive']:,} of {held['texts']:,}: on a crawl both will be others. "
+        "The held-out sites come from the same sources as those trained on."
+    )
+
+
+def _measured(part: Mapping[str, Any]) -> Iterator[str]:
+    error = _number(part["calibration"]["expected_error"])
+    yield f"{part['texts']:,} texts, {part['positive']:,} positive; area under the ROC curve "
+    yield f"{_number(part['roc_auc'])}, expected calibration error {error}."
+    if "pearson" in part:
+        yield (
+            f"Mean absolute error {_number(part['mean_absolute_error'])}, root mean squared error "
+            f"{_number(part['root_mean_squared_error'])}, correlation {_number(part['pearson'])}, "
+            f"the same when rounded {_number(part['same_when_rounded'])}."
+        )
+    yield ""
+    rows = [
+        (f"{row['threshold']:g}", _interval(row["precision"]), _interval(row["recall"]),
+         _number(row["f1"]), _interval(row["kept"]))
+        for row in part["thresholds"]
+    ]  # fmt: skip
+    yield from _table(("score from", "precision", "recall", "F1", "kept"), rows)
+    yield ""
+    bins = [
+        (f"{row['from']:g}", row["texts"], _number(row["predicted"]), _number(row["true"]))
+        for row in part["calibration"]["bins"]
+    ]
+    yield from _table(("scores from", "texts", "mean score", "truth"), bins)
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        yield f"| {' | '.join(f'{cell:,}' if isinstance(cell, int) else cell for cell in row)} |"
+
+
+def _interval(share: Mapping[str, float] | None) -> str:
+    if share is None:
+        return "–"
+    return f"{share['share']:.3f} ({share['low']:.3f}–{share['high']:.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _listed(facts: Mapping[str, Any]) -> str:
+    return html.escape(", ".join(f"{name} {value}" for name, value in facts.items())) or "–"
+
+
+def _key(name: str) -> str:
+    return "".join(c if c.isalnum() or c == "_" else "_" for c in name) or "quality"

@@ -1,0 +1,177 @@
+"""Training a classifier: the same bytes twice, sites never parted, numbers that can be checked."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from filters.classifier import Head
+from pipelines.classifiers.files import find_files
+from pipelines.classifiers.opened import open_classifier, own_label
+from pipelines.classifiers.training.head_trainer import train_head
+from pipelines.classifiers.training.items import Labelled, read_classes
+from pipelines.classifiers.training.metrics import measure, scored_of
+from pipelines.classifiers.training.split import site_of, split
+from pipelines.recipe.classifier import Classifier
+from tests.command import cuvee, succeed
+from tests.pipelines.labelled import rows, shouted, write_rows
+from tests.pipelines.small_run import Finished, prose
+
+SMALL = ("--dimensions", "8", "--buckets", "1000", "--epochs", "3")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("labelled")
+    good, bad = rows()
+    return write_rows(folder / "good.jsonl", good), write_rows(folder / "bad.jsonl", bad)
+
+
+def train(output: Path, *arguments: str | Path) -> dict:
+    return json.loads(succeed("classifier", "train", "-o", output, *SMALL, *arguments, "--json"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes()
+            for p in sorted(folder.rglob("*")) if p.is_file()}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["fasttext", "embedding"])
+def test_training_twice_gives_the_same_bytes_and_a_classifier_that_works(kind, files, tmp_path):
+    given = ("--positive", files[0], "--negative", files[1], "--kind", kind)
+    told = train(tmp_path / "a" / "shops", *given)
+    train(tmp_path / "b" / "shops", *given)
+    made = contents(tmp_path / "a/shops")
+    assert made == contents(tmp_path / "b/shops")
+    assert {"README.md", "metrics.json"} < made.keys()
+    held, data = told["held_out"], told["data"]
+    assert held["texts"] == data["held_out"]["texts"] > 10
+    assert held["texts"] + data["trained_on"]["texts"] == 120
+    assert held["roc_auc"] == 1.0
+    assert held["languages"].keys() == {"de", "en"}
+    model = own_label(Classifier("shops", str(tmp_path / "a/shops")))
+    assert find_files(model).sha256 == told["model_sha256"]
+    score = open_classifier(model)
+    assert score(" ".join(prose(999))) > 0.5 > score(shouted(999))
+    assert 0 <= score("") <= 1
+    card = made["README.md"].decode()
+    assert told["model_sha256"] in card
+    assert f"{held['texts']:,} texts, {held['positive']:,} positive" in card
+
+
+def test_another_seed_is_another_model(files, tmp_path):
+    given = ("--positive", files[0], "--negative", files[1])
+    one, other = (train(tmp_path / seed, *given, "--seed", seed) for seed in ("0", "1"))
+    assert one["model_sha256"] != other["model_sha256"]
+
+
+def test_a_run_of_cuvee_is_a_source_of_texts(base: Finished, files):
+    kept = sum(row["status"] == "kept" for row in base.ledger().values())
+    items = read_classes([str(base.root)], [str(files[1])])
+    assert sum(item.value == 1 for item in items) == kept > 5
+    assert all(item.url for item in items)
+
+
+def test_scores_are_learnt_and_rounded_as_fineweb_edu_does(tmp_path):
+    # The more of a text is prose, the higher its label.
+    items = []
+    for n in range(120):
+        share = n % 6
+        text = "\n".join([*prose(n, share), *[shouted(n)] * (5 - share)])
+        items.append({"text": text, "label": share, "url": f"https://s{n // 2}.test/"})
+    labels = write_rows(tmp_path / "labels.jsonl", items)
+    told = train(tmp_path / "edu", "--labels", labels, "--kind", "embedding")
+    assert (told["gives"], told["positive_from"], told["label"]) == ("score", 3.0, None)
+    held = told["held_out"]
+    assert held["pearson"] > 0.8
+    assert held["threshold"] == 2.5
+    score = open_classifier(Classifier("edu", str(tmp_path / "edu")))
+    assert score("\n".join(prose(7, 10))) > score(shouted(7))
+    found = json.loads(
+        succeed("classifier", "eval", tmp_path / "edu", "--labels", labels, "--json")
+    )
+    assert found["texts"] == 120
+    lines = succeed("classifier", "score", tmp_path / "edu", labels).splitlines()
+    assert json.loads(lines[3])["score"] == score(items[3]["text"])
+
+
+def test_a_site_is_never_on_both_sides_and_equal_texts_neither():
+    items = [
+        Labelled(f"text {n % 40}", f"http://www{n}.site{n % 30}.co.uk/{n}" if n % 2 else "", n % 2)
+        for n in range(400)
+    ]
+    for seed in range(5):
+        train, held = split(items, 0.3, seed)
+        assert len(train) + len(held) == 400
+        assert not {site_of(item) for item in train} & {site_of(item) for item in held}
+    assert site_of(items[1]) == "site1.co.uk"
+
+
+def test_measures_are_those_of_their_definitions():
+    values = [1, 1, 1, 0, 0, 0, 0, 0]
+    scores = [0.95, 0.6, 0.3, 0.6, 0.2, 0.1, 0.05, 0.0]
+    found = measure(scored_of(scores, values, ["en"] * 4 + ["de"] * 4, "probability", 0.5))
+    assert found["precision"]["share"] == pytest.approx(2 / 3, abs=1e-6)
+    assert found["recall"]["share"] == pytest.approx(2 / 3, abs=1e-6)
+    assert found["f1"] == pytest.approx(2 / 3, abs=1e-6)
+    assert found["kept"]["share"] == 3 / 8
+    assert found["kept"]["low"] < 3 / 8 < found["kept"]["high"]
+    assert found["roc_auc"] == pytest.approx((5 + 4.5 + 4) / 15, abs=1e-6)
+    # Bins of a tenth: 0, .05 | .1 | .2 | .3 | .6, .6 | .95
+    error = (2 * 0.025 + 0.1 + 0.2 + 0.7 + 2 * 0.1 + 0.05) / 8
+    assert found["calibration"]["expected_error"] == pytest.approx(error, abs=1e-6)
+    assert found["languages"]["de"]["roc_auc"] is None
+    assert found["languages"]["en"]["texts"] == 4
+
+
+def test_a_ridge_head_finds_the_line_that_made_the_labels():
+    pick = np.random.default_rng(0)
+    inputs = pick.normal(size=(200, 5))
+    weights = np.array([1.0, -2.0, 0.5, 0.0, 3.0])
+    head = train_head(inputs, inputs @ weights + 2.5, "score", 0.0)
+    assert isinstance(head, Head)
+    for row in inputs[:10]:
+        assert head(row) == pytest.approx(float(row @ weights) + 2.5, abs=1e-4)
+
+
+def test_a_logistic_head_ends_where_its_slope_is_zero():
+    pick = np.random.default_rng(1)
+    inputs = pick.normal(size=(300, 3))
+    values = (inputs[:, 0] + pick.normal(size=300) > 0).astype(float)
+    head = train_head(inputs, values, "probability", 0.0)
+    apart = np.array([head(row) for row in inputs]) - values
+    assert np.abs(inputs.T @ apart).max() < 1e-3
+    assert abs(apart.sum()) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "says"),
+    [
+        ([], (), "holds no row with a text and a label"),
+        ([{"text": "a", "label": 1}], (), "has one class only: every label is 1.0"),
+        ([{"text": "a", "label": "x"}], (), "has one class only: every label is 'x'"),
+        ([{"text": "a", "label": 9}, {"text": "b", "label": 0}], (), "which is out of range"),
+        ([{"text": "a", "label": "x"}, {"text": "b", "label": "y"}], (), "--label names none"),
+        ([{"text": "a", "label": "x"}, {"text": "b", "label": 1}], (), "mixes words and numbers"),
+        ([{"text": "a", "label": 1}, {"text": "b", "label": 0}], (), "all of one class"),
+        ([{"txt": 1, "label": 1}], (), "has no column of text"),
+        ([{"text": "a", "label": 1}], ("--positive", "x.jsonl"), "Give the one or the other"),
+    ],
+)
+def test_labels_that_cannot_be_learnt_are_told(labels, more, says, tmp_path):
+    path = write_rows(tmp_path / "labels.jsonl", labels)
+    done = cuvee("classifier", "train", "--labels", path, "-o", tmp_path / "out", *more)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) <= 3
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_things_stays_as_it_is(files, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    given = ("--positive", files[0], "--negative", files[1])
+    done = cuvee("classifier", "train", *given, "-o", tmp_path)
+    assert done.returncode == 2
+    assert "is not empty and not a classifier" in done.stderr
+    assert (tmp_path / "mine.txt").read_text() == "mine"
