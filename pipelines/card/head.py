@@ -1,12 +1,14 @@
 """The YAML head of a card: what the Hub and `datasets` read of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.card.facts import Facts, total
+from pipelines.card.facts import Facts, tables_of, total
+from pipelines.layout import all_tables
 from pipelines.ledger import DATASET
 
 _DTYPES = {pa.string(): "string", pa.int64(): "int64", pa.float64(): "float64"}
@@ -58,10 +60,11 @@ def language_codes(labels: Iterable[str]) -> list[str]:
 
 
 def _configs(facts: Facts) -> Iterable[dict[str, Any]]:
-    yield {"config_name": DEFAULT, "default": True, "data_files": _train("data/*/*.parquet")}
-    for dump in facts.dumps:
-        if dump != DEFAULT:
-            yield {"config_name": dump, "data_files": _train(f"data/{dump}/*.parquet")}
+    every = all_tables("data", by_language=facts.by_language)
+    yield {"config_name": DEFAULT, "default": True, "data_files": _train(every)}
+    for name, files in facts.configs.items():
+        if name != DEFAULT:
+            yield {"config_name": name, "data_files": _train(tables_of(files))}
     for name in facts.samples:
         yield {"config_name": sample_config(name), "data_files": _train(f"sample/{name}/*.parquet")}
 
@@ -80,14 +83,16 @@ def _info(facts: Facts) -> Any:
     features = [{"name": field.name, "dtype": _DTYPES[field.type]} for field in DATASET]
     if facts.counted is None or not facts.shards:
         return {"features": features}
-    unpacked = facts.counted.arrow_bytes
+    unpacked: Counter[str] = Counter()
+    for place, count in facts.counted.arrow_bytes.items():
+        unpacked[place.config] += count
     every = {"config_name": DEFAULT, "features": features}
     return [
         {**every, **_sizes(facts.shards, unpacked.total())},
         *(
-            {"config_name": dump, **_sizes(files, unpacked[dump])}
-            for dump, files in facts.dumps.items()
-            if dump != DEFAULT
+            {"config_name": name, **_sizes(files, unpacked[name])}
+            for name, files in facts.configs.items()
+            if name != DEFAULT
         ),
     ]
 

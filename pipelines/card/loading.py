@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipelines.card.facts import Facts
+from pipelines.layout import all_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,9 @@ def programs(facts: Facts) -> list[Program]:
     """Return what loads this dataset, with every library that people use for it."""
     name, files = facts.repository, f"hf://datasets/{facts.repository}"
     first = str(facts.shards[0]["path"]).removeprefix("dataset/") if facts.shards else ""
-    every = f"{files}/data/*/*.parquet"
+    tables = all_tables("data", by_language=facts.by_language)
+    every = f"{files}/{tables}"
+    inner = tables.removeprefix("data/")
     return [
         Program(
             "`datasets`, downloaded or read as it goes",
@@ -56,7 +59,7 @@ def programs(facts: Facts) -> list[Program]:
             "datatrove",
             "python",
             "from datatrove.pipeline.readers import ParquetReader\n\n"
-            f'reader = ParquetReader("{files}/data", glob_pattern="*/*.parquet", limit=3)\n'
+            f'reader = ParquetReader("{files}/data", glob_pattern="{inner}", limit=3)\n'
             'print([document.metadata["url"] for document in reader()])',
         ),
         Program(

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.card.count import LOW_SCORE
+from pipelines.card.count import LOW_SCORE, placed_sizes, plain_sizes
 from pipelines.card.domains import Held, domain_of_url
+from pipelines.layout import Placed
 from pipelines.totals import with_taken
 
 COLUMNS = ("id", "url", "dump", "language", "language_score", "token_count", "text")
@@ -23,8 +24,8 @@ class Lost:
     tokens: int = 0
     bytes: int = 0
     """Of text."""
-    arrow_bytes: int = 0
-    """What the shards' footers state, less."""
+    arrow_bytes: Counter[Placed] = field(default_factory=Counter)
+    """What the shards' footers state, less, by dump or dump and language."""
     languages: Counter[str] = field(default_factory=Counter)
     amounts: defaultdict[str, list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0, 0, 0])
@@ -82,8 +83,8 @@ def run_without(
                 rows=held["rows"] - rows, total=held["total"] - total, low=held["low"] - low
             )
     arrow = {
-        dump: size - (lost[dump].arrow_bytes if dump in lost else 0)
-        for dump, size in counted["arrow_bytes"].items()
+        place: size - (lost[place.dump].arrow_bytes[place] if place.dump in lost else 0)
+        for place, size in placed_sizes(counted["arrow_bytes"]).items()
     }
     languages = Counter(run["languages"])
     for each in lost.values():
@@ -101,7 +102,7 @@ def run_without(
             **counted,
             "amounts": [row for row in amounts if row[2]],
             "scores": {name: held for name, held in scores.items() if held["rows"]},
-            "arrow_bytes": arrow,
+            "arrow_bytes": plain_sizes(arrow),
         },
     }
 
