@@ -12,15 +12,21 @@ import yaml
 
 from filters.errors import UsageError
 from pipelines.dataset import PlanJob, plan_shards, read_plan
+from pipelines.export.binary import Options
+from pipelines.export.lines import export_lines
+from pipelines.export.tools import export_for
 from pipelines.layout import Placed, language_folder, placed, shard_name
 from pipelines.ledger import DATASET
+from pipelines.loading import open_shards
 from pipelines.manifest import load_manifest
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import load_recipe
+from pipelines.recipe.model import TokenOptions
 from pipelines.settle import LANGUAGE_HOSTS
 from pipelines.stages import publishing
 from pipelines.storage import Attempt, CommitLog
 from pipelines.tables import TableWriter
+from pipelines.tokens.another import tokenize_run
 from pipelines.verify import verify_run
 from tests.hub.people import run_program
 from tests.hub.runs import FIRST, SECOND, rows_of
@@ -203,3 +209,24 @@ def test_a_wrong_layout_is_told(tmp_path: Path):
     recipe.write_text(edited(BY_LANGUAGE, "by: language", "by: script"))
     with pytest.raises(UsageError, match=r"dataset\.by|one of dump, language"):
         load_recipe(str(recipe), (), ["crawl"])
+
+
+def test_it_is_exported_read_and_tokenized_like_any_other(by_language: Path, tmp_path: Path):
+    root = Path(shutil.copytree(by_language, tmp_path / "run"))
+    rows = rows_of(root)
+    exported = export_lines(root, tmp_path / "pile", "pile")
+    names = {path.removesuffix(".parquet") for path in shards(root)}
+    assert {item.path.removesuffix(".jsonl.zst") for item in exported.files} == names
+    made = export_for(root, tmp_path / "trl", "trl", Options(), sequence_length=128)
+    said = yaml.safe_load((tmp_path / "trl" / made.files[0]).read_text())
+    start, _, rest = said["datasets"][0]["data_files"].partition("*")
+    assert len(list(Path(start).glob("*" + rest))) == len(names)
+    assert sum(block.rows for block in open_shards(root).blocks) == len(rows)
+    other = tokenize_run(
+        root, str(root / "tokenizer.json"), TokenOptions(), "again",
+        RunOptions(engine="inline"), Listener(),
+    )  # fmt: skip
+    assert other.manifest["token_shards"]["documents"] == len(rows)
+    assert {path.name for path in (other.folder / "tokens").iterdir()} == {
+        f"{name.replace('/', '-')}.parquet" for name in names
+    }
