@@ -131,11 +131,14 @@ def _short_labels() -> dict[str, str]:
 
 @cache
 def _short_codes() -> dict[str, str]:
-    """Return ISO 639-1 by ISO 639-3, without labels that ISO 639-1 has not or has withdrawn."""
+    """Return ISO 639-1 by ISO 639-3, without labels that ISO 639-1 has not or has withdrawn.
+
+    ISO 639-3 has withdrawn `eml`, too, for Emilian and Romagnol; the Hub knows the former.
+    """
     pairs = {label: name for label, name in _short_labels().items() if len(label) == 2}  # noqa: PLR2004
     for label in ("bh", "no", "sh", "tl"):
         del pairs[label]
-    return {name[:3]: label for label, name in pairs.items()}
+    return {name[:3]: label for label, name in pairs.items()} | {"eml": "egl"}
 
 
 def _pairs(table: str) -> Iterator[tuple[str, str]]:

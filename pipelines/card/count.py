@@ -115,6 +115,8 @@ class Counted:
     """Pages kept although the crawler had cut them off, by its reason."""
     domains: Domains = field(default_factory=Domains)
     one_domain: list[OneDomain] = field(default_factory=list)
+    removed: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Pages that each rule removed, by language and rule, where there are several languages."""
 
     def plain(self) -> dict[str, Any]:
         """Return all but the domains, which lie beside the card, as plain data."""
@@ -124,6 +126,7 @@ class Counted:
             "arrow_bytes": plain_sizes(self.arrow_bytes),
             "truncated": dict(sorted(self.truncated.items())),
             "one_domain": [asdict(rule) for rule in self.one_domain],
+            **({"removed": self.removed} if self.removed else {}),
         }
 
     def add(self, plain: Mapping[str, Any], dumps: Collection[str]) -> None:
@@ -140,6 +143,18 @@ class Counted:
         self.arrow_bytes.update({p: n for p, n in sizes.items() if p.dump in dumps})
         self.truncated.update(plain["truncated"])
         self.one_domain += [OneDomain(**rule) for rule in plain["one_domain"]]
+        self.removed = removed_together(self.removed, plain.get("removed", {}))
+
+
+def removed_together(
+    one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Return the sums of what two runs, or parts of one, have removed by language and rule."""
+    found: dict[str, Counter[str]] = {}
+    for each in (one, other):
+        for label, rules in each.items():
+            found.setdefault(label, Counter()).update(rules)
+    return {label: dict(rules) for label, rules in sorted(found.items())}
 
 
 def plain_sizes(sizes: Mapping[Placed, int]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from filters.languages import find_language
 from pipelines.card.facts import Facts, tables_of, total
 from pipelines.layout import all_tables
 from pipelines.ledger import DATASET
@@ -25,8 +26,8 @@ _SIZES = (
     (100_000_000_000, "10B<n<100B"),
     (1_000_000_000_000, "100B<n<1T"),
 )
-_WIKIPEDIA = {"als": "gsw", "bh": "bho", "eml": "egl", "sh": "hbs"}
-"""Wikipedia's codes, which fastText's labels are, where ISO 639 means another or no language."""
+_NO_LANGUAGE = {"und", "zxx"}
+"""Codes of what is undetermined, and of what is no language."""
 _CODE = re.compile(r"[a-z]{2,3}")
 DEFAULT = "default"
 
@@ -51,12 +52,10 @@ def card_head(facts: Facts) -> dict[str, Any]:
 
 
 def language_codes(labels: Iterable[str]) -> list[str]:
-    """Return the ISO 639-1 or 639-3 codes of language labels; what is no such code is left out.
-
-    A label may name the script, too, as `eng_Latn` does.
-    """
-    codes = (label.partition("_")[0] for label in labels)
-    return sorted({_WIKIPEDIA.get(code, code) for code in codes if _CODE.fullmatch(code)})
+    """Return the ISO 639-1 or 639-3 codes of language labels; what is no such code is left out."""
+    found = ((label, find_language(label)) for label in labels)
+    codes = {language.short if language else label for label, language in found}
+    return sorted(code for code in codes - _NO_LANGUAGE if _CODE.fullmatch(code))
 
 
 def _configs(facts: Facts) -> Iterable[dict[str, Any]]:

@@ -21,6 +21,7 @@ from pipelines.card.count import DOMAINS_OF_DUMPS, Counted, count_run
 from pipelines.card.croissant import croissant
 from pipelines.card.facts import DATASETS, SHARDS, Facts, place_of, total
 from pipelines.card.head import card_head
+from pipelines.card.languages import removed_by_language
 from pipelines.card.merge import changed_parts, compose, merge
 from pipelines.card.parts import card_parts
 from pipelines.card.person import Person, read_person
@@ -223,6 +224,8 @@ def _tables(
         placed = zip(map(place_of, facts.shards), shards, strict=True)
         by_dump = sorted(((place, *shard) for place, shard in placed), key=itemgetter(0))
         counted = count_run(attempt, by_dump, rows, read.add)
+        if len(facts.languages) > 1:
+            counted.removed = removed_by_language(root, facts.languages)
         with TableWriter(attempt, "dataset/funnel.parquet", FUNNEL) as writer:
             for row in funnel_rows(facts):
                 writer.add(row)

@@ -1,5 +1,6 @@
 """A dataset that is laid out by language and script, from the plan of its shards to its readers."""
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -230,3 +231,43 @@ def test_it_is_exported_read_and_tokenized_like_any_other(by_language: Path, tmp
     assert {path.name for path in (other.folder / "tokens").iterdir()} == {
         f"{name.replace('/', '-')}.parquet" for name in names
     }
+
+
+def test_the_card_speaks_of_each_language(by_language: Path):
+    """Amounts are those of the shards, what rules removed is that of the ledger."""
+    body = (by_language / "dataset/README.md").read_text()
+    part = body[body.index("### Languages") : body.index("<!-- cuvee:end composition")]
+    rows = rows_of(by_language)
+    by_label: dict[str, list[dict]] = {}
+    for row in rows:
+        by_label.setdefault(row["language"], []).append(row)
+    sizes = {label: sum(len(r["text"].encode()) for r in own) for label, own in by_label.items()}
+    names = {"en": "English", "de": "German", "zh": "Mandarin Chinese", "sr": "Serbian"}
+    for label, name in names.items():
+        own = by_label[label]
+        language, script = FOLDERS[label].split("_")
+        tokens = sum(row["token_count"] for row in own)
+        percent = f"{100 * sizes[label] / sum(sizes.values()):.1f}%"
+        assert (
+            f"| {name} | `{language}` | `{script}` | `{label}` | {len(own):,} | {tokens:,} "
+            f"| {sizes[label]:,} | {percent} |"
+        ) in part
+    ledger = pq.read_table(by_language / "ledger", partitioning=None).to_pylist()
+    english = [row for row in ledger if row["language"] == "en"]
+    again = sum(row["rule"] == "exact" for row in english)
+    assert again == 2
+    kept = len(by_label["en"])
+    assert len(english) == kept + again
+    shown = (
+        f"| English | {len(english)} | {kept} | {100 * kept / len(english):.1f}% | `dedup: exact` "
+    )
+    assert shown in part
+
+
+def test_croissant_has_a_record_set_for_each_language(by_language: Path):
+    said = json.loads((by_language / "dataset/croissant.json").read_text())
+    assert [each["@id"] for each in said["recordSet"]] == ["default", *sorted(FOLDERS.values())]
+    sets = {each["@id"]: each["includes"] for each in said["distribution"] if "includes" in each}
+    assert sets["files-of-cmn_Hani"] == "data/cmn_Hani/train/*.parquet"
+    assert sets["files-of-default"] == "data/*/*/*.parquet"
+    assert sorted(said["inLanguage"]) == ["de", "en", "fr", "sr", "th", "zh"]
