@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipelines.card.facts import Facts
+from pipelines.card.facts import Facts, total
 from pipelines.layout import all_tables
 
 
@@ -35,6 +35,7 @@ def programs(facts: Facts) -> list[Program]:
             f'stream = load_dataset("{name}", split="train", streaming=True)\n'
             'print(dataset.num_rows, next(iter(stream))["url"])',
         ),
+        *_one_language(facts),
         Program(
             "pandas, one shard",
             "python",
@@ -69,6 +70,19 @@ def programs(facts: Facts) -> list[Program]:
             "--set 'tokenizer={train: {vocab_size: 8192}}'",
         ),
     ]
+
+
+def _one_language(facts: Facts) -> list[Program]:
+    """Return what loads the language with most documents, where each has a config."""
+    if not facts.by_language:
+        return []
+    config = max(facts.configs, key=lambda name: total(facts.configs[name], "rows"))
+    lines = (
+        "from datasets import load_dataset\n\n"
+        f'stream = load_dataset("{facts.repository}", "{config}", split="train", streaming=True)\n'
+        'print(next(iter(stream))["text"][:200])'
+    )
+    return [Program("`datasets`, one language", "python", lines)]
 
 
 def loading(facts: Facts) -> str:

@@ -238,6 +238,7 @@ def test_the_card_speaks_of_each_language(by_language: Path):
     body = (by_language / "dataset/README.md").read_text()
     part = body[body.index("### Languages") : body.index("<!-- cuvee:end composition")]
     rows = rows_of(by_language)
+    assert 'load_dataset("org/name", "eng_Latn", split="train", streaming=True)' in body
     by_label: dict[str, list[dict]] = {}
     for row in rows:
         by_label.setdefault(row["language"], []).append(row)
