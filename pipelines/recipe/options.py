@@ -277,8 +277,8 @@ TRAINED = by_name(
 
 LAID_OUT_BY = ("dump", "language")
 DATASET = by_name(
-    Option("by", "dump", "dump: data/<dump>/, as FineWeb's; language: data/<language>_<script>/"
-           "train/, as FineWeb-2's.", choices=LAID_OUT_BY),
+    Option("by", "dump", "dump: `data/<dump>/`, as FineWeb's; language: `data/<language>_<script>/"
+           "train/`, as FineWeb-2's.", choices=LAID_OUT_BY),
 )  # fmt: skip
 
 PACKINGS = ("best_fit", "in_order")

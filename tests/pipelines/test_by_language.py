@@ -32,7 +32,7 @@ from pipelines.verify import verify_run
 from tests.hub.people import run_program
 from tests.hub.runs import FIRST, SECOND, rows_of
 from tests.pipelines.languages import BY_LANGUAGE, FOLDERS, run_by_language
-from tests.pipelines.small_run import differing, do_run, edited, published
+from tests.pipelines.small_run import differing, do_run, edited, published, stamps
 from tests.pipelines.units import Listener
 
 LOAD = """
@@ -108,12 +108,14 @@ def test_the_same_rows_as_by_dump(by_language: Path, tmp_path: Path):
     """Only the places differ; the run goes on in its folder, and back again to the same bytes."""
     root = Path(shutil.copytree(by_language, tmp_path / "run", copy_function=shutil.copy2))
     crawl = by_language.parent / "crawl"
-    before = published(root)
+    before, records = published(root), stamps(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publishing, "SHARD_BYTES", 8000)
         do_run(edited(BY_LANGUAGE, "dataset: {by: language}\n", ""), crawl, root)
         assert {path.split("/")[0] for path in shards(root)} == {FIRST, SECOND}
         by_dump = sorted(rows_of(root), key=lambda row: row["id"])
+        for stage in ("curate", "labels_exact", "tokenizer"):
+            assert stamps(root)[stage] == records[stage], "was done again"
         do_run(BY_LANGUAGE, crawl, root)
     assert differing(before, published(root)) == []
     assert sorted(rows_of(root), key=lambda row: row["id"]) == by_dump
@@ -224,13 +226,14 @@ def test_it_is_exported_read_and_tokenized_like_any_other(by_language: Path, tmp
     assert len(list(Path(start).glob("*" + rest))) == len(names)
     assert sum(block.rows for block in open_shards(root).blocks) == len(rows)
     other = tokenize_run(
-        root, str(root / "tokenizer.json"), TokenOptions(), "again",
+        root, str(root / "tokenizer.json"), TokenOptions(packed=64), "again",
         RunOptions(engine="inline"), Listener(),
     )  # fmt: skip
     assert other.manifest["token_shards"]["documents"] == len(rows)
-    assert {path.name for path in (other.folder / "tokens").iterdir()} == {
-        f"{name.replace('/', '-')}.parquet" for name in names
-    }
+    for folder in ("tokens", "packed"):
+        assert {path.name for path in (other.folder / folder).iterdir()} == {
+            f"{name.replace('/', '-')}.parquet" for name in names
+        }
 
 
 def test_the_card_speaks_of_each_language(by_language: Path):
