@@ -1,12 +1,15 @@
 """The published shards: FineWeb's columns, each host's pages together.
 
-Rows are range-partitioned by host over a dump, with splitters computed from
-the sizes of all hosts, so that shards do not depend on who wrote what when. A
-later release without some hosts then shares most of its bytes with this one
-(content-defined chunking).
+Rows are range-partitioned by host over a dump, or over a dump's pages of one
+language, with splitters computed from the sizes of all hosts, so that shards do
+not depend on who wrote what when. A later release without some hosts then shares
+most of its bytes with this one (content-defined chunking).
+
+Many languages have little text, so a unit writes several shards of languages,
+one after another, that have as much text together as one of a dump.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.ledger import DATASET, SETTLED
+from pipelines.layout import shard_name
+from pipelines.ledger import DATASET, FOLDER, LANGUAGE_SETTLED, SETTLED
 from pipelines.settle import read_hosts
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, opened, read_table
@@ -35,6 +39,9 @@ SHARDS = pa.schema(
     ]
 )
 
+LANGUAGE_SHARDS = pa.schema([*SHARDS, pa.field("unit", pa.int64()), FOLDER])
+"""Shards by language, and the unit of each dump that writes them."""
+
 # The setting of `datasets` and datatrove: chunks of 256 KiB to 1 MiB.
 CHUNKING = {"min_chunk_size": 256 * 1024, "max_chunk_size": 1024 * 1024, "norm_level": 0}
 _SLICE_BYTES = 32 * 1024**2
@@ -46,57 +53,81 @@ class PlanJob:
 
     hosts: tuple[Path, ...]
     shard_bytes: int
-
-
-def shard_name(dump: str, shard: int) -> str:
-    """Return the path of a shard below `data/` and `tokens/` without its ending."""
-    return f"{dump}/000_{shard:05d}"
+    by_language: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ShardJob:
-    """A range of hosts of one dump."""
+    """A range of hosts of one dump, or of its pages in one language."""
 
     dump: str
     shard: int
     first_host: str
     last_host: str
     sources: tuple[Path, ...]
+    language: str = ""
 
     @property
     def name(self) -> str:
         """Path of the shard below `data/` without its ending."""
-        return shard_name(self.dump, self.shard)
+        return shard_name(self.dump, self.shard, self.language)
+
+
+@dataclass(frozen=True, slots=True)
+class LanguagesJob:
+    """Shards of several languages of one dump that follow each other."""
+
+    shards: tuple[ShardJob, ...]
 
 
 def plan_shards(attempt: Attempt, job: PlanJob) -> dict[str, Any]:
-    """Cut each dump's hosts, in order, into ranges of about `shard_bytes` of text."""
-    hosts = read_hosts(job.hosts).to_pylist()
-    with TableWriter(attempt, "stages/plan/shards.parquet", SHARDS) as writer:
-        for shard in _cut(hosts, job.shard_bytes):
-            writer.add(shard)
+    """Cut the hosts of each dump, or language, in order into ranges of `shard_bytes` of text."""
+    hosts = read_hosts(job.hosts, by_language=job.by_language).to_pylist()
+    shards = _cut(hosts, job.shard_bytes)
+    schema = LANGUAGE_SHARDS if job.by_language else SHARDS
+    with TableWriter(attempt, "stages/plan/shards.parquet", schema) as writer:
+        for shard in _in_units(shards, job.shard_bytes) if job.by_language else shards:
+            writer.add({name: shard[name] for name in schema.names})
     return {"shards": writer.rows}
 
 
 def _cut(hosts: list[dict[str, Any]], shard_bytes: int) -> list[dict[str, Any]]:
     """Return shards; a host is never split, so one host may exceed a shard's size."""
     shards: list[dict[str, Any]] = []
-    size = 0
+    of: tuple[str, str] | None = None
     for host in hosts:
-        same_dump = bool(shards) and shards[-1]["dump"] == host["dump"]
-        if not same_dump or size >= shard_bytes:
-            number = shards[-1]["shard"] + 1 if same_dump else 0
-            first = {"dump": host["dump"], "shard": number, "first_host": host["host"], "rows": 0}
-            shards.append(first)
-            size = 0
+        same = of == (host["dump"], host.get("folder", ""))
+        if not same or shards[-1]["bytes"] >= shard_bytes:
+            number = shards[-1]["shard"] + 1 if same else 0
+            of = host["dump"], host.get("folder", "")
+            first = {"dump": of[0], "folder": of[1], "shard": number, "first_host": host["host"]}
+            shards.append({**first, "rows": 0, "bytes": 0})
         shards[-1]["last_host"] = host["host"]
         shards[-1]["rows"] += host["rows_sum"]
-        size += host["bytes_sum"]
+        shards[-1]["bytes"] += host["bytes_sum"]
     return shards
 
 
+def _in_units(shards: Sequence[Mapping[str, Any]], unit_bytes: int) -> Iterator[Mapping[str, Any]]:
+    """Yield the shards with the numbers of their units, of `unit_bytes` unless one alone has more.
+
+    The units of a dump are numbered; languages follow each other in order.
+    """
+    dump, unit, size = None, 0, 0
+    for shard in shards:
+        if shard["dump"] != dump:
+            dump, unit, size = shard["dump"], 0, 0
+        elif size + shard["bytes"] > unit_bytes:
+            unit, size = unit + 1, 0
+        size += shard["bytes"]
+        yield {**shard, "unit": unit}
+
+
 def read_plan(path: Path) -> list[dict[str, Any]]:
-    """Return the planned shards: dump, shard, first and last host, rows."""
+    """Return the planned shards: dump, shard, first and last host, rows.
+
+    Of a dataset by language also the unit, and the folder of the language.
+    """
     rows: list[dict[str, Any]] = read_table(path).to_pylist()
     return rows
 
@@ -111,19 +142,62 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
         ("host", ">=", job.first_host),
         ("host", "<=", job.last_host),
     ]
+    return {"rows": _write(attempt, job.name, _gather(job.sources, [wanted], SETTLED))}
+
+
+def write_languages(attempt: Attempt, job: LanguagesJob) -> dict[str, Any]:
+    """Write the shards of several languages, reading once what belongs to any of them.
+
+    No more is in memory than for one shard of a dump; one file is open at a time. No file for a
+    shard all of whose pages were taken down since it was planned.
+    """
+    first, last = job.shards[0], job.shards[-1]
+    table = _gather(first.sources, _between(first, last), LANGUAGE_SETTLED)
+    rows = 0
+    for shard in job.shards:
+        is_its = (
+            (pc.field("folder") == shard.language)
+            & (pc.field("host") >= shard.first_host)
+            & (pc.field("host") <= shard.last_host)
+        )
+        rows += _write(attempt, shard.name, table.filter(is_its))
+    return {"rows": rows}
+
+
+def _between(first: ShardJob, last: ShardJob) -> list[list[tuple[str, str, str]]]:
+    """Return filters for all that lies, by folder and host, from one shard to another."""
+    dump, begin = ("dump", "=", first.dump), ("host", ">=", first.first_host)
+    end = ("host", "<=", last.last_host)
+    if first.language == last.language:
+        return [[dump, ("folder", "=", first.language), begin, end]]
+    return [
+        [dump, ("folder", "=", first.language), begin],
+        [dump, ("folder", ">", first.language), ("folder", "<", last.language)],
+        [dump, ("folder", "=", last.language), end],
+    ]
+
+
+def _gather(
+    sources: Sequence[Path], wanted: list[list[tuple[str, str, str]]], schema: pa.Schema
+) -> pa.Table:
+    """Return those rows of all settled files that fulfil all conditions of any list of them."""
     # One host may have more text than the offsets of a plain string column can count.
-    parts = (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in job.sources)
-    table = pa.concat_tables([_with_large_text(SETTLED.empty_table()), *parts])
+    parts = (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in sources)
+    return pa.concat_tables([_with_large_text(schema.empty_table()), *parts])
+
+
+def _write(attempt: Attempt, name: str, table: pa.Table) -> int:
+    """Write one shard, sorted; return its rows. No file for no rows."""
     if not table.num_rows:
-        return {"rows": 0}
+        return 0
     keys = ["host", "url", "file_path", "record"]
     order = pc.sort_indices(table.select(keys), sort_keys=[(key, "ascending") for key in keys])
     options: dict[str, Any] = {"use_content_defined_chunking": CHUNKING}
-    final = f"dataset/data/{job.name}.parquet"
+    final = f"dataset/data/{name}.parquet"
     with TableWriter(attempt, final, DATASET, **options) as writer:
         for rows in _slices(table, order):
             writer.add_table(rows)
-    return {"rows": table.num_rows}
+    return int(table.num_rows)
 
 
 def _with_large_text(table: pa.Table) -> pa.Table:

@@ -83,6 +83,12 @@ DATASET = pa.schema(
 SETTLED = pa.schema([*DATASET, pa.field("host", pa.string()), pa.field("record", pa.int64())])
 """Rows of the dataset before they are brought together by host."""
 
+FOLDER = pa.field("folder", pa.string())
+"""Language and script, as `pipelines.layout.language_folder` names them."""
+
+LANGUAGE_SETTLED = pa.schema([*SETTLED, FOLDER])
+"""The same for a dataset that is laid out by language."""
+
 TOKENS = pa.schema(
     [
         pa.field("id", pa.string()),

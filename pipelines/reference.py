@@ -125,6 +125,7 @@ def recipe_reference() -> str:
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
     lines += _options("`tokenizer: {tiktoken: …}`", known.TIKTOKEN)
     lines += _options("`tokens: …`", known.TOKENS, _TOKENS)
+    lines += _options("`dataset: …`", known.DATASET, _DATASET)
     formats = [(f"`{name}`", layout.summary) for name, layout in LAYOUTS.items()]
     lines += ["", "## `input_format: …`", "", *_table(("format", "what it is"), formats)]
     for name, options in known.INPUT_FORMATS.items():
@@ -134,6 +135,10 @@ def recipe_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+_DATASET = (
+    "How the shards are laid out, and which configs the card names; "
+    "[what that gives](publish.md#by-language)."
+)
 _TOKENS = "What the token shards hold; [more of it](tokens.md)."
 _RULES = """\
 A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of

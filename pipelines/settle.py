@@ -22,7 +22,14 @@ from pipelines.dedup.pages import Pages
 from pipelines.dedup.removals import LINES, Removals, removal_columns
 from pipelines.dedup.verdicts import Fates, read_fates
 from pipelines.final_edits import FinalEdits
-from pipelines.ledger import DOCUMENTS, SETTLED, ledger_schema
+from pipelines.layout import language_folder
+from pipelines.ledger import (
+    DOCUMENTS,
+    FOLDER,
+    LANGUAGE_SETTLED,
+    SETTLED,
+    ledger_schema,
+)
 from pipelines.recipe.kinds import JoiningOptions, MinHashOptions
 from pipelines.recipe.model import Recipe, TrainedTokenizer
 from pipelines.sandbox.texts import Ask, Finished, TextWork, prepare_texts
@@ -39,6 +46,9 @@ HOSTS = pa.schema(
     ]
 )
 """How much each host has in one file's settled rows; bytes of UTF-8 text."""
+
+LANGUAGE_HOSTS = pa.schema([*HOSTS, FOLDER])
+"""The same by language, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +237,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
             edits.update({c.name: row.get(c.name) or 0 for c in settler.edits.columns})
     if job.file.documents:
         _write_documents(attempt, unit, job.file.documents, settler.published)
-    _write_published(attempt, unit, settler.published)
+    _write_published(attempt, unit, settler.published, by_language=job.recipe.dataset.by_language)
     attempt.helped = work.used
     funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
     failures = dict(sorted(settler.failures.items()))
@@ -252,22 +262,35 @@ def _write_documents(
                 writer.add(row)
 
 
-def _write_published(attempt: Attempt, unit: str, rows: list[dict[str, Any]]) -> None:
+def _write_published(
+    attempt: Attempt, unit: str, rows: list[dict[str, Any]], *, by_language: bool
+) -> None:
     """Write the rows by host, so that a task that gathers some hosts reads only their groups."""
-    rows.sort(key=lambda row: (row["dump"], row["host"] or "", row["url"] or "", row["record"]))
-    with TableWriter(attempt, f"stages/settle/rows/{unit}.parquet", SETTLED) as writer:
-        for row in rows:
-            writer.add({**row, "host": row["host"] or ""})
-    sizes: Counter[tuple[str, str]] = Counter()
-    counts: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        key = (row["dump"], row["host"] or "")
+        row["host"] = row["host"] or ""
+        row["folder"] = language_folder(row["language"] or "") if by_language else ""
+    rows.sort(key=lambda r: (r["dump"], r["folder"], r["host"], r["url"] or "", r["record"]))
+    schema = LANGUAGE_SETTLED if by_language else SETTLED
+    with TableWriter(attempt, f"stages/settle/rows/{unit}.parquet", schema) as writer:
+        for row in rows:
+            writer.add(row)
+    sizes: Counter[tuple[str, ...]] = Counter()
+    counts: Counter[tuple[str, ...]] = Counter()
+    names = _host_key(by_language=by_language)
+    for row in rows:
+        key = tuple(row[name] for name in names)
         counts[key] += 1
         sizes[key] += len(row["text"].encode())
-    with TableWriter(attempt, f"stages/settle/hosts/{unit}.parquet", HOSTS) as writer:
-        for dump, host in sorted(counts):
-            key = (dump, host)
-            writer.add({"dump": dump, "host": host, "rows": counts[key], "bytes": sizes[key]})
+    schema = LANGUAGE_HOSTS if by_language else HOSTS
+    with TableWriter(attempt, f"stages/settle/hosts/{unit}.parquet", schema) as writer:
+        for key in sorted(counts):
+            size = {"rows": counts[key], "bytes": sizes[key]}
+            writer.add({**dict(zip(names, key, strict=True)), **size})
+
+
+def _host_key(*, by_language: bool) -> list[str]:
+    """Return what hosts are counted by, and in which order they are brought."""
+    return ["dump", "folder", "host"] if by_language else ["dump", "host"]
 
 
 def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -282,8 +305,10 @@ def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def read_hosts(paths: Sequence[Path]) -> pa.Table:
-    """Return rows and bytes by dump and host over several files, sorted."""
-    tables = pa.concat_tables([HOSTS.empty_table(), *(read_table(path) for path in paths)])
-    grouped = tables.group_by(["dump", "host"]).aggregate([("rows", "sum"), ("bytes", "sum")])
-    return grouped.sort_by([("dump", "ascending"), ("host", "ascending")])
+def read_hosts(paths: Sequence[Path], *, by_language: bool = False) -> pa.Table:
+    """Return rows and bytes by dump and host over several files, in order; by folder if asked."""
+    schema = LANGUAGE_HOSTS if by_language else HOSTS
+    names = _host_key(by_language=by_language)
+    tables = pa.concat_tables([schema.empty_table(), *(read_table(path) for path in paths)])
+    grouped = tables.group_by(names).aggregate([("rows", "sum"), ("bytes", "sum")])
+    return grouped.sort_by([(name, "ascending") for name in names])

@@ -23,6 +23,7 @@ from pipelines.card.domains import (
     ranked,
     together,
 )
+from pipelines.layout import Placed
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, opened, read_rows
 
@@ -41,6 +42,8 @@ Told = Callable[[int], None]
 """Is told of bytes of files that have been read."""
 Files = Sequence[tuple[Path, int]]
 """Where files are, and their bytes."""
+Shards = Sequence[tuple[Placed, Path, int]]
+"""The same of shards, and of which dump and language they are."""
 
 
 @dataclass(slots=True)
@@ -106,21 +109,24 @@ class Counted:
     amounts: dict[tuple[str, str], Amount] = field(default_factory=lambda: defaultdict(Amount))
     """By dump and language."""
     scores: dict[str, Scores] = field(default_factory=lambda: defaultdict(Scores))
-    arrow_bytes: Counter[str] = field(default_factory=Counter)
-    """Uncompressed bytes of the shards by dump, as their footers say."""
+    arrow_bytes: Counter[Placed] = field(default_factory=Counter)
+    """Uncompressed bytes of the shards by dump, or dump and language, as their footers say."""
     truncated: Counter[str] = field(default_factory=Counter)
     """Pages kept although the crawler had cut them off, by its reason."""
     domains: Domains = field(default_factory=Domains)
     one_domain: list[OneDomain] = field(default_factory=list)
+    removed: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Pages that each rule removed, by language and rule, where there are several languages."""
 
     def plain(self) -> dict[str, Any]:
         """Return all but the domains, which lie beside the card, as plain data."""
         return {
             "amounts": [[*key, *astuple(amount)] for key, amount in sorted(self.amounts.items())],
             "scores": {label: asdict(scores) for label, scores in sorted(self.scores.items())},
-            "arrow_bytes": dict(sorted(self.arrow_bytes.items())),
+            "arrow_bytes": plain_sizes(self.arrow_bytes),
             "truncated": dict(sorted(self.truncated.items())),
             "one_domain": [asdict(rule) for rule in self.one_domain],
+            **({"removed": self.removed} if self.removed else {}),
         }
 
     def add(self, plain: Mapping[str, Any], dumps: Collection[str]) -> None:
@@ -133,12 +139,45 @@ class Counted:
                 self.amounts[dump, language].add(Amount(*amount))
         for label, scores in plain["scores"].items():
             self.scores[label].add(Scores(**scores))
-        self.arrow_bytes.update({d: n for d, n in plain["arrow_bytes"].items() if d in dumps})
+        sizes = placed_sizes(plain["arrow_bytes"])
+        self.arrow_bytes.update({p: n for p, n in sizes.items() if p.dump in dumps})
         self.truncated.update(plain["truncated"])
         self.one_domain += [OneDomain(**rule) for rule in plain["one_domain"]]
+        self.removed = removed_together(self.removed, plain.get("removed", {}))
 
 
-def count_run(attempt: Attempt, shards: Files, ledgers: Files, told: Told) -> Counted:
+def removed_together(
+    one: Mapping[str, Mapping[str, int]], other: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Return the sums of what two runs, or parts of one, have removed by language and rule."""
+    found: dict[str, Counter[str]] = {}
+    for each in (one, other):
+        for label, rules in each.items():
+            found.setdefault(label, Counter()).update(rules)
+    return {label: dict(rules) for label, rules in sorted(found.items())}
+
+
+def plain_sizes(sizes: Mapping[Placed, int]) -> dict[str, Any]:
+    """Return sizes by dump, or by dump and language, as plain data."""
+    found: dict[str, Any] = {}
+    for place, size in sorted(sizes.items()):
+        if place.language:
+            found.setdefault(place.dump, {})[place.language] = size
+        else:
+            found[place.dump] = size
+    return found
+
+
+def placed_sizes(plain: Mapping[str, Any]) -> dict[Placed, int]:
+    """Return what `plain_sizes` was given."""
+    found: dict[Placed, int] = {}
+    for dump, held in plain.items():
+        sizes = held if isinstance(held, Mapping) else {"": held}
+        found.update({Placed(dump, language): size for language, size in sizes.items()})
+    return found
+
+
+def count_run(attempt: Attempt, shards: Shards, ledgers: Files, told: Told) -> Counted:
     """Count a finished run; writes tables of domains, of each dump and of all, into the attempt.
 
     The shards of a dump come one after another.
@@ -146,8 +185,8 @@ def count_run(attempt: Attempt, shards: Files, ledgers: Files, told: Told) -> Co
     found = Counted()
     sorting = attempt.folder / "sorting"
     tables = []
-    for dump, group in groupby(shards, key=lambda item: item[0].parent.name):
-        pages = (held for path, size in group for held in _count_shard(path, size, found, told))
+    for dump, group in groupby(shards, key=lambda shard: shard[0].dump):
+        pages = (held for shard in group for held in _count_shard(*shard, found, told))
         tables.append(f"{DOMAINS_OF_DUMPS}/{dump}.parquet")
         with TableWriter(attempt, tables[-1], DOMAINS) as writer:
             for row in ranked(pages, sorting / dump):
@@ -160,11 +199,13 @@ def count_run(attempt: Attempt, shards: Files, ledgers: Files, told: Told) -> Co
     return found
 
 
-def _count_shard(path: Path, size: int, found: Counted, told: Told) -> Iterator[Held]:
+def _count_shard(
+    place: Placed, path: Path, size: int, found: Counted, told: Told
+) -> Iterator[Held]:
     """Count one shard; yields each page's domain with what the page has."""
     file = pq.ParquetFile(opened(path))
     groups = (file.metadata.row_group(index) for index in range(file.metadata.num_row_groups))
-    found.arrow_bytes[path.parent.name] += sum(group.total_byte_size for group in groups)
+    found.arrow_bytes[place] += sum(group.total_byte_size for group in groups)
     for batch in file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS)):
         sizes = pc.fill_null(pc.binary_length(batch["text"]), 0)
         _add_amounts(batch, sizes, found)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.card.facts import Facts, total
+from pipelines.card.facts import Facts, tables_of, total
 from pipelines.card.head import DEFAULT, language_codes, sample_config
 from pipelines.card.parts import citation
 from pipelines.card.sections import FIELD_MEANINGS
+from pipelines.layout import all_tables
 from pipelines.ledger import DATASET
 
 _CONTEXT: dict[str, Any] = {
@@ -192,11 +193,12 @@ def _provenance(facts: Facts) -> dict[str, Any]:
 def _configs(facts: Facts) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield the name of each config, with its files and what they are."""
     rows = total(facts.shards, "rows")
-    yield DEFAULT, ("data/*/*.parquet", f"All {rows:,} documents.")
-    for dump, files in facts.dumps.items():
-        if dump != DEFAULT:
-            said = f"The {total(files, 'rows'):,} documents of {dump}."
-            yield dump, (f"data/{dump}/*.parquet", said)
+    every = all_tables("data", by_language=facts.by_language)
+    yield DEFAULT, (every, f"All {rows:,} documents.")
+    for name, files in facts.configs.items():
+        if name != DEFAULT:
+            said = f"The {total(files, 'rows'):,} documents of {name}."
+            yield name, (tables_of(files), said)
     for name, sampled in facts.samples.items():
         said = f"A sample of {total(sampled, 'rows'):,} documents."
         yield sample_config(name), (f"sample/{name}/*.parquet", said)

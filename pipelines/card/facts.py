@@ -1,12 +1,13 @@
 """Everything that a card is made of, in one place."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.card.count import Amount, Counted
 from pipelines.card.person import Person
+from pipelines.layout import Placed, config_tables, is_by_language, placed
 
 NO_REPOSITORY = "ORG/NAME"
 """What stands for the repository's name while nobody has said it."""
@@ -76,9 +77,22 @@ class Facts:
     @property
     def dumps(self) -> dict[str, list[Mapping[str, Any]]]:
         """The shards of each dump, by name."""
+        return self._shards_by(lambda place: place.dump)
+
+    @property
+    def configs(self) -> dict[str, list[Mapping[str, Any]]]:
+        """The shards of each dump, or of each language in a dataset laid out by these, by name."""
+        return self._shards_by(lambda place: place.config)
+
+    @property
+    def by_language(self) -> bool:
+        """Whether the dataset is laid out by language."""
+        return is_by_language(map(place_of, self.shards))
+
+    def _shards_by(self, name: Callable[[Placed], str]) -> dict[str, list[Mapping[str, Any]]]:
         found: dict[str, list[Mapping[str, Any]]] = {}
         for item in self.shards:
-            found.setdefault(str(item["path"]).split("/")[2], []).append(item)
+            found.setdefault(name(place_of(item)), []).append(item)
         return dict(sorted(found.items()))
 
     @property
@@ -100,6 +114,20 @@ class Facts:
             return str(given["tiktoken"]["ranks"]).rsplit("/", 1)[-1]
         size = int(given["train"]["vocab_size"])
         return f"a byte-level BPE of {size:,} tokens, trained on this dataset"
+
+
+SHARDS = "dataset/data/"
+"""Where a run has its shards."""
+
+
+def place_of(shard: Mapping[str, Any]) -> Placed:
+    """Return of which dump and language a shard is."""
+    return placed(str(shard["path"]).removeprefix(SHARDS))
+
+
+def tables_of(files: Sequence[Mapping[str, Any]]) -> str:
+    """Return the pattern of the shards of one config in the repository."""
+    return config_tables("data", place_of(files[0]))
 
 
 def total(files: Sequence[Mapping[str, Any]], key: str) -> int:

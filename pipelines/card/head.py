@@ -1,12 +1,15 @@
 """The YAML head of a card: what the Hub and `datasets` read of it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from pipelines.card.facts import Facts, total
+from filters.languages import find_language
+from pipelines.card.facts import Facts, tables_of, total
+from pipelines.layout import all_tables
 from pipelines.ledger import DATASET
 
 _DTYPES = {pa.string(): "string", pa.int64(): "int64", pa.float64(): "float64"}
@@ -23,8 +26,8 @@ _SIZES = (
     (100_000_000_000, "10B<n<100B"),
     (1_000_000_000_000, "100B<n<1T"),
 )
-_WIKIPEDIA = {"als": "gsw", "bh": "bho", "eml": "egl", "sh": "hbs"}
-"""Wikipedia's codes, which fastText's labels are, where ISO 639 means another or no language."""
+_NO_LANGUAGE = {"und", "zxx"}
+"""Codes of what is undetermined, and of what is no language."""
 _CODE = re.compile(r"[a-z]{2,3}")
 DEFAULT = "default"
 
@@ -49,19 +52,18 @@ def card_head(facts: Facts) -> dict[str, Any]:
 
 
 def language_codes(labels: Iterable[str]) -> list[str]:
-    """Return the ISO 639-1 or 639-3 codes of language labels; what is no such code is left out.
-
-    A label may name the script, too, as `eng_Latn` does.
-    """
-    codes = (label.partition("_")[0] for label in labels)
-    return sorted({_WIKIPEDIA.get(code, code) for code in codes if _CODE.fullmatch(code)})
+    """Return the ISO 639-1 or 639-3 codes of language labels; what is no such code is left out."""
+    found = ((label, find_language(label)) for label in labels)
+    codes = {language.short if language else label for label, language in found}
+    return sorted(code for code in codes - _NO_LANGUAGE if _CODE.fullmatch(code))
 
 
 def _configs(facts: Facts) -> Iterable[dict[str, Any]]:
-    yield {"config_name": DEFAULT, "default": True, "data_files": _train("data/*/*.parquet")}
-    for dump in facts.dumps:
-        if dump != DEFAULT:
-            yield {"config_name": dump, "data_files": _train(f"data/{dump}/*.parquet")}
+    every = all_tables("data", by_language=facts.by_language)
+    yield {"config_name": DEFAULT, "default": True, "data_files": _train(every)}
+    for name, files in facts.configs.items():
+        if name != DEFAULT:
+            yield {"config_name": name, "data_files": _train(tables_of(files))}
     for name in facts.samples:
         yield {"config_name": sample_config(name), "data_files": _train(f"sample/{name}/*.parquet")}
 
@@ -80,14 +82,16 @@ def _info(facts: Facts) -> Any:
     features = [{"name": field.name, "dtype": _DTYPES[field.type]} for field in DATASET]
     if facts.counted is None or not facts.shards:
         return {"features": features}
-    unpacked = facts.counted.arrow_bytes
+    unpacked: Counter[str] = Counter()
+    for place, count in facts.counted.arrow_bytes.items():
+        unpacked[place.config] += count
     every = {"config_name": DEFAULT, "features": features}
     return [
         {**every, **_sizes(facts.shards, unpacked.total())},
         *(
-            {"config_name": dump, **_sizes(files, unpacked[dump])}
-            for dump, files in facts.dumps.items()
-            if dump != DEFAULT
+            {"config_name": name, **_sizes(files, unpacked[name])}
+            for name, files in facts.configs.items()
+            if name != DEFAULT
         ),
     ]
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipelines.card.facts import Facts
+from pipelines.card.facts import Facts, total
+from pipelines.layout import all_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,9 @@ def programs(facts: Facts) -> list[Program]:
     """Return what loads this dataset, with every library that people use for it."""
     name, files = facts.repository, f"hf://datasets/{facts.repository}"
     first = str(facts.shards[0]["path"]).removeprefix("dataset/") if facts.shards else ""
-    every = f"{files}/data/*/*.parquet"
+    tables = all_tables("data", by_language=facts.by_language)
+    every = f"{files}/{tables}"
+    inner = tables.removeprefix("data/")
     return [
         Program(
             "`datasets`, downloaded or read as it goes",
@@ -32,6 +35,7 @@ def programs(facts: Facts) -> list[Program]:
             f'stream = load_dataset("{name}", split="train", streaming=True)\n'
             'print(dataset.num_rows, next(iter(stream))["url"])',
         ),
+        *_one_language(facts),
         Program(
             "pandas, one shard",
             "python",
@@ -56,7 +60,7 @@ def programs(facts: Facts) -> list[Program]:
             "datatrove",
             "python",
             "from datatrove.pipeline.readers import ParquetReader\n\n"
-            f'reader = ParquetReader("{files}/data", glob_pattern="*/*.parquet", limit=3)\n'
+            f'reader = ParquetReader("{files}/data", glob_pattern="{inner}", limit=3)\n'
             'print([document.metadata["url"] for document in reader()])',
         ),
         Program(
@@ -66,6 +70,19 @@ def programs(facts: Facts) -> list[Program]:
             "--set 'tokenizer={train: {vocab_size: 8192}}'",
         ),
     ]
+
+
+def _one_language(facts: Facts) -> list[Program]:
+    """Return what loads the language with most documents, where each has a config."""
+    if not facts.by_language:
+        return []
+    config = max(facts.configs, key=lambda name: total(facts.configs[name], "rows"))
+    lines = (
+        "from datasets import load_dataset\n\n"
+        f'stream = load_dataset("{facts.repository}", "{config}", split="train", streaming=True)\n'
+        'print(next(iter(stream))["text"][:200])'
+    )
+    return [Program("`datasets`, one language", "python", lines)]
 
 
 def loading(facts: Facts) -> str:

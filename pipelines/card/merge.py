@@ -21,7 +21,10 @@ _BEGIN = re.compile(r"<!-- cuvee:begin ([a-z-]+) -->")
 _END = re.compile(r"<!-- cuvee:end ([a-z-]+)(?: ([0-9a-f]{8}))? -->")
 _MARK = re.compile(r"<!--(?=\s*cuvee:)")
 _HEAD = re.compile(r"\A---\n(.*?)^---(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_OURS = re.compile(r"(data|sample)/[^/*?]+/\*(\.parquet)?|data/\*/\*(\.parquet)?")
+_OURS = re.compile(
+    r"(data|sample)/[^/*?]+/\*(\.parquet)?|data/\*/(\*/)?\*(\.parquet)?"
+    r"|data/[^/*?]+/train/(\*|[^/*?]+_\?{5})\.parquet"
+)
 """The files of a config that is computed."""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.card.count import Amount
 from pipelines.card.facts import Facts, total
+from pipelines.card.languages import languages
 from pipelines.card.markup import bullets, code, counted, share, size, table
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.ledger import DATASET
@@ -37,14 +38,14 @@ def title(facts: Facts) -> str:
     manifest = facts.manifest
     dumps = counted(len(facts.dumps), "crawl")
     amount = facts.amount
-    languages = counted(len([label for label in facts.languages if label]), "language")
+    tongues = counted(len([label for label in facts.languages if label]), "language")
     dates = manifest["dates"]
     first, last = (code(date[:10]) for date in dates) if dates else ("", "")
     crawled = f", crawled from {first} to {last}" if dates else ""
     what = (
         f"Web pages curated with the recipe {code(facts.recipe['recipe'])} by Cuvée: "
         f"{amount.rows:,} documents, {amount.tokens:,} tokens, "
-        f"{size(amount.bytes)} of text in {languages}, kept from "
+        f"{size(amount.bytes)} of text in {tongues}, kept from "
         f"{manifest['pages']:,} pages of {dumps}{crawled}. Tokens are those of {facts.tokenizer}."
     )
     return "\n\n".join(
@@ -58,8 +59,9 @@ def _one_line(text: str) -> str:
 
 def composition(facts: Facts) -> str:
     """Return how much there is of each dump and language."""
-    if facts.counted is None:
-        return "\n\n".join(["## What is in it", _by_dump(facts), _by_language(facts)])
+    several = languages(facts)
+    if facts.counted is None or several:
+        return "\n\n".join(["## What is in it", _by_dump(facts), several or _by_language(facts)])
     amounts = facts.counted.amounts
     head = ("dump", "language", "documents", "tokens", "bytes of text")
     order = sorted(amounts, key=lambda key: (key[0], -amounts[key].rows, key[1]))
@@ -83,11 +85,8 @@ def _by_dump(facts: Facts) -> str:
 
 
 def _by_language(facts: Facts) -> str:
-    languages = sorted(facts.languages.items(), key=lambda item: (-item[1], item[0]))
-    rows = [(code(label), f"{count:,}") for label, count in languages[:_MOST_ROWS]]
-    if languages[_MOST_ROWS:]:
-        more = sum(count for _, count in languages[_MOST_ROWS:])
-        rows.append((f"{len(languages) - _MOST_ROWS:,} more", f"{more:,}"))
+    """Return the documents of a dataset in one language, or none."""
+    rows = [(code(label), f"{count:,}") for label, count in facts.languages.items()]
     return table(("language", "documents"), rows, _NUMBERS)
 
 

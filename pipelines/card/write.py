@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from pipelines.card.beside import (
 )
 from pipelines.card.count import DOMAINS_OF_DUMPS, Counted, count_run
 from pipelines.card.croissant import croissant
-from pipelines.card.facts import DATASETS, Facts, total
+from pipelines.card.facts import DATASETS, SHARDS, Facts, place_of, total
 from pipelines.card.head import card_head
+from pipelines.card.languages import removed_by_language
 from pipelines.card.merge import changed_parts, compose, merge
 from pipelines.card.parts import card_parts
 from pipelines.card.person import Person, read_person
@@ -35,7 +37,6 @@ from pipelines.storage import Attempt
 from pipelines.tables import TableWriter
 
 CARD = "dataset/README.md"
-_SHARDS = "dataset/data/"
 _SAMPLES = "dataset/sample/"
 _LEDGER = "ledger/"
 _WRITTEN_ANEW = ("format", "file_totals", "files")
@@ -95,7 +96,7 @@ def write_card(
 
     It costs the same however large the run is: everything in it is in the manifest.
     """
-    shards = _below(files, _SHARDS)
+    shards = _below(files, SHARDS)
     _write(root, Facts(manifest, recipe.resolved(), shards, person or Person()))
     return root / CARD
 
@@ -184,7 +185,7 @@ def _facts_of(
     root: Path, manifest: Mapping[str, Any], files: Sequence[Mapping[str, Any]], person: Person
 ) -> Facts:
     recipe = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0).plain()
-    return Facts(manifest, recipe, _below(files, _SHARDS), person)
+    return Facts(manifest, recipe, _below(files, SHARDS), person)
 
 
 def beside_of(root: Path) -> tuple[bool, str | None]:
@@ -220,7 +221,11 @@ def _tables(
     attempt = Attempt(root, "card", "all")
     try:
         shards, rows = (_places(root, each) for each in (facts.shards, ledgers))
-        counted = count_run(attempt, shards, rows, read.add)
+        placed = zip(map(place_of, facts.shards), shards, strict=True)
+        by_dump = sorted(((place, *shard) for place, shard in placed), key=itemgetter(0))
+        counted = count_run(attempt, by_dump, rows, read.add)
+        if len(facts.languages) > 1:
+            counted.removed = removed_by_language(root, facts.languages)
         with TableWriter(attempt, "dataset/funnel.parquet", FUNNEL) as writer:
             for row in funnel_rows(facts):
                 writer.add(row)

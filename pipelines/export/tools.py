@@ -27,6 +27,7 @@ from pipelines.export.ends import (
     write_tokenizer,
 )
 from pipelines.files import plain_errors, write_whole
+from pipelines.layout import Placed, all_tables, placed
 from pipelines.manifest import load_manifest
 
 Tool = Literal["trl", "axolotl", "unsloth", "torchtitan", "megatron", "nanotron"]
@@ -112,10 +113,18 @@ def export_for(
         output.mkdir(parents=True, exist_ok=True)
     facts, beside = _tokens(run, place, kit, options, watch)
     data = run if isinstance(run, S3Path) else run.resolve()
-    start = Start(f"{data}/dataset/data/*/*.parquet", place, model, sequence_length, facts)
+    start = Start(f"{data}/dataset/{_tables(run)}", place, model, sequence_length, facts)
     for name, text in kit.files.items():
         _write(output / name, text(start).encode())
     return Made((*kit.files, *beside), kit.command.format(quote(str(output))), facts)
+
+
+def _tables(run: Path) -> str:
+    """Return the pattern of a run's shards below `dataset/`."""
+    folder = run / "dataset" / "data"
+    shard = next(folder.rglob("*.parquet"), None)
+    place = placed(shard.relative_to(folder).as_posix()) if shard else Placed("")
+    return all_tables("data", by_language=bool(place.language))
 
 
 def _check_dataset(run: Path) -> None:

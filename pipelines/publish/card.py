@@ -12,14 +12,16 @@ import yaml
 from filters.errors import UsageError
 from pipelines.card.head import size_category
 from pipelines.card.merge import CardDumper, Part, merge
+from pipelines.layout import all_tables, config_tables, dump_tables, is_by_language
 from pipelines.publish.content import (
     CARD,
     DATA,
     SAMPLE,
     TOKENS,
+    Group,
     folder_of,
-    group_of,
     main_folder,
+    tables_of,
 )
 
 HELD = "cuvee_upload"
@@ -96,32 +98,35 @@ def complete_card(local: str, remote: str | None, manifest: Mapping[str, Any]) -
     groups = groups_of(manifest)
     before, body = split_card(remote) if remote else ({}, "")
     before = {name: value for name, value in before.items() if name != HELD}
-    dumps = {name for folder, name in groups if folder == DATA}
-    card = merge(local, join_card(before, body), stay=dumps) if remote else local
+    names = {group.place.config for group in groups if group.folder == DATA}
+    card = merge(local, join_card(before, body), stay=names) if remote else local
     head, body = split_card(card)
     configs = {name: was for name, was in configs_of(head).items() if name != TOKENS}
     configs |= {config["config_name"]: config for config in _made_configs(groups)}
     head["configs"] = list(configs.values())
-    if len(manifest["runs"]) > 1 and not dumps <= {*_infos(head), "default"}:
+    if len(manifest["runs"]) > 1 and not names <= {*_infos(head), "default"}:
         languages = {*_strings(head.get("language")), *_strings(before.get("language"))}
         head["language"] = sorted(languages)
         head["size_categories"] = [size_category(manifest["rows"])]
         infos = {**_infos(before), **_infos(head)}
-        head["dataset_info"] = _without_sizes(infos, stay=dumps)
+        head["dataset_info"] = _without_sizes(infos, stay=names)
     return join_card(head, body)
 
 
-def held_card(name: str, remote: str | None, stable: Iterable[tuple[str, str]]) -> str:
+def held_card(name: str, remote: str | None, stable: Iterable[Group]) -> str:
     """Return the card to be shown until an upload is complete: it names `stable` tables alone."""
     head, body = split_card(remote) if remote else ({}, "")
     stable = sorted(stable)
-    main = main_folder(folder for folder, _ in stable)
-    dumps = [dump for folder, dump in stable if folder == main]
-    default = config_of("default", [f"{main}/{dump}/*.parquet" for dump in dumps] or [_NOTHING_YET])
+    main = main_folder(group.folder for group in stable)
+    places = [group.place for group in stable if group.folder == main]
+    tables = [dump_tables(main, place) for place in places]
+    default = config_of("default", tables or [_NOTHING_YET])
     head = {"pretty_name": name, **head}
-    head["configs"] = [{**default, "default": True}, *_made_configs(stable)]
+    head["configs"] = [{**default, "default": True}, *_made_configs(stable, is_whole=False)]
     if "dataset_info" in head:
-        head["dataset_info"] = _without_sizes(_infos(head), stay=set(dumps))
+        # A language may lack dumps now, so that its sizes are others.
+        stay = set() if is_by_language(places) else {place.dump for place in places}
+        head["dataset_info"] = _without_sizes(_infos(head), stay=stay)
     head[HELD] = "in progress"
     return join_card(head, body or Part("upload", _BEGUN.format(name=name)).marked())
 
@@ -146,23 +151,33 @@ def is_held(card: str | None) -> bool:
     return card is not None and HELD in split_card(card)[0]
 
 
-def groups_of(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return folder and dump, or sample, of the tables that a repository's manifest lists."""
+def groups_of(manifest: Mapping[str, Any]) -> list[Group]:
+    """Return which tables a repository's manifest lists."""
     paths = (str(facts["path"]) for facts in manifest["files"])
-    return sorted({group_of(path) for path in paths if folder_of(path)})
+    return sorted({tables_of(path) for path in paths if folder_of(path)})
 
 
-def _made_configs(groups: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return configs for dumps, samples and tokens, in the order of FineWeb's."""
+def _made_configs(groups: Iterable[Group], *, is_whole: bool = True) -> list[dict[str, Any]]:
+    """Return configs for dumps or languages, samples and tokens, in the order of FineWeb's.
+
+    Unless the groups are all that the repository has, a language's config names its dumps.
+    """
     groups = list(groups)
-    samples = [name for folder, name in groups if folder == SAMPLE]
+    samples = [group.name for group in groups if group.folder == SAMPLE]
     found = [config_of(f"sample-{name}", [f"{SAMPLE}/{name}/*.parquet"]) for name in samples]
-    for folder, name in groups:
-        if folder == DATA and name != "default":
-            found.append(config_of(name, [f"{DATA}/{name}/*.parquet"]))
-    tokens = [f"{TOKENS}/{name}/*.parquet" for folder, name in groups if folder == TOKENS]
-    beside = tokens and main_folder(folder for folder, _ in groups) != TOKENS
-    return [*found, *([config_of("tokens", tokens)] if beside else [])]
+    tables: dict[str, list[str]] = {}
+    for group in groups:
+        if group.folder == DATA and group.place.config != "default":
+            pattern = (config_tables if is_whole else dump_tables)(DATA, group.place)
+            tables.setdefault(group.place.config, []).append(pattern)
+    found += [config_of(name, list(dict.fromkeys(paths))) for name, paths in tables.items()]
+    tokens = [group.place for group in groups if group.folder == TOKENS]
+    if tokens and main_folder(group.folder for group in groups) != TOKENS:
+        paths = [dump_tables(TOKENS, place) for place in tokens]
+        if is_whole and is_by_language(tokens):
+            paths = [all_tables(TOKENS, by_language=True)]
+        found.append(config_of("tokens", paths))
+    return found
 
 
 def config_of(name: str, paths: list[str]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filters.errors import UsageError
 from pipelines.card.person import read_person
 from pipelines.card.told import Public
 from pipelines.files import sha256_of
+from pipelines.layout import Placed, placed
 from pipelines.manifest import load_manifest, run_files
 from pipelines.recipe.source import read_file
 from pipelines.storage import CommitLog
@@ -19,6 +20,22 @@ DATA, SAMPLE, TOKENS = "data", "sample", "tokens"
 CARD, MANIFEST, SUMS = "README.md", "manifest.json", "SHA256SUMS"
 _OWN = (DATA, SAMPLE)
 _SHARDS, _TOKENS = "dataset/data/", "tokens/"
+
+
+class Group(NamedTuple):
+    """Tables of a repository that one config, or a part of one, consists of."""
+
+    folder: str
+    """`data`, `sample` or `tokens`."""
+    name: str
+    """The dump, or the sample."""
+    language: str = ""
+    """Such as `fra_Latn`; empty for samples, and where the dataset is laid out by dump."""
+
+    @property
+    def place(self) -> Placed:
+        """What the path of any of its tables says, but for samples."""
+        return Placed(self.name, self.language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +99,18 @@ def folder_of(path: str) -> str:
     return top if is_table else ""
 
 
+def tables_of(path: str) -> Group:
+    """Return which tables a table belongs to."""
+    folder, _, rest = path.partition("/")
+    return (
+        Group(SAMPLE, rest.partition("/")[0]) if folder == SAMPLE else Group(folder, *placed(rest))
+    )
+
+
 def group_of(path: str) -> tuple[str, str]:
-    """Return folder and dump, or sample, of a table."""
-    parts = path.split("/")
-    return parts[0], parts[1]
+    """Return folder and dump, or sample, of a table: what is published or replaced as a whole."""
+    found = tables_of(path)
+    return found.folder, found.name
 
 
 def main_folder(folders: Iterable[str]) -> str:

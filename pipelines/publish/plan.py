@@ -20,6 +20,7 @@ from pipelines.publish.content import (
     SUMS,
     TOKENS,
     Content,
+    Group,
     Item,
     folder_of,
     group_of,
@@ -95,6 +96,7 @@ def make_plan(content: Content, state: State, options: Options) -> Plan:
     _refuse_replacing(content, state, before, options)
     removed = _removed(content, state, before)
     listing = listing_after(content, state)
+    _refuse_two_layouts(listing)
     card = complete_card(content.card, state.card, listing)
     papers = papers_of(listing, card)
     wanted = [*content.items, *papers]
@@ -191,11 +193,12 @@ def _steps(
     yield Step(f"{title} ({total}/{total}): complete", papers, removed)
 
 
-def _stable(state: State, tables: Sequence[Item], removed: Sequence[str]) -> list[tuple[str, str]]:
+def _stable(state: State, tables: Sequence[Item], removed: Sequence[str]) -> list[Group]:
     """Return the complete tables of the repository that will not be touched."""
     touched = {group_of(path) for path in (*(item.path for item in tables), *removed)}
     before = parse_listing(state.manifest)
-    return [group for group in (groups_of(before) if before else ()) if group not in touched]
+    groups = groups_of(before) if before else ()
+    return [group for group in groups if (group.folder, group.name) not in touched]
 
 
 def _batches(items: Sequence[Item], options: Options) -> Iterator[list[Item]]:
@@ -264,6 +267,19 @@ def _refuse_replacing(content: Content, state: State, before: Any, options: Opti
                 f"{path}: the repository has this dump with other content.\n"
                 f"  To replace it: --replace-dump {name}"
             )
+
+
+def _refuse_two_layouts(listing: Mapping[str, Any]) -> None:
+    """Refuse a repository of which some dumps would be laid out by language, and others not."""
+    groups = [group for group in groups_of(listing) if group.folder == DATA]
+    if len({bool(group.language) for group in groups}) > 1:
+        by_dump = sorted({group.name for group in groups if not group.language})
+        by_language = sorted({group.name for group in groups if group.language})
+        raise UsageError(
+            f"the repository would have dumps laid out by dump ({', '.join(by_dump[:_SHOWN])}) and "
+            f"by language ({', '.join(by_language[:_SHOWN])}).\n"
+            "  Run with --set dataset.by=dump or dataset.by=language, as the repository has them."
+        )
 
 
 def _changed(content: Content, state: State, before: Any) -> Iterator[str]:

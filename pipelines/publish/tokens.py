@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipelines.layout import all_tables, is_by_language
 from pipelines.publish.card import config_of, join_card, split_card
-from pipelines.publish.content import TOKENS, Content, token_items
+from pipelines.publish.content import TOKENS, Content, tables_of, token_items
 from pipelines.tables import opened
 
 _BODY = """
@@ -49,7 +50,9 @@ def tokens_content(root: Path, content: Content, dataset: str, own: str) -> Cont
         sha256=said["tokenizer_sha256"],
         policy=said["special_tokens"],
     )
-    config = {**config_of("default", [f"{TOKENS}/*/*.parquet"]), "default": True}
+    by_language = is_by_language(tables_of(item.path).place for item in tables)
+    every = all_tables(TOKENS, by_language=by_language)
+    config = {**config_of("default", [every]), "default": True}
     kept = {key: head[key] for key in _SAID if key in head}
     card = join_card({"pretty_name": name, **kept, "configs": [config]}, body)
     return replace(content, name=name, items=tuple(items), card=card)

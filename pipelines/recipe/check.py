@@ -6,6 +6,7 @@ from typing import Any
 
 from filters.errors import UsageError
 from pipelines.accelerate import Accelerate
+from pipelines.layout import DatasetOptions
 from pipelines.recipe import options as known
 from pipelines.recipe.cascade import check_cascade, read_cascade
 from pipelines.recipe.classifier import read_classifiers
@@ -239,6 +240,10 @@ def _stop_words(node: Node, problems: Problems) -> tuple[str, ...]:
     return ()
 
 
+def _dataset(node: Node, problems: Problems) -> DatasetOptions:
+    return DatasetOptions(**checked_options("dataset", node, known.DATASET, problems))
+
+
 def _memory(node: Node, problems: Problems) -> int | None:
     if node.value is None:
         return None
@@ -265,6 +270,7 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "stop_words": _stop_words,
     "tokenizer": read_tokenizer,
     "tokens": read_tokens,
+    "dataset": _dataset,
     "limits": read_limits,
     "memory_per_worker": _memory,
 }

@@ -14,6 +14,7 @@ from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from filters.signal import Signal
 from pipelines.accelerate import Accelerate
+from pipelines.layout import DatasetOptions
 from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
@@ -128,6 +129,7 @@ class Recipe:
     """What `distinct_stop_words` looks for."""
     tokenizer: GivenTokenizer | TrainedTokenizer = "gpt2"
     tokens: TokenOptions = field(default_factory=TokenOptions)
+    dataset: DatasetOptions = field(default_factory=DatasetOptions)
     audit_fraction: float = 0.01
     keep_text: KeepText = "gated"
     max_failed_pages: float = 0.01
@@ -272,6 +274,7 @@ class Recipe:
             "stages": [_plain_stage(stage) for stage in self.stages],
             "tokenizer": _plain_tokenizer(self.tokenizer),
             "tokens": asdict(self.tokens),
+            "dataset": asdict(self.dataset),
             "audit_fraction": self.audit_fraction,
             "keep_text": self.keep_text,
             "max_failed_pages": self.max_failed_pages,

@@ -44,6 +44,7 @@ RECIPE_KEYS = {
     "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken "
     "({tiktoken: {…}}), or {train: {…}} for one trained on the kept text.",
     "tokens": "What the token shards hold: special tokens around each document, packed rows.",
+    "dataset": "How the dataset is laid out: a folder and config for each dump, or each language.",
     "audit_fraction": "Share of the pages that are measured the whole way in spite of drops.",
     "keep_text": "Which pages' extracted text is stored: all, gated (past the gates) or kept.",
     "max_failed_pages": "Share of pages that may fail before the run fails.",
@@ -275,6 +276,12 @@ TRAINED = by_name(
     Option("vocab_size", 8192, "Tokens in the vocabulary.", least=257, most=1_000_000),
     Option("sample_bytes", 100_000_000, "Bytes of kept text to train on.", least=1, most=2**40),
 )
+
+LAID_OUT_BY = ("dump", "language")
+DATASET = by_name(
+    Option("by", "dump", "dump: `data/<dump>/`, as FineWeb's; language: `data/<language>_<script>/"
+           "train/`, as FineWeb-2's.", choices=LAID_OUT_BY),
+)  # fmt: skip
 
 PACKINGS = ("best_fit", "in_order")
 TIKTOKEN = by_name(

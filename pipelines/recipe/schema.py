@@ -87,6 +87,7 @@ def _key(key: str) -> dict[str, Any]:
             ]
         },
         "tokens": _options(known.TOKENS),
+        "dataset": _options(known.DATASET),
         "limits": {"oneOf": [{"enum": [True, False, "on", "off"]}, _options(known.LIMITS)]},
         "memory_per_worker": {
             "oneOf": [

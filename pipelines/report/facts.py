@@ -1,6 +1,6 @@
 """What the report states of a run as a whole: totals, and pages before and after by what they are.
 
-Tables of languages, sites and dates have rows of `[name, pages, kept pages, tokens, kept tokens]`.
+Tables of sites and dates have rows of `[name, pages, kept pages, tokens, kept tokens]`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from pipelines.timing import by_step
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_LANGUAGES, _SITES = 14, 20
+_SITES = 20
 _NAME = 120
 """Characters of a name from the crawl."""
 _FETCHED = 10_000
@@ -39,24 +39,31 @@ def read_totals(connection: "DuckDBPyConnection") -> dict[str, int]:
 
 
 def read_breakdown(connection: "DuckDBPyConnection") -> dict[str, Any]:
-    """Return the tables `languages`, `sites` and `dates`, and what a row of `dates` stands for."""
+    """Return the tables `sites` and `dates`, and what a row of `dates` stands for."""
     period, dates = _dates(connection)
     return {
-        "languages": _largest(_counted(connection, "language"), _LANGUAGES),
         "sites": _largest(_domains(_counted(connection, "host")), _SITES),
         "dates": dates,
         "period": period,
     }
 
 
+def counted_languages(connection: "DuckDBPyConnection", most: int) -> list[list[Any]]:
+    """Return such a table of languages; pages without one have the name ""."""
+    return _largest(_counted(connection, "language", ""), most)
+
+
 _Row: TypeAlias = tuple[str, Sequence[int]]
 """A name and the four figures of `_SUMS`."""
 
 
-def _counted(connection: "DuckDBPyConnection", column: str) -> Iterator[_Row]:
+def _counted(
+    connection: "DuckDBPyConnection", column: str, otherwise: str = "none"
+) -> Iterator[_Row]:
     """Yield the pages by a column, most first."""
     query = (
-        f"SELECT coalesce({column}, 'none'), {_SUMS} FROM ledger GROUP BY ALL ORDER BY 2 DESC, 1"  # noqa: S608
+        f"SELECT coalesce({column}, '{otherwise}'), {_SUMS} FROM ledger GROUP BY ALL "  # noqa: S608
+        "ORDER BY 2 DESC, 1"
     )
     result = connection.execute(query)
     while rows := result.fetchmany(_FETCHED):

@@ -15,7 +15,7 @@ from typing import Any
 
 _SCRIPTS = (
     "data", "dom", "scale", "overview", "flow", "rules", "decide", "panel", "changed", "overlap",
-    "shapes", "bars", "examples", "start",
+    "shapes", "languages", "bars", "examples", "start",
 )  # fmt: skip
 """In the order in which they are read; together they are one script."""
 _HARMFUL = "<>&\u2028\u2029"

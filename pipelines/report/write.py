@@ -15,6 +15,7 @@ from pipelines.manifest import read_manifest
 from pipelines.report.columns import MISSING, sample_columns
 from pipelines.report.examples import as_examples, draw_pages, read_texts
 from pipelines.report.facts import read_breakdown, read_totals, rule_places, run_facts
+from pipelines.report.languages import read_languages
 from pipelines.report.overlap import read_overlap
 from pipelines.report.page import assemble
 from pipelines.report.sample import panel_sample
@@ -56,6 +57,7 @@ def read_data(ledger: Ledger, sample: int) -> dict[str, Any]:
     with ledger.connect() as connection:
         data["totals"] = read_totals(connection)
         data |= read_breakdown(connection)
+        data["languages"] = read_languages(connection, ledger)
         data |= _audited(connection, ledger)
         scales = read_scales(connection, ledger.plan.steps)
         data["shapes"] = read_shapes(connection, ledger, scales)

@@ -1,20 +1,25 @@
 """The stages after deduplication: tokenizer, settle, plan, dataset."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from pipelines.dataset import (
     SHARD_BYTES,
+    LanguagesJob,
     PlanJob,
     ShardJob,
     plan_shards,
     read_plan,
+    write_languages,
     write_shard,
 )
 from pipelines.dedup.pages import Group
 from pipelines.dedup.removals import removal_columns
 from pipelines.execute import Task
 from pipelines.files import sha256_of, write_whole
+from pipelines.layout import shard_name
 from pipelines.recipe.model import TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, shown_kind
 from pipelines.settle import train as train_on_survivors
@@ -78,6 +83,7 @@ def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
     place = tokenizer_place(tokenizer, sha256)
     limits = run.recipe.resolved()["limits"]
     facts = [sha256, stages_from_final_edits(run.recipe), limits, removals, shown]
+    facts += [run.recipe.dataset.by] if run.recipe.dataset.by_language else []
     tasks = [
         Task(
             stage="settle",
@@ -95,14 +101,42 @@ def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
 
 def write_dataset(run: RunContext) -> None:
     """Plan the shards from the sizes of all hosts, and write them."""
+    by_language = run.recipe.dataset.by_language
     sizes = run.fingerprint("plan", run.contents("settle", _HOSTS), SHARD_BYTES)
-    plan = PlanJob(run.paths("settle", _HOSTS), SHARD_BYTES)
+    plan = PlanJob(run.paths("settle", _HOSTS), SHARD_BYTES, by_language)
     planned = run.do("plan", [Task("plan", "all", sizes, plan_shards, plan)])["all"]
-    sources = run.paths("settle", _ROWS)
-    rows = run.contents("settle", _ROWS)
-    tasks = []
-    for row in read_plan(run.path(planned, "stages/plan")):
-        job = ShardJob(row["dump"], row["shard"], row["first_host"], row["last_host"], sources)
-        fingerprint = run.fingerprint("dataset", rows, planned.content, job.name)
-        tasks.append(Task("dataset", job.name, fingerprint, write_shard, job))
+    rows = read_plan(run.path(planned, "stages/plan"))
+    content = run.contents("settle", _ROWS), planned.content
+    tasks = list((_language_tasks if by_language else _dump_tasks)(run, rows, content))
     run.do("dataset", tasks)
+
+
+_Planned = Sequence[Mapping[str, Any]]
+
+
+def _dump_tasks(run: RunContext, rows: _Planned, content: Sequence[Any]) -> Iterator[Task]:
+    sources = run.paths("settle", _ROWS)
+    for row in rows:
+        job = ShardJob(row["dump"], row["shard"], row["first_host"], row["last_host"], sources)
+        fingerprint = run.fingerprint("dataset", *content, job.name)
+        yield Task("dataset", job.name, fingerprint, write_shard, job)
+
+
+def _language_tasks(run: RunContext, rows: _Planned, content: Sequence[Any]) -> Iterator[Task]:
+    """Yield tasks that write several shards each; a unit is called as a dump's shard would be."""
+    sources = run.paths("settle", _ROWS)
+    for (dump, unit), group in groupby(rows, lambda row: (row["dump"], row["unit"])):
+        name = shard_name(dump, unit)
+        shards = tuple(
+            ShardJob(
+                dump=dump,
+                shard=row["shard"],
+                first_host=row["first_host"],
+                last_host=row["last_host"],
+                sources=sources,
+                language=row["folder"],
+            )
+            for row in group
+        )
+        fingerprint = run.fingerprint("dataset", *content, name)
+        yield Task("dataset", name, fingerprint, write_languages, LanguagesJob(shards))

@@ -12,6 +12,7 @@ from pipelines.tokenizer import load_tokenizer, tokenizer_place
 from pipelines.tokens.packed import PackJob, write_packed
 from pipelines.tokens.source import tokenizer_label
 from pipelines.tokens.special import SpecialTokens, special_tokens
+from pipelines.tokens.tokenized import shard_of
 from pipelines.tokens.write import ShardTokenizer, TokensJob, write_tokens
 
 
@@ -24,11 +25,11 @@ class Shard(NamedTuple):
 
 
 def dataset_shards(run: RunContext) -> dict[str, Shard]:
-    """Return the shards that a run has written, by the name of their unit."""
+    """Return the shards that a run has written, by their name."""
     return {
-        unit: Shard(run.root / commit.files[0].path, commit.content)
-        for unit, commit in run.commits["dataset"].items()
-        if commit.files  # else all of its pages were taken down
+        shard_of(item.path): Shard(run.root / item.path, commit.content_of(item.path))
+        for commit in run.commits["dataset"].values()
+        for item in commit.files  # none where all of its pages were taken down
     }
 
 

@@ -9,6 +9,7 @@ a later run does anything, since which pages repeat each other must come out as 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from pipelines.takedown.requests import STAGE
 from pipelines.takedown.rewrite import among, rows_of, write_decided
 from pipelines.takedown.shards import Hit, hit_shards
 from pipelines.takedown.token_ids import change_shard, change_tokenized, made_from
+from pipelines.tokens.tokenized import shard_of
 
 _CURATED = (
     "documents/", "stages/curate/documents/", "stages/curate/candidates/", "stages/curate/judged/",
@@ -44,8 +46,8 @@ def prepare(log: CommitLog, found: Found, rewriter: Rewriter) -> Changes:
     for unit, pages in found.units.items():
         changes += _settled(log, rewriter, unit, pages, sizes)
     before = log.commits("dataset")
-    for hit in shards:
-        changes += _published(log, rewriter, hit, before[hit.unit])
+    for unit, hits in groupby(shards, key=lambda hit: hit.unit):
+        changes += _published(log, rewriter, list(hits), before[unit])
     changed = {each.commit.unit: each.commit for each in changes if each.commit.stage == "dataset"}
     dataset = before, {**before, **changed}
     ids = found.ids()
@@ -147,13 +149,22 @@ def _funnel(before: Sequence[Sequence[Any]], fresh: Sequence[Page]) -> list[list
     return [[*outcome, *held] for outcome, held in sorted(sums.items()) if held[0]]
 
 
-def _published(log: CommitLog, rewriter: Rewriter, hit: Hit, commit: Commit) -> Iterator[Change]:
-    """Take rows out of a shard and of its token ids; one without rows is no more."""
-    ids = pa.array(list(hit.sizes), pa.string())
-    writers = without(log.root, commit.files, "id", ids)
-    facts = {**commit.facts, "rows": commit.facts["rows"] - len(ids)}
+def _published(
+    log: CommitLog, rewriter: Rewriter, hits: Sequence[Hit], commit: Commit
+) -> Iterator[Change]:
+    """Take rows out of a unit's shards and of their token ids; one without rows is no more."""
+    ids = {hit.path: pa.array(list(hit.sizes), pa.string()) for hit in hits}
+    writers = {
+        item.path: writer
+        for item in commit.files
+        if item.path in ids
+        for writer in without(log.root, [item], "id", ids[item.path]).values()
+    }
+    lost = sum(map(len, ids.values()))
+    facts = {**commit.facts, "rows": commit.facts["rows"] - lost}
     yield rewriter.change(commit, writers, drop_empty=True, facts=facts)
-    yield from change_shard(log, rewriter, hit.unit, ids)
+    for path, gone in ids.items():
+        yield from change_shard(log, rewriter, shard_of(path), gone)
 
 
 def _samples(

@@ -17,7 +17,16 @@ from pipelines.card.domains import DOMAINS, together
 from pipelines.files import sha256_of
 from pipelines.publish.card import complete_card
 from pipelines.publish.checks import check_configs, check_limits
-from pipelines.publish.content import CARD, DATA, TOKENS, Item, folder_of, group_of, item_of
+from pipelines.publish.content import (
+    CARD,
+    DATA,
+    TOKENS,
+    Item,
+    folder_of,
+    group_of,
+    item_of,
+    tables_of,
+)
 from pipelines.publish.listing import facts_of, rows_of
 from pipelines.publish.plan import Plan, Step, is_there, papers_of
 from pipelines.publish.repository import Repository, State
@@ -133,7 +142,8 @@ class HubPlanner:
             if folder_of(path) == DATA:
                 self._lost[group_of(path)[1]].add(rows, list(rules.values()))
         if folder_of(path) == DATA:
-            self._lost[group_of(path)[1]].arrow_bytes += _unpacked(before) - _unpacked(after)
+            place = tables_of(path).place
+            self._lost[place.dump].arrow_bytes[place] += _unpacked(before) - _unpacked(after)
         return tokens
 
     def _listing(

@@ -8,8 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.card.count import LOW_SCORE
+from pipelines.card.count import LOW_SCORE, placed_sizes, plain_sizes, removed_together
 from pipelines.card.domains import Held, domain_of_url
+from pipelines.layout import Placed
+from pipelines.takedown.requests import STAGE
 from pipelines.totals import with_taken
 
 COLUMNS = ("id", "url", "dump", "language", "language_score", "token_count", "text")
@@ -23,8 +25,8 @@ class Lost:
     tokens: int = 0
     bytes: int = 0
     """Of text."""
-    arrow_bytes: int = 0
-    """What the shards' footers state, less."""
+    arrow_bytes: Counter[Placed] = field(default_factory=Counter)
+    """What the shards' footers state, less, by dump or dump and language."""
     languages: Counter[str] = field(default_factory=Counter)
     amounts: defaultdict[str, list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0, 0, 0])
@@ -37,6 +39,8 @@ class Lost:
     domains: list[Held] = field(default_factory=list)
     rules: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Pages and tokens by rule."""
+    by_rule: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Pages by language and rule."""
 
     def add(self, table: pa.Table, rules: Sequence[str]) -> None:
         """Add rows of `COLUMNS`, each with the rule by which it goes."""
@@ -63,6 +67,7 @@ class Lost:
         self.domains.append(Held(domain_of_url(row["url"]), 1, size, tokens))
         pages, before = self.rules.get(rule, (0, 0))
         self.rules[rule] = pages + 1, before + tokens
+        self.by_rule[language][rule] += 1
 
 
 def run_without(
@@ -82,8 +87,8 @@ def run_without(
                 rows=held["rows"] - rows, total=held["total"] - total, low=held["low"] - low
             )
     arrow = {
-        dump: size - (lost[dump].arrow_bytes if dump in lost else 0)
-        for dump, size in counted["arrow_bytes"].items()
+        place: size - (lost[place.dump].arrow_bytes[place] if place.dump in lost else 0)
+        for place, size in placed_sizes(counted["arrow_bytes"]).items()
     }
     languages = Counter(run["languages"])
     for each in lost.values():
@@ -101,9 +106,22 @@ def run_without(
             **counted,
             "amounts": [row for row in amounts if row[2]],
             "scores": {name: held for name, held in scores.items() if held["rows"]},
-            "arrow_bytes": arrow,
+            "arrow_bytes": plain_sizes(arrow),
+            **_removed(counted, lost.values()),
         },
     }
+
+
+def _removed(counted: Mapping[str, Any], lost: Iterable[Lost]) -> dict[str, Any]:
+    """Return what rules have removed by language, where that is told: now also on request."""
+    if "removed" not in counted:
+        return {}
+    taken: dict[str, dict[str, int]] = {}
+    for each in lost:
+        for label, counts in each.by_rule.items():
+            named = {f"{STAGE}: {rule}": pages for rule, pages in counts.items()}
+            taken = removed_together(taken, {label: named})
+    return {"removed": removed_together(counted["removed"], taken)}
 
 
 def _token_shards(run: Mapping[str, Any], lost: Iterable[Lost]) -> dict[str, Any]:

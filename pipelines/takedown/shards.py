@@ -2,14 +2,15 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dataset import read_plan, shard_name
+from pipelines.dataset import read_plan
+from pipelines.layout import shard_name
 from pipelines.storage import CommitLog
 from pipelines.takedown.find import Found
 from pipelines.takedown.rewrite import among, rows_of
@@ -20,6 +21,7 @@ class Hit:
     """A shard that holds pages."""
 
     unit: str
+    """That has written it, perhaps with shards of other languages."""
     path: str
     bytes: int
     """Of the file, as it is."""
@@ -46,22 +48,23 @@ def hit_shards(log: CommitLog, found: Found) -> Iterator[Hit]:
                 yield Hit(unit, item.path, item.bytes, item.rows, sizes)
 
 
-def _ranges(log: CommitLog) -> dict[str, tuple[str, str]]:
-    """Return first and last host of each planned shard; nothing where the plan is not there."""
+def _ranges(log: CommitLog) -> dict[str, list[tuple[str, str]]]:
+    """Return first and last host of each shard of a unit; nothing where the plan is not there."""
     commit = log.get("plan", "all")
     if commit is None or not log.is_whole(commit):
         return {}
-    rows = read_plan(log.root / commit.files[0].path)
-    return {
-        shard_name(row["dump"], row["shard"]): (row["first_host"], row["last_host"]) for row in rows
-    }
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in read_plan(log.root / commit.files[0].path):
+        unit = shard_name(row["dump"], row.get("unit", row["shard"]))
+        found.setdefault(unit, []).append((row["first_host"], row["last_host"]))
+    return found
 
 
-def _may_hold(names: list[str], hosts: tuple[str, str] | None) -> bool:
-    if hosts is None:
+def _may_hold(names: list[str], ranges: Iterable[tuple[str, str]] | None) -> bool:
+    if ranges is None:
         return True
-    at = bisect_left(names, hosts[0])
-    return at < len(names) and names[at] <= hosts[1]
+    found = ((bisect_left(names, first), last) for first, last in ranges)
+    return any(at < len(names) and names[at] <= last for at, last in found)
 
 
 def _sizes(path: Path, ids: pa.Array) -> dict[str, int]:

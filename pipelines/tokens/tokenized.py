@@ -24,10 +24,15 @@ def tokenized_folders(root: Path) -> list[Path]:
 def shard_contents(files: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Return the sha256 of a dataset's shards by their name, out of files that a manifest lists."""
     return {
-        str(facts["path"]).removeprefix(_SHARDS).removesuffix(_ENDING): facts["sha256"]
+        shard_of(str(facts["path"])): facts["sha256"]
         for facts in files
         if str(facts["path"]).startswith(_SHARDS)
     }
+
+
+def shard_of(path: str) -> str:
+    """Return the name of a shard by its path in a run's folder."""
+    return path.removeprefix(_SHARDS).removesuffix(_ENDING)
 
 
 def shard_path(root: Path, name: str) -> Path:

@@ -14,6 +14,7 @@ from pipelines.stages import publishing
 from tests.hub.people import completed
 from tests.hub.runs import FIRST, SECOND, THIRD, made_run
 from tests.pipelines.hosts import Host, Request, forwarded, lay_out, moto_s3, serving
+from tests.pipelines.languages import run_by_language
 from tests.pipelines.small_run import (
     CARD_FILE,
     RECIPE,
@@ -96,6 +97,18 @@ def changed_dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
         recipe = edited(RECIPE, "very_short: lexical_words < 80", "very_short: lexical_words < 82")
         dumps = {SECOND: range(2000, 2009)}
         return completed(made_run(tmp_path_factory.mktemp("other"), recipe, dumps))
+
+
+@pytest.fixture(scope="session")
+def by_language(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of two dumps in six languages, of which English has several shards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publishing, "SHARD_BYTES", 8000)
+        dumps = {
+            FIRST: {"en": 12, "de": 4, "fr": 1, "zh": 3, "sr": 1, "th": 1},
+            SECOND: {"en": 3, "de": 3, "th": 2},
+        }
+        return completed(run_by_language(tmp_path_factory.mktemp("by"), dumps))
 
 
 @pytest.fixture(scope="session")

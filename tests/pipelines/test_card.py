@@ -119,8 +119,8 @@ def test_the_head_says_what_hub_and_datasets_ask_for(carded: Finished):
 
 
 def test_labels_become_codes_of_iso_639():
-    labels = ["en", "als", "eng_Latn", "zh", "ceb", "", "x-unknown", "EN"]
-    assert language_codes(labels) == ["ceb", "en", "eng", "gsw", "zh"]
+    labels = ["en", "als", "eng_Latn", "cmn_Hani", "zh", "ceb", "", "und_Zyyy", "x-unknown", "EN"]
+    assert language_codes(labels) == ["ceb", "en", "gsw", "zh"]
 
 
 def test_samples_that_are_there_become_configs(carded: Finished, tmp_path):

@@ -13,6 +13,7 @@ import pytest
 from pipelines.card import count
 from pipelines.card.count import count_run
 from pipelines.card.domains import DOMAINS, Held, domain_of, domain_of_url, ranked
+from pipelines.layout import Placed
 from pipelines.ledger import DATASET
 from pipelines.storage import Attempt
 
@@ -121,7 +122,9 @@ def test_shards_are_counted_by_dump_and_language(tmp_path):
     ]  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows, schema=DATASET), folder / "000_00000.parquet")
     attempt = Attempt(tmp_path, "card", "all")
-    found = count_run(attempt, [(folder / "000_00000.parquet", 1)], [], lambda _: None)
+    found = count_run(
+        attempt, [(Placed("d1"), folder / "000_00000.parquet", 1)], [], lambda _: None
+    )
     amounts = {key: (a.rows, a.tokens, a.bytes) for key, a in found.amounts.items()}
     assert amounts == {("d1", "en"): (1, 3, 4), ("d1", "de"): (2, 3, 4)}
     german = found.scores["de"]

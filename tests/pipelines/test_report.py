@@ -21,6 +21,7 @@ from pipelines.audit.cube import fires_sql
 from pipelines.audit.ledger import Ledger, open_ledger
 from pipelines.audit.steps import Plan, Step
 from pipelines.recipe.source import Node, Place
+from pipelines.report import languages as report_languages
 from pipelines.report import write_report
 from pipelines.report.examples import as_examples
 from pipelines.report.page import as_json, assemble
@@ -200,3 +201,31 @@ def test_a_sample_stands_for_all_pages_outcome_by_outcome(base: Finished):
         assert weight == pytest.approx(sizes[key])
     drawn = part.groupby(keys).size()
     assert drawn.min() > 50  # the rare ones are there in numbers
+
+
+def test_languages_are_counted_as_the_ledger_has_them_and_the_rest_is_one_row(
+    by_language: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ledger = open_ledger(by_language)
+    rows = pq.read_table(by_language / "ledger", partitioning=None).to_pandas()
+    with ledger.connect() as connection:
+        every = report_languages.read_languages(connection, ledger)
+        monkeypatch.setattr(report_languages, "MOST", 2)
+        cut = report_languages.read_languages(connection, ledger)
+    assert {row["label"] for row in every} == set(rows["language"].fillna(""))
+    for row in every:
+        own = rows[rows["language"].fillna("") == row["label"]]
+        kept = own[own["status"] == "kept"]
+        assert (row["pages"], row["kept"]) == (len(own), len(kept))
+        assert (row["tokens"], row["kept_tokens"]) == (
+            own["token_count"].sum(), kept["token_count"].sum(),
+        )  # fmt: skip
+        gone = own[own["status"] != "kept"]["rule"].value_counts().to_dict()
+        assert dict(row["removed"]) == gone
+    english = next(row for row in every if row["label"] == "en")
+    assert (english["name"], english["code"], english["removed"]) == (
+        "English", "eng_Latn", [["exact", 2]],
+    )  # fmt: skip
+    assert [row["label"] for row in cut] == [every[0]["label"], every[1]["label"], None]
+    assert cut[2]["pages"] == sum(row["pages"] for row in every[2:])
+    assert sum(pages for _, pages in cut[2]["removed"]) == cut[2]["pages"] - cut[2]["kept"]

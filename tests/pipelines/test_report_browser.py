@@ -20,6 +20,7 @@ from pipelines.audit.ledger import Ledger, open_ledger
 from pipelines.audit.whatif import moved_pages
 from pipelines.report import write_report
 from pipelines.report.columns import WHOLE_WALK, exit_of
+from pipelines.report.page import assemble
 from pipelines.report.sample import panel_sample
 from tests.pipelines.browser import find_chromium, reading, started
 from tests.pipelines.small_run import RECIPE, Finished, do_run, edited, page, prose
@@ -358,3 +359,22 @@ def test_hostile_text_stays_text(browser: Browser, tmp_path: Path):
         found = verdict(shown)
         assert found[2] > 0  # a block of datatrove behind it has not been asked
         assert found == replayed(open_ledger(tmp_path / "run"), asked(shown), (0, 0, 0))
+
+
+def test_hundreds_of_languages_can_be_read(browser: Browser, report: Path, tmp_path: Path):
+    """Twenty are shown, the others on request; a name is only text."""
+    data = data_of(report)
+    first = data["languages"][0]
+    made = [{**first, "label": f"x{at}", "name": HOSTILE, "pages": 900 - at} for at in range(120)]
+    data["languages"] = [*made, {**first, "label": None, "name": None}]
+    (tmp_path / "many.html").write_bytes(assemble(data))
+    with reading(browser, tmp_path / "many.html") as reader:
+        shown = reader.page
+        rows = shown.locator("#languages-chart tbody tr")
+        assert rows.count() == 20
+        assert HOSTILE[:40] in rows.first.inner_text()
+        shown.get_by_text("100 more languages").click()
+        assert rows.count() == 121
+        assert shown.locator("#languages-chart .removers span").count() >= 120
+        assert shown.locator("#languages-chart script, #languages-chart img").count() == 0
+        assert "owned" not in shown.title()

@@ -1,4 +1,4 @@
-// Bars, before and after: languages, sites, dates, clusters, cost.
+// Bars, before and after: sites, dates, clusters, cost.
 const BEFORE_HEAD = ['', 'pages', 'kept', 'share', 'tokens', 'tokens kept'];
 
 function drawBreakdown(name, what) {

@@ -45,7 +45,7 @@ drawRules();
 drawPanel();
 drawOverlap();
 drawShapes();
-drawBreakdown('languages', 'languages');
+drawLanguages();
 drawBreakdown('sites', 'sites');
 drawDates();
 drawClusters();
