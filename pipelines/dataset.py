@@ -9,7 +9,7 @@ Many languages have little text, so a unit writes several shards of languages,
 one after another, that have as much text together as one of a dump.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -142,7 +142,8 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
         ("host", ">=", job.first_host),
         ("host", "<=", job.last_host),
     ]
-    return {"rows": _write(attempt, job.name, _gather(job.sources, [wanted], SETTLED))}
+    parts = [_with_large_text(SETTLED.empty_table()), *_gather(job.sources, [wanted])]
+    return {"rows": _write(attempt, job.name, pa.concat_tables(parts))}
 
 
 def write_languages(attempt: Attempt, job: LanguagesJob) -> dict[str, Any]:
@@ -152,16 +153,26 @@ def write_languages(attempt: Attempt, job: LanguagesJob) -> dict[str, Any]:
     shard all of whose pages were taken down since it was planned.
     """
     first, last = job.shards[0], job.shards[-1]
-    table = _gather(first.sources, _between(first, last), LANGUAGE_SETTLED)
+    folders = _by_folder(_gather(first.sources, _between(first, last)))
     rows = 0
     for shard in job.shards:
-        is_its = (
-            (pc.field("folder") == shard.language)
-            & (pc.field("host") >= shard.first_host)
-            & (pc.field("host") <= shard.last_host)
-        )
-        rows += _write(attempt, shard.name, table.filter(is_its))
+        empty = _with_large_text(LANGUAGE_SETTLED.empty_table())
+        table = pa.concat_tables([empty, *folders.get(shard.language, ())])
+        hosts = pc.field("host")
+        its = table.filter((hosts >= shard.first_host) & (hosts <= shard.last_host))
+        rows += _write(attempt, shard.name, its)
     return {"rows": rows}
+
+
+def _by_folder(parts: Iterable[pa.Table]) -> dict[str, list[pa.Table]]:
+    """Return the rows of each folder, as slices of tables in which they lie together."""
+    found: dict[str, list[pa.Table]] = {}
+    for part in parts:
+        runs = pc.run_end_encode(part[FOLDER.name].combine_chunks())
+        bounds = pairwise([0, *runs.run_ends.to_pylist()])
+        for name, (start, end) in zip(runs.values.to_pylist(), bounds, strict=True):
+            found.setdefault(name, []).append(part.slice(start, end - start))
+    return found
 
 
 def _between(first: ShardJob, last: ShardJob) -> list[list[tuple[str, str, str]]]:
@@ -178,12 +189,11 @@ def _between(first: ShardJob, last: ShardJob) -> list[list[tuple[str, str, str]]
 
 
 def _gather(
-    sources: Sequence[Path], wanted: list[list[tuple[str, str, str]]], schema: pa.Schema
-) -> pa.Table:
-    """Return those rows of all settled files that fulfil all conditions of any list of them."""
+    sources: Sequence[Path], wanted: list[list[tuple[str, str, str]]]
+) -> Iterator[pa.Table]:
+    """Yield those rows of each settled file that fulfil all conditions of any list of them."""
     # One host may have more text than the offsets of a plain string column can count.
-    parts = (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in sources)
-    return pa.concat_tables([_with_large_text(schema.empty_table()), *parts])
+    return (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in sources)
 
 
 def _write(attempt: Attempt, name: str, table: pa.Table) -> int:

@@ -24,8 +24,19 @@ def impact_by(
     Each row has the group as its first key, called as `by`; what is in no such group is
     `(all other)`, and pages without a language or host are "".
     """
+    return impact_of_groups(ledger, by, grouped_pages(connection, ledger, by, top))
+
+
+def grouped_pages(
+    connection: "DuckDBPyConnection", ledger: Ledger, by: By, top: int
+) -> pd.DataFrame:
+    """Count pages as `cube.count_pages` does, by group, too: the column `grouped`."""
     source, key = _grouped(connection, by, top)
-    frame = count_pages(connection, ledger.plan.steps, by=[f"{key} AS grouped"], source=source)
+    return count_pages(connection, ledger.plan.steps, by=[f"{key} AS grouped"], source=source)
+
+
+def impact_of_groups(ledger: Ledger, by: By, frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of `impact_by` for what `grouped_pages` has counted."""
     sizes = frame.groupby("grouped")["pages"].sum()
     names = sorted(sizes.index, key=lambda name: (name == REST, -int(sizes[name]), name))
     rows: list[dict[str, Any]] = []

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filters.errors import UsageError
-from pipelines.audit.cube import count_pages
 from pipelines.audit.findings import findings
 from pipelines.audit.impact import Pages, impact
 from pipelines.audit.ledger import Ledger, open_ledger
@@ -15,7 +14,7 @@ from pipelines.manifest import read_manifest
 from pipelines.report.columns import MISSING, sample_columns
 from pipelines.report.examples import as_examples, draw_pages, read_texts
 from pipelines.report.facts import read_breakdown, read_totals, rule_places, run_facts
-from pipelines.report.languages import read_languages
+from pipelines.report.languages import count_by_language, read_languages
 from pipelines.report.overlap import read_overlap
 from pipelines.report.page import assemble
 from pipelines.report.sample import panel_sample
@@ -57,8 +56,9 @@ def read_data(ledger: Ledger, sample: int) -> dict[str, Any]:
     with ledger.connect() as connection:
         data["totals"] = read_totals(connection)
         data |= read_breakdown(connection)
-        data["languages"] = read_languages(connection, ledger)
-        data |= _audited(connection, ledger)
+        counted = count_by_language(connection, ledger)
+        data["languages"] = read_languages(connection, ledger, counted)
+        data |= _audited(connection, ledger, counted)
         scales = read_scales(connection, ledger.plan.steps)
         data["shapes"] = read_shapes(connection, ledger, scales)
         pages = panel_sample(connection, ledger, sample)
@@ -72,9 +72,11 @@ def read_data(ledger: Ledger, sample: int) -> dict[str, Any]:
     return data
 
 
-def _audited(connection: "DuckDBPyConnection", ledger: Ledger) -> dict[str, Any]:
+def _audited(
+    connection: "DuckDBPyConnection", ledger: Ledger, counted: "pd.DataFrame"
+) -> dict[str, Any]:
     """Return what the audit says: the rules' effects, their overlap, and what stands out."""
-    found = Pages(ledger, count_pages(connection, ledger.plan.steps))
+    found = Pages(ledger, counted)
     register(connection, placed(count_outcomes(connection), ledger.plan, ledger.reasons))
     return {
         "impact": impact(found),

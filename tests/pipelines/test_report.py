@@ -209,9 +209,11 @@ def test_languages_are_counted_as_the_ledger_has_them_and_the_rest_is_one_row(
     ledger = open_ledger(by_language)
     rows = pq.read_table(by_language / "ledger", partitioning=None).to_pandas()
     with ledger.connect() as connection:
-        every = report_languages.read_languages(connection, ledger)
+        counted = report_languages.count_by_language(connection, ledger)
+        every = report_languages.read_languages(connection, ledger, counted)
         monkeypatch.setattr(report_languages, "MOST", 2)
-        cut = report_languages.read_languages(connection, ledger)
+        counted = report_languages.count_by_language(connection, ledger)
+        cut = report_languages.read_languages(connection, ledger, counted)
     assert {row["label"] for row in every} == set(rows["language"].fillna(""))
     for row in every:
         own = rows[rows["language"].fillna("") == row["label"]]
