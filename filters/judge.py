@@ -10,6 +10,7 @@ import json
 import math
 import operator
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,7 +22,7 @@ from filters.imported import family_of
 from filters.memo import Memo
 from filters.rule import Rule, first_drop
 from filters.segment import Segmenter
-from filters.signal import Signal, Value
+from filters.signal import NoValueError, Signal, Value
 from filters.text import Text
 
 _MOST = 2**63
@@ -172,7 +173,10 @@ class Judge:
         """Load the models of classifiers, by measuring a text."""
         for column in self.columns:
             if column.signal.kind is float and column.signal.measure is not None:
-                column.signal.measure(self._text(text))
+                with suppress(
+                    NoValueError
+                ):  # of a text in no language, models by language say nothing
+                    column.signal.measure(self._text(text, None))
 
     def restart(self) -> None:
         """Begin a crawl file: blocks of datatrove start anew, as their state is the file's own."""
@@ -218,7 +222,7 @@ class Judge:
         when `audited`. `about` is what blocks of datatrove learn of the page, `imported` what
         its input says of it, by column name.
         """
-        state = _State({TEXT: self._text(raw)}, decision, dict(imported))
+        state = _State({TEXT: self._text(raw, about.get("language"))}, decision, dict(imported))
         judged = raw
         for step in self._steps:
             if state.decision is not None and not audited:
@@ -244,19 +248,19 @@ class Judge:
     def _edited(self, step: _Revise, before: Text) -> tuple[Edited, Text]:
         def apply() -> tuple[Edited, Text]:
             edited = step.edit.apply(before, step.options)
-            return edited, self._text(edited.text, edited.word_count)
+            return edited, self._text(edited.text, before.language, edited.word_count)
 
         return self._memo.once(("edit", step.edit.name, step.key, before), apply)
 
-    def _text(self, raw: str, word_count: int | None = None) -> Text:
-        key = ("text", self._segmenter.fingerprint, raw)
-        return self._memo.once(key, lambda: Text(raw, self._segmenter, word_count))
+    def _text(self, raw: str, language: str | None, word_count: int | None = None) -> Text:
+        key = ("text", self._segmenter.fingerprint, language, raw)
+        return self._memo.once(key, lambda: Text(raw, self._segmenter, word_count, language))
 
     def _pass(self, block: Block, state: _State, about: Mapping[str, Any]) -> None:
         before, name = state.text, block.stage.revision
         passed = block.apply(before.raw, about)
         same = passed.text == before.raw
-        state.texts[name] = before if same else self._text(passed.text)
+        state.texts[name] = before if same else self._text(passed.text, before.language)
         if passed.outcome is not None and state.decision is None:
             state.decision = Decision(passed.outcome, "quality", passed.reason, name)
 
@@ -267,7 +271,7 @@ class Judge:
                 state.values[column.name] = self._value(column.signal, settings, text)
             # Anybody's function costs the page, not the file; not even by sys.exit().
             except (Exception, SystemExit) as error:  # noqa: BLE001  see above
-                why = str(error) if isinstance(error, _NoCountError) else type(error).__name__
+                why = str(error) if isinstance(error, NoValueError) else type(error).__name__
                 state.broken[column.name] = f"error:{column.signal.name}:{why}"
 
     def _value(self, signal: Signal, settings: str, text: Text) -> int | float:
@@ -282,15 +286,11 @@ def _key(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, sort_keys=True, default=sorted)
 
 
-class _NoCountError(ValueError):
-    """A signal gave something else than a count."""
-
-
 def _score(value: Any) -> float:
     """Return what a classifier gave; not a number is no score."""
     score = float(value)
     if not math.isfinite(score):
-        raise _NoCountError(f"{score} is no score")
+        raise NoValueError(f"{score} is no score")
     return score
 
 
@@ -299,9 +299,9 @@ def _count(value: Any) -> int:
     try:
         count = operator.index(value)
     except TypeError:
-        raise _NoCountError(f"{type(value).__name__} is no count") from None
+        raise NoValueError(f"{type(value).__name__} is no count") from None
     if not -_MOST <= count < _MOST:
-        raise _NoCountError("more than 64 bits")
+        raise NoValueError("more than 64 bits")
     return count
 
 

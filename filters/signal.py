@@ -19,6 +19,10 @@ Value: TypeAlias = int | float | str
 """One measurement: a count, a model's score or a label."""
 
 
+class NoValueError(ValueError):
+    """A signal has no value for a text: why, in words for the ledger."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """Something that can be measured.

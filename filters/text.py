@@ -22,8 +22,16 @@ class Text:
     has 3 lines, 4 line runs and 2 nonblank lines.
     """
 
-    def __init__(self, raw: str, segmenter: "Segmenter", word_count: int | None = None) -> None:
+    def __init__(
+        self,
+        raw: str,
+        segmenter: "Segmenter",
+        word_count: int | None = None,
+        language: str | None = None,
+    ) -> None:
         self.raw = raw
+        self.language = language
+        """Label of the language, as the recipe's gate has found it; None where none asks."""
         self.segmenter = segmenter
         self._word_count = word_count
         self._shared: dict[Hashable, Any] = {}

@@ -6,14 +6,14 @@ from filters.segment import segmenter
 from filters.text import Text
 
 
-def measure(raw: str, *names: str, words: str = "en") -> dict[str, int]:
+def measure(raw: str, *names: str, words: str = "en") -> dict[str, int | float]:
     """Return the values of signals on a text, by bare name; of all of them when none is named.
 
     `words` is the language whose rules split words and sentences. Raises UsageError for a
     name that nothing measures on a text.
     """
     text = Text(raw, segmenter(words))
-    values: dict[str, int] = {}
+    values: dict[str, int | float] = {}
     for name in names or sorted(text_signals()):
         function = resolve(name, (TEXT,)).measure
         if function is None:

@@ -28,6 +28,7 @@ from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
 from pipelines.ledger_row import base_row
+from pipelines.ngram_models import PerplexitySignals, check_perplexity, perplexity_digests
 from pipelines.opt_outs import load_opt_outs, opt_out_digests
 from pipelines.recipe.classifier import make_known
 from pipelines.recipe.model import Recipe
@@ -63,7 +64,9 @@ class Curator:
         self._optout_gates = recipe.optout_gates
         self.segmenter = segmenter(recipe.words)
         make_known(recipe.classifiers)
-        own = {**recipe.own_signals, **classifier_signals(recipe.classifiers)}
+        self._perplexity = PerplexitySignals(recipe)
+        measured = {**classifier_signals(recipe.classifiers), **self._perplexity.by_name}
+        own = {**recipe.own_signals, **measured}
         self.judge = Judge(recipe.blocks, self.segmenter, own, self.memo)
         cascade = _cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
@@ -198,6 +201,7 @@ class Curator:
             self._language.identify(_SOME_TEXT)
         self._extract(f"<html><body><p>{_SOME_TEXT}</p></body></html>")
         self.segmenter.words(_SOME_TEXT)
+        self._perplexity.open_all()
         self.judge.warm_up(_SOME_TEXT)
         if self.minhasher is not None:
             self.minhasher.signature(_SOME_TEXT)
@@ -268,6 +272,8 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
     digests |= classifier_digests(recipe.classifiers)
     digests |= opt_out_digests(recipe.opt_outs)
     load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
+    digests |= perplexity_digests(recipe)
+    check_perplexity(recipe)
     return digests
 
 
@@ -319,7 +325,8 @@ _LOADED: dict[str, Curator] = {}
 def work_key(recipe: Recipe) -> str:
     """Return what differs where a recipe, or a list or model that it reads, does something else."""
     models = (find_files(each).sha256 for each in recipe.classifiers)
-    return " ".join([recipe.work_digest, *opt_out_digests(recipe.opt_outs).values(), *models])
+    read = {**opt_out_digests(recipe.opt_outs), **perplexity_digests(recipe)}
+    return " ".join([recipe.work_digest, *read.values(), *models])
 
 
 def curator_for(recipe: Recipe) -> Curator:

@@ -30,7 +30,12 @@ def signal_reference() -> str:
         for name, item in edit.signals.items()
     }
     brought = {name: item for its in CATALOGS.values() for name, item in its.items()}
-    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought}
+    models = {
+        item.name: item.signal()
+        for name in describe_recipes()
+        for item in load_recipe(name).perplexity
+    }
+    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought, **models}
     modules = dict.fromkeys(item.module for item in everything.values())
     thresholds = list(_thresholds())
     lines = [
@@ -73,7 +78,8 @@ def _thresholds() -> Iterator[tuple[str, Rule, Signal]]:
             continue
         revisions = (TEXT, *EDITS)
         for _, rule in recipe.rules():
-            yield name, rule, resolve(rule.numerator, revisions)
+            own = recipe.own_signals.get(rule.numerator)
+            yield name, rule, own or resolve(rule.numerator, revisions)
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
@@ -120,6 +126,7 @@ def recipe_reference() -> str:
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
     lines += _options("`cascade: …`", known.CASCADE)
     lines += _options("`limits: …`", known.LIMITS)
+    lines += _options("`perplexity: {NAME: …}`", known.PERPLEXITY, _PERPLEXITY)
     for kind, options in known.KINDS.items():
         lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
@@ -138,6 +145,10 @@ def recipe_reference() -> str:
 _DATASET = (
     "How the shards are laid out, and which configs the card names; "
     "[what that gives](publish.md#by-language)."
+)
+_PERPLEXITY = (
+    "N-gram models whose perplexity is a signal; several as `languages: {LABEL: {model: …, "
+    "sentencepiece: …}}`, by the language of a page; [more of it](perplexity.md)."
 )
 _TOKENS = "What the token shards hold; [more of it](tokens.md)."
 _RULES = """\

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
 from filters.errors import UsageError
+from filters.signal import Signal
 from pipelines.accelerate import Accelerate
 from pipelines.layout import DatasetOptions
 from pipelines.recipe import options as known
@@ -22,6 +23,7 @@ from pipelines.recipe.model import (
 )
 from pipelines.recipe.modules import activate, find_module
 from pipelines.recipe.override import COMMAND_LAYER
+from pipelines.recipe.perplexity import check_languages, read_perplexity, signals_of
 from pipelines.recipe.problems import (
     Problems,
     checked,
@@ -36,7 +38,11 @@ from pipelines.recipe.tokens import read_tokenizer, read_tokens
 _SIGNALS = "For example: signals: [my_signals], for my_signals.py beside the recipe."
 
 
-def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat], Any]) -> Recipe:
+CheckStages: TypeAlias = Callable[[Node, Problems, InputFormat, Mapping[str, Signal]], Any]
+"""Checks stages, given what the input brings along and which signals are the recipe's own."""
+
+
+def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     """Return the recipe that a tree of keys describes.
 
     Stages are checked against what an input of the recipe's format brings along.
@@ -46,8 +52,9 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
     problems = Problems()
     keys = known_entries(tree, known.RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
     modules = _signals(keys["signals"], tree.place, problems) if "signals" in keys else ()
-    named = keys.get("classifiers")
-    classifiers = read_classifiers(named, problems) if named else ()
+    models = keys.get("classifiers")
+    classifiers = read_classifiers(models, problems) if models else ()
+    named = read_perplexity(keys["perplexity"], problems) if "perplexity" in keys else ()
     input_format = InputFormat()
     if "input_format" in keys:
         before = len(problems.found)
@@ -59,7 +66,7 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
     }
     values["input_format"] = input_format
     if "stages" in keys:
-        values["stages"] = check_stages(keys["stages"], problems, input_format)
+        values["stages"] = check_stages(keys["stages"], problems, input_format, signals_of(named))
     for name, option in known.SCALARS.items():
         if name in keys:
             values[name] = checked(name, keys[name], option, problems)
@@ -68,10 +75,14 @@ def check_recipe(tree: Node, check_stages: Callable[[Node, Problems, InputFormat
             hint = "A recipe needs 'recipe' and 'stages', or 'extends: fineweb'."
             problems.add(tree.place, f"the key '{key}' is missing.", hint)
     problems.raise_first()
-    values |= {"modules": modules, "classifiers": classifiers}
+    values |= {"modules": modules, "classifiers": classifiers, "perplexity": named}
     extract = values.pop("extract", None) or default_extract()
     recipe = Recipe(extract=extract, **values)
     _check_opt_outs(recipe, keys.get("opt_outs", tree).place, problems)
+    problems.raise_first()
+    wanted = [recipe.wanted_language] if recipe.wanted_language else []
+    place = keys.get("perplexity", tree).place
+    check_languages(named, wanted if recipe.text_gates else None, place, problems)
     problems.raise_first()
     if "cascade" in keys:
         check_cascade(recipe, keys["cascade"], problems)

@@ -19,6 +19,7 @@ from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
+from pipelines.recipe.perplexity import Perplexity, signals_of
 from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
@@ -138,6 +139,8 @@ class Recipe:
     """Modules whose signals the rules may read besides those that come with cuvee."""
     classifiers: tuple[Classifier, ...] = ()
     """Models whose scores are signals."""
+    perplexity: tuple[Perplexity, ...] = ()
+    """N-gram models whose perplexity of a text the rules may read."""
     limits: Limits | None = field(default_factory=Limits)
     """What a page may use up in the sandbox; None for no sandbox."""
     memory_per_worker: int | None = None
@@ -228,11 +231,12 @@ class Recipe:
 
     @property
     def own_signals(self) -> Mapping[str, Signal]:
-        """Signals with settings of this recipe, by bare name."""
-        if self.stop_words == STOP_WORDS:
-            return {}
-        signal = stop_word_signal(self.stop_words)
-        return {signal.name: signal}
+        """Signals with settings of this recipe, by bare name; models are not asked by these."""
+        named = signals_of(self.perplexity)
+        if self.stop_words != STOP_WORDS:
+            signal = stop_word_signal(self.stop_words)
+            named[signal.name] = signal
+        return named
 
     @property
     def digest(self) -> str:
@@ -271,6 +275,7 @@ class Recipe:
             "stop_words": list(self.stop_words),
             "signals": {module.name: module.sha256 for module in self.modules},
             "classifiers": {each.name: each.plain() for each in self.classifiers},
+            "perplexity": {each.name: each.plain() for each in self.perplexity},
             "stages": [_plain_stage(stage) for stage in self.stages],
             "tokenizer": _plain_tokenizer(self.tokenizer),
             "tokens": asdict(self.tokens),

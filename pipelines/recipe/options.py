@@ -40,6 +40,8 @@ RECIPE_KEYS = {
     "a list of names, or a map of names to the sha256 of their source.",
     "classifiers": "Models whose scores of a text are signals, each by the name that rules read: "
     "a fastText classifier, what `cuvee classifier train` has made, or a model of the Hub.",
+    "perplexity": "N-gram models whose perplexity of a text is a signal, each by the name that "
+    "rules read: a model with its pieces, or one for each language.",
     "stages": "What happens to a page's text, in order.",
     "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken "
     "({tiktoken: {…}}), or {train: {…}} for one trained on the kept text.",
@@ -282,6 +284,21 @@ DATASET = by_name(
     Option("by", "dump", "dump: `data/<dump>/`, as FineWeb's; language: `data/<language>_<script>/"
            "train/`, as FineWeb-2's.", choices=LAID_OUT_BY),
 )  # fmt: skip
+
+_WHERE = "a file, or OWNER/REPOSITORY/FILE of the Hub"
+PERPLEXITY_FILES = by_name(
+    Word("model", None, f"An n-gram model, ARPA or binary of KenLM: {_WHERE}."),
+    Word("sentencepiece", None, f"The SentencePiece model whose pieces it knows: {_WHERE}; by "
+         "default it knows words between spaces."),
+)  # fmt: skip
+PERPLEXITY: Mapping[str, Option] = {
+    **PERPLEXITY_FILES,
+    **by_name(
+        Option("normalize", True, "Lower case, no accents, digits as 0, marks as in ASCII first."),
+        Option("lines", False, "Score each line as a sentence; CCNet takes the text as one."),
+    ),
+}
+"""Options of an n-gram model; `languages: {LABEL: {model: …, sentencepiece: …}}` names several."""
 
 PACKINGS = ("best_fit", "in_order")
 TIKTOKEN = by_name(

@@ -5,6 +5,7 @@ A name that nothing measures is an error, never a rule that does not fire.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, names, text_signals
 from filters.errors import nearest
@@ -32,9 +33,18 @@ class SignalRow:
     source: str
 
 
-def readable(edits: Iterable[str]) -> dict[str, Signal]:
-    """Return what a drop's rule can read after these edits, by the name that it is read by."""
-    known = names((TEXT, *edits))
+def readable(
+    edits: Iterable[str], own: Mapping[str, Signal] = MappingProxyType({})
+) -> dict[str, Signal]:
+    """Return what a drop's rule can read after these edits, by the name that it is read by.
+
+    `own` are signals of a recipe's own, which are measured on any revision.
+    """
+    revisions = (TEXT, *edits)
+    known = names(revisions)
+    for revision in revisions:
+        prefix = "" if revision == TEXT else f"{revision}."
+        known |= {prefix + name: signal for name, signal in own.items()}
     return {name: signal for name, signal in known.items() if name not in GATE_SIGNALS}
 
 
@@ -72,6 +82,7 @@ def check_reads(
     made: Iterable[str],
     edits: Mapping[str, Place],
     input_format: InputFormat,
+    own: Mapping[str, Signal],
     problems: Problems,
 ) -> Rule:
     """Check a rule of a gate or drop, and return it with `text.words` written as `words`.
@@ -80,13 +91,13 @@ def check_reads(
     the input's own can be written without the name of its format, and are returned with it.
     """
     made = list(made)
-    rule = _with_format(_short(rule), readable(made), input_format)
+    rule = _with_format(_short(rule), readable(made, own), input_format)
     known = dict(GATE_SIGNALS)
     if kind != "gate":
-        known = readable(made) | _brought(rule.reads, input_format)
+        known = readable(made, own) | _brought(rule.reads, input_format)
     unknown = [name for name in rule.reads if name not in known]
     for name in dict.fromkeys(unknown):
-        fact, hint = _why_unknown(name, kind, known, edits)
+        fact, hint = _why_unknown(name, kind, known, readable([*EDITS, *edits], own), edits)
         problems.add(place, f"rule '{rule.name}' reads '{name}', {fact}", hint)
     if not unknown:
         wrong = _mixture(rule, kind) or _comparison(rule, [known[name] for name in rule.reads])
@@ -121,9 +132,12 @@ def _brought(names: Iterable[str], input_format: InputFormat) -> dict[str, Signa
 
 
 def _why_unknown(
-    name: str, kind: str, known: Mapping[str, Signal], edits: Mapping[str, Place]
+    name: str,
+    kind: str,
+    known: Mapping[str, Signal],
+    anywhere: Mapping[str, Signal],
+    edits: Mapping[str, Place],
 ) -> tuple[str, str]:
-    anywhere = readable([*EDITS, *edits])
     family = _bringer(name, {**GATE_SIGNALS, **known})
     if family is not None:
         return _not_brought(kind, family)

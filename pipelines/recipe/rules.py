@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT
 from filters.datatrove_block import is_filter
 from filters.imported import FAMILIES
 from filters.judge import DropStage, EditStage
 from filters.rule import Rule, parse_rule
+from filters.signal import Signal
 from pipelines.recipe.blocks import check_block, revision_in
 from pipelines.recipe.dedup import column_of, read_dedup
 from pipelines.recipe.layouts import InputFormat
@@ -24,6 +26,8 @@ class _Seen:
 
     problems: Problems
     input_format: InputFormat
+    own: Mapping[str, Signal]
+    """Signals of the recipe's own, by bare name."""
     names: dict[str, Place] = field(default_factory=dict)
     edits: dict[str, Place] = field(default_factory=dict)
     kinds: dict[str, Place] = field(default_factory=dict)
@@ -44,13 +48,18 @@ class _Seen:
         self.names.setdefault(name, place)
 
 
-def check_stages(node: Node, problems: Problems, input_format: InputFormat) -> tuple[Stage, ...]:
+def check_stages(
+    node: Node,
+    problems: Problems,
+    input_format: InputFormat,
+    own: Mapping[str, Signal] = MappingProxyType({}),
+) -> tuple[Stage, ...]:
     """Return the stages of a recipe: gates, drops with edits and blocks, dedup, edits again."""
     if not isinstance(node.value, list) or not node.value:
         fact = f"stages must be a list, not {shown(node.plain())}."
         problems.add(node.place, fact, f"Each item is one of: {', '.join(STAGE_KINDS)}.")
         return ()
-    seen = _Seen(problems, input_format)
+    seen = _Seen(problems, input_format, own)
     for item in node.items:
         if "edit" in item.map:
             seen.later.update({name: edit.place for name, edit in item.map["edit"].map.items()})
@@ -176,6 +185,7 @@ def _rule(name: str, node: Node, kind: str, seen: _Seen) -> Rule | None:
         made=seen.edits,
         edits=seen.later,
         input_format=seen.input_format,
+        own=seen.own,
         problems=seen.problems,
     )
     if not isinstance(rule.constant, str):

@@ -20,7 +20,7 @@ from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
 from pipelines.recipe.reads import labels_of, readable
 
-_OWN = ("signals", "classifiers")
+_OWN = ("signals", "classifiers", "perplexity")
 """Keys by which a recipe has signals of its own."""
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 
@@ -79,6 +79,7 @@ def _key(key: str) -> dict[str, Any]:
         },
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "classifiers": {"type": "object", "additionalProperties": _classifier()},
+        "perplexity": {"type": "object", "additionalProperties": _perplexity()},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
         "tokenizer": {
             "oneOf": [
@@ -103,6 +104,20 @@ def _key(key: str) -> dict[str, Any]:
 def _classifier() -> dict[str, Any]:
     """Return the schema of a model: its options, or only what it is called."""
     return {"oneOf": [{"type": "string", "minLength": 1}, _options(known.CLASSIFIER)]}
+
+
+def _perplexity() -> dict[str, Any]:
+    """Return the schema of a model, or of one for each language."""
+    text = {"type": "string", "minLength": 1}
+    files = {"oneOf": [text, _options(known.PERPLEXITY_FILES)]}
+    whole = _options(known.PERPLEXITY)
+    whole["properties"]["languages"] = {
+        "type": "object",
+        "minProperties": 1,
+        "description": "A model for each language, by its label.",
+        "additionalProperties": files,
+    }
+    return {"oneOf": [text, whole]}
 
 
 def _formats() -> dict[str, Any]:

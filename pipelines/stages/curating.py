@@ -13,6 +13,7 @@ from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
 from pipelines.execute import Task
 from pipelines.files import sha256_of
+from pipelines.ngram_models import is_perplexity
 from pipelines.recipe.layouts import AUTO
 from pipelines.stages.context import RunContext
 from pipelines.stages.counting import number_parts
@@ -73,7 +74,11 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         "curate",
         {key: plain[key] for key in keys},
         [[rule.name, str(rule)] for rule in rules],
-        {name: sha256 for name, sha256 in run.assets.items() if not name.startswith(PREFIX)},
+        {
+            name: sha256
+            for name, sha256 in run.assets.items()
+            if not (name.startswith(PREFIX) or is_perplexity(name))
+        },
         tokenizer_sha256,
         run.limit,
         file.ordinal,

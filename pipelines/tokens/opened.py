@@ -35,6 +35,11 @@ class SentencePieceModel:
         found: NDArray[np.int32] = self._library.encode(text.encode(), return_type="numpy")
         return found
 
+    def pieces(self, text: str) -> list[str]:
+        """Return the pieces of a text; UnicodeEncodeError for no Unicode."""
+        found: list[str] = self._library.encode(text.encode(), out_type=str)
+        return found
+
     def get_vocab(self) -> dict[str, int]:
         """Return the id of each piece."""
         return {self._library.id_to_piece(number): number for number in self._numbers()}

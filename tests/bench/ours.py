@@ -7,10 +7,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tests.bench import classifiers
+from tests.bench.perplexity import by_reader
 from tests.bench.step import Work
 
 if TYPE_CHECKING:
     from filters.segment import Segmenter
+
+
+perplexity = by_reader
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any, Literal
 
 from tests.bench.memory import Sample
@@ -38,6 +39,7 @@ class Step:
         return self.rows == "crawl" and self.name not in ("read", "sandbox", "added")
 
 
+_PERPLEXITY = "kenlm" if find_spec("kenlm") else "itself (no kenlm)"
 STEPS = (
     Step("read", "WARC to characters", "crawl"),
     Step("url", "URL gate", "pages", passes=20),
@@ -51,6 +53,7 @@ STEPS = (
     Step("pii", "stand-ins", "english"),
     Step("classifier", "a fastText classifier's score", "english"),
     Step("embedding", "a head on static embeddings", "english", against="fastText"),
+    Step("perplexity", "CCNet's, by a small 5-gram model", "english", against=_PERPLEXITY),
     Step("tokens_gpt2", "texts to files of token ids, GPT-2's 50,257", "texts"),
     Step("tokens_llama3", "the same, Llama 3's 128,256", "texts"),
     Step("tokens_gpt4o", "the same, GPT-4o's 200,000", "texts"),

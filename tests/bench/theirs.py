@@ -18,6 +18,7 @@ from datatrove.pipeline.formatters import PIIFormatter
 
 from pipelines.assets import model_file
 from tests.bench import classifiers
+from tests.bench.perplexity import by_kenlm
 from tests.bench.step import Work
 from tests.parity.oracle import Oracle
 
@@ -67,6 +68,9 @@ def language_filter() -> Any:
     block = LanguageFilter(languages=["en"])
     block.model._model = _FastText(str(model_file("lid.176.ftz")))
     return block
+
+
+perplexity = by_kenlm
 
 
 @contextmanager

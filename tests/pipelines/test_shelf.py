@@ -161,5 +161,5 @@ def test_a_rule_decides_by_exact_counts_at_its_threshold(name, rule):
         for count in (max(top - 1, 0), top, top + 1):
             values = dict(zip(rule.reads, (count, bottom), strict=False))
             above, below = Fraction(count, bottom) > limit, Fraction(count, bottom) < limit
-            fires = {">": above, "<": below, "<=": not above}[rule.op]
-            assert rule.fires(values) is fires, (name, count, bottom)
+            expected = {">": above, "<": below, ">=": not below, "<=": not above}[rule.op]
+            assert rule.fires(values) is expected, (name, count, bottom)

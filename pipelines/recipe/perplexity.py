@@ -1,0 +1,134 @@
+"""The recipe's key `perplexity`: n-gram models by name, whose perplexity is a signal of a text.
+
+Their names are known from here on, so that rules can be checked; files are looked for when a run
+begins (`pipelines.ngram_models`), because a recipe can be read where its models are not.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from filters.signal import SIGNALS, Signal
+from pipelines.recipe.options import PERPLEXITY, PERPLEXITY_FILES, RULE_NAME
+from pipelines.recipe.problems import Problems, checked_options, shown
+from pipelines.recipe.source import Node, Place
+
+ANY = ""
+"""The language of a model that is asked whatever a page's language is."""
+_EXAMPLE = (
+    "For example: perplexity: {ccnet_perplexity: {model: en.arpa.bin, sentencepiece: en.sp.model}}"
+)
+_LANGUAGES = "languages"
+_MEASURED_BY = "filters.perplexity"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """An n-gram model and what cuts a text into the pieces that it knows."""
+
+    model: str
+    """A file of this machine, or OWNER/REPOSITORY/FILE of the Hub."""
+    sentencepiece: str | None = None
+    """The same of a SentencePiece model; None for words between spaces."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perplexity:
+    """Models whose perplexity of a text is the signal `name`."""
+
+    name: str
+    files: tuple[tuple[str, ModelFiles], ...]
+    """By the label of a page's language, or one by `ANY`."""
+    normalize: bool = True
+    lines: bool = False
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Labels of the languages that have a model; none where one model is for all."""
+        return tuple(language for language, _ in self.files if language != ANY)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the options as a recipe has them."""
+        how = {"normalize": self.normalize, "lines": self.lines}
+        if self.languages:
+            return {_LANGUAGES: {label: asdict(files) for label, files in self.files}, **how}
+        return {**asdict(self.files[0][1]), **how}
+
+    def signal(self) -> Signal:
+        """Return the signal, which cannot be measured before its models are there."""
+        names = " or ".join(dict.fromkeys(files.model for _, files in self.files))
+        return Signal(self.name, float, f"Perplexity to the model {names}.", _MEASURED_BY)
+
+
+def read_perplexity(node: Node, problems: Problems) -> tuple[Perplexity, ...]:
+    """Return the models that a recipe names; what is wrong with them is noted."""
+    if not isinstance(node.value, dict):
+        fact = f"perplexity must be a map of names, not {shown(node.plain())}."
+        problems.add(node.place, fact, _EXAMPLE)
+    found = [_one(name, body, problems) for name, body in node.map.items()]
+    problems.raise_first()  # without their signals every rule that reads one looks wrong
+    return tuple(each for each in found if each is not None)
+
+
+def signals_of(named: Iterable[Perplexity]) -> dict[str, Signal]:
+    """Return the signals by bare name."""
+    return {each.name: each.signal() for each in named}
+
+
+def check_languages(
+    named: Iterable[Perplexity], gated: Sequence[str] | None, place: Place, problems: Problems
+) -> None:
+    """Note models by language in a recipe whose gates find no language, or want another one.
+
+    `gated` are the languages that the gates let pass, none if any, None where they ask for none.
+    """
+    for each in named:
+        if each.languages and gated is None:
+            fact = f"perplexity.{each.name} goes by language, and no gate finds a page's language."
+            problems.add(place, fact, 'For example - gate: {not_english: language.code != "en"}')
+        for label in gated or ():
+            if each.languages and label not in each.languages:
+                fact = f"perplexity.{each.name} has no model for '{label}', which the gates want."
+                problems.add(place, fact, f"It has: {', '.join(each.languages)}.")
+
+
+def _one(name: str, body: Node, problems: Problems) -> Perplexity | None:
+    if not RULE_NAME.fullmatch(name):
+        fact = f"'{name}' is no name for a perplexity."
+        problems.add(body.place, fact, "Letters, digits and _, not beginning with a digit.")
+        return None
+    if name in SIGNALS:
+        fact = f"perplexity.{name} has the name of a signal ({SIGNALS[name].source})."
+        problems.add(body.place, fact, "Give it another name.")
+        return None
+    by_language = body.map.get(_LANGUAGES)
+    if by_language is None:
+        given = Node({"model": body}, body.place) if isinstance(body.value, str) else body
+        options = checked_options(f"perplexity.{name}", given, PERPLEXITY, problems)
+        files = _files(f"perplexity.{name}", given, options, problems)
+        return Perplexity(name, ((ANY, files),), options["normalize"], options["lines"])
+    rest = {key: entry for key, entry in body.map.items() if key != _LANGUAGES}
+    how = {key: option for key, option in PERPLEXITY.items() if key not in PERPLEXITY_FILES}
+    options = checked_options(f"perplexity.{name}", Node(rest, body.place), how, problems)
+    each = tuple(_of_languages(name, by_language, problems))
+    return Perplexity(name, each, options["normalize"], options["lines"])
+
+
+def _of_languages(name: str, node: Node, problems: Problems) -> Iterable[tuple[str, ModelFiles]]:
+    if not node.map:
+        fact = f"perplexity.{name}.languages must be a map by language, not {shown(node.plain())}."
+        hint = "For example: languages: {en: {model: en.arpa.bin, sentencepiece: en.sp.model}}"
+        problems.add(node.place, fact, hint)
+    for label, entry in node.map.items():
+        owner = f"perplexity.{name}.languages.{label}"
+        given = Node({"model": entry}, entry.place) if isinstance(entry.value, str) else entry
+        options = checked_options(owner, given, PERPLEXITY_FILES, problems)
+        if label == ANY:
+            problems.add(entry.place, f"{owner} names no language.", "For example en or de.")
+        yield label, _files(owner, given, options, problems)
+
+
+def _files(owner: str, node: Node, options: Mapping[str, Any], problems: Problems) -> ModelFiles:
+    if options["model"] is None:
+        problems.add(node.place, f"{owner} names no model.", _EXAMPLE)
+    return ModelFiles(options["model"] or "", options["sentencepiece"])
