@@ -27,8 +27,8 @@ from pipelines.tokens.opened import SentencePieceModel
 _BINARY = b"mmap lm http://kheafield.com/code"
 """How binary models of KenLM begin."""
 _GZIP = b"\x1f\x8b"
-_MOST_TEXT = 1 << 29
-"""Bytes of ARPA's text that are read without kenlm: it takes about 20 times as many in memory."""
+_MOST_TEXT = 1 << 27
+"""Bytes of ARPA's text that are read without kenlm: it takes about 14 times as many in memory."""
 _ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w.-]+))?/(?P<file>.+)")
 _SAMPLED = 500
 """Pieces that are looked for in a model."""
