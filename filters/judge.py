@@ -9,7 +9,7 @@ block that raises costs the page, never the file: the page fails, with the reaso
 import json
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -274,11 +274,11 @@ class Judge:
                 why = str(error) if isinstance(error, NoValueError) else type(error).__name__
                 state.broken[column.name] = f"error:{column.signal.name}:{why}"
 
-    def _value(self, signal: Signal, settings: str, text: Text) -> int | float:
+    def _value(self, signal: Signal, settings: str, text: Text) -> Value:
         measure = signal.measure
         assert measure is not None  # noqa: S101  the catalogue resolves to signals of texts only
         key = ("signal", signal.name, signal.version, settings, text)
-        checked = _score if signal.kind is float else _count
+        checked = _CHECKS[signal.kind]
         return self._memo.once(key, lambda: checked(measure(text)))
 
 
@@ -303,6 +303,9 @@ def _count(value: Any) -> int:
     if not -_MOST <= count < _MOST:
         raise NoValueError("more than 64 bits")
     return count
+
+
+_CHECKS: Mapping[type, Callable[[Any], Value]] = {int: _count, float: _score, str: str}
 
 
 def _with_full_names(rule: Rule) -> Rule:

@@ -44,6 +44,8 @@ _MARKS = str.maketrans(
 )
 """Marks as ASCII has them. CCNet's table has a digit, too, but digits are 0 by then."""
 _CONTROL = str.maketrans("", "", "".join(map(chr, (*range(32), *range(127, 160)))))
+NO_BUCKET = "all"
+"""What CCNet calls the bucket of pages that have no model, or no cut-offs."""
 _DIGIT = re.compile(r"\d")
 
 
@@ -102,6 +104,15 @@ class PerplexityScorer:
             parts = [" ".join(self.pieces(part)) for part in parts]
         # A model's library takes the character 0 for the end of a text.
         return [line.replace("\0", " ") for part in parts for line in part.split("\n")]
+
+
+def bucket_of(perplexity: float, head: float, tail: float) -> str:
+    """Return CCNet's bucket: `head` below the first cut-off, `middle` below the second, `tail`.
+
+    As there, it is the perplexity rounded to one place that is compared.
+    """
+    rounded = round(perplexity, 1)
+    return "head" if rounded < head else "middle" if rounded < tail else "tail"
 
 
 def knows(model: NgramModel, pieces: Sequence[str]) -> float:

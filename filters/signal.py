@@ -38,7 +38,7 @@ class Signal:
     module: str
     version: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
-    measure: "Callable[[Text], int | float] | None" = None
+    measure: "Callable[[Text], Value] | None" = None
     """None for what is measured elsewhere: by a gate or by an edit."""
 
     @property

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filters.arpa import read_arpa
 from filters.errors import UsageError
-from filters.perplexity import NgramModel, PerplexityScorer, knows
+from filters.perplexity import NO_BUCKET, NgramModel, PerplexityScorer, bucket_of, knows
 from filters.signal import NoValueError, Signal
 from filters.text import Text
 from pipelines.files import sha256_of
@@ -64,7 +64,9 @@ class PerplexitySignals:
     def __init__(self, recipe: Recipe) -> None:
         """Errors as `perplexity_digests`; models are opened when they are first asked."""
         self._asked = {each.name: _Asked(each) for each in recipe.perplexity}
-        self.by_name = {name: asked.signal() for name, asked in self._asked.items()}
+        self.by_name = {
+            signal.name: signal for asked in self._asked.values() for signal in asked.signals()
+        }
 
     def open_all(self) -> None:
         """Open every model, so that no page takes the time and memory for it."""
@@ -80,11 +82,15 @@ class _Asked:
         self._files = dict(named.files)
         self._scorers: dict[str, PerplexityScorer] = {}
 
-    def signal(self) -> Signal:
+    def signals(self) -> Iterator[Signal]:
         named = self._named
         digests = {language: _digests(named, files) for language, files in named.files}
         settings = {"models": digests, "normalize": named.normalize, "lines": named.lines}
-        return replace(named.signal(), settings=settings, measure=self.measure)
+        yield replace(named.signal(), settings=settings, measure=self.measure)
+        if named.has_buckets:
+            cuts = {language: [files.head, files.tail] for language, files in named.files}
+            settings = {**settings, "cut_offs": cuts}
+            yield replace(named.bucket(), settings=settings, measure=self.bucket)
 
     def open_all(self) -> None:
         for language in self._files:
@@ -92,10 +98,23 @@ class _Asked:
 
     def measure(self, text: Text) -> float:
         """Return the perplexity; NoValueError where there is no model for the text's language."""
-        language = ANY if ANY in self._files else text.language or ""
+        language = self._language(text)
         if language not in self._files:
             raise NoValueError(f"no model for '{language}'")
-        return self._scorer(language)(text.raw)
+        return text.share(self._perplexity)
+
+    def bucket(self, text: Text) -> str:
+        """Return the bucket of the perplexity, rounded to one place as CCNet does; else `all`."""
+        files = self._files.get(self._language(text))
+        if files is None or not files.tail:
+            return NO_BUCKET
+        return bucket_of(text.share(self._perplexity), files.head, files.tail)
+
+    def _language(self, text: Text) -> str:
+        return ANY if ANY in self._files else text.language or ""
+
+    def _perplexity(self, text: Text) -> float:
+        return self._scorer(self._language(text))(text.raw)
 
     def _scorer(self, language: str) -> PerplexityScorer:
         if language not in self._scorers:

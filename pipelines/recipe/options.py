@@ -290,6 +290,8 @@ PERPLEXITY_FILES = by_name(
     Word("model", None, f"An n-gram model, ARPA or binary of KenLM: {_WHERE}."),
     Word("sentencepiece", None, f"The SentencePiece model whose pieces it knows: {_WHERE}; by "
          "default it knows words between spaces."),
+    Option("head", 0.0, "Perplexity at which the bucket `middle` begins; 0: no buckets.", most=1e9),
+    Option("tail", 0.0, "Perplexity at which the bucket `tail` begins.", most=1e9),
 )  # fmt: skip
 PERPLEXITY: Mapping[str, Option] = {
     **PERPLEXITY_FILES,

@@ -30,6 +30,9 @@ class ModelFiles:
     """A file of this machine, or OWNER/REPOSITORY/FILE of the Hub."""
     sentencepiece: str | None = None
     """The same of a SentencePiece model; None for words between spaces."""
+    head: float = 0.0
+    tail: float = 0.0
+    """Where the buckets `middle` and `tail` begin; both 0 where there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,16 @@ class Perplexity:
         """Labels of the languages that have a model; none where one model is for all."""
         return tuple(language for language, _ in self.files if language != ANY)
 
+    @property
+    def has_buckets(self) -> bool:
+        """Whether a text's bucket is a signal, too."""
+        return any(files.tail for _, files in self.files)
+
+    @property
+    def bucket_name(self) -> str:
+        """What rules call the bucket."""
+        return f"{self.name}_bucket"
+
     def plain(self) -> dict[str, Any]:
         """Return the options as a recipe has them."""
         how = {"normalize": self.normalize, "lines": self.lines}
@@ -58,6 +71,11 @@ class Perplexity:
         """Return the signal, which cannot be measured before its models are there."""
         names = " or ".join(dict.fromkeys(files.model for _, files in self.files))
         return Signal(self.name, float, f"Perplexity to the model {names}.", _MEASURED_BY)
+
+    def bucket(self) -> Signal:
+        """Return the signal of the bucket, likewise."""
+        summary = f"Bucket by {self.name}: head, middle or tail; all without a model."
+        return Signal(self.bucket_name, str, summary, _MEASURED_BY)
 
 
 def read_perplexity(node: Node, problems: Problems) -> tuple[Perplexity, ...]:
@@ -72,7 +90,9 @@ def read_perplexity(node: Node, problems: Problems) -> tuple[Perplexity, ...]:
 
 def signals_of(named: Iterable[Perplexity]) -> dict[str, Signal]:
     """Return the signals by bare name."""
-    return {each.name: each.signal() for each in named}
+    named = tuple(named)
+    buckets = {each.bucket_name: each.bucket() for each in named if each.has_buckets}
+    return {each.name: each.signal() for each in named} | buckets
 
 
 def check_languages(
@@ -131,4 +151,8 @@ def _of_languages(name: str, node: Node, problems: Problems) -> Iterable[tuple[s
 def _files(owner: str, node: Node, options: Mapping[str, Any], problems: Problems) -> ModelFiles:
     if options["model"] is None:
         problems.add(node.place, f"{owner} names no model.", _EXAMPLE)
-    return ModelFiles(options["model"] or "", options["sentencepiece"])
+    head, tail = options["head"], options["tail"]
+    if bool(head) != bool(tail) or head > tail:
+        fact = f"{owner}: middle begins at {head:g} and tail at {tail:g}."
+        problems.add(node.place, fact, "Give both, head first: head: 340, tail: 520.")
+    return ModelFiles(options["model"] or "", options["sentencepiece"], head, tail)

@@ -209,7 +209,8 @@ def _drop_pattern(texts: str) -> str:
     own = _any(name for name in readable(EDITS) if "." in name)
     count = rf"(({prefixes}\.)?{texts}|{own}|{_imported()})"
     numbers = rf"{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}"
-    labels = rf'{_any(_labels())}\s*(==|!=)\s*"[^"]*"'
+    bucket = rf"({prefixes}\.)?{known.RULE_NAME.pattern}_bucket"  # of a perplexity
+    labels = rf'({_any(_labels())}|{bucket})\s*(==|!=)\s*"[^"]*"'
     return rf"^\s*({numbers}|{labels})\s*$"
 
 

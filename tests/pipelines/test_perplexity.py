@@ -18,7 +18,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from filters.arpa import read_arpa
 from filters.errors import RecipeError, UsageError
-from filters.perplexity import PerplexityScorer, ccnet_normal
+from filters.perplexity import PerplexityScorer, bucket_of, ccnet_normal
 from pipelines.audit import Audit
 from pipelines.curator import Curator, work_key
 from pipelines.files import sha256_of
@@ -35,14 +35,14 @@ RECIPE = """\
 recipe: surprising
 extract: {resiliparse: {main_content: false}}
 perplexity:
-  wiki: {model: MODEL, sentencepiece: PIECES}
+  wiki: {model: MODEL, sentencepiece: PIECES, head: 100, tail: 200}
 stages:
 - gate: {not_english: language.code != "en"}
 - drop:
     tail: wiki >= 200
     middle: wiki > 100
 - edit: {c4_lines: {terminal_punctuation: false}}
-- drop: {edited_tail: c4_lines.wiki >= 1000}
+- drop: {edited_tail: c4_lines.wiki >= 1000, no_bucket: wiki_bucket == "all"}
 tokenizer: {train: {vocab_size: 400}}
 audit_fraction: 0.3
 """
@@ -122,6 +122,9 @@ def test_every_page_has_the_perplexity_of_its_text_and_buckets_follow(ran, score
                 row["rule"] == bucket if bucket != "head" else row["rule"] in (None, "edited_tail")
             )
             counted[bucket] += 1
+        if row["text.wiki_bucket"] is not None:  # measured where the rules before let the page live
+            assert row["text.wiki_bucket"] == bucket_of(row["text.wiki"], 100, 200)
+    assert {"head", "middle"} <= {row["text.wiki_bucket"] for row in rows}
     assert min(counted[bucket] for bucket in ("head", "middle", "tail")) >= 3, counted
 
 
@@ -173,8 +176,9 @@ def test_another_model_is_judged_by_without_the_crawl(ran, models, garbage, tmp_
 
 BY_LANGUAGE = edited(
     RECIPE,
-    "wiki: {model: MODEL, sentencepiece: PIECES}",
-    "wiki: {lines: true, languages: {en: {model: MODEL, sentencepiece: PIECES}, fr: MODEL}}",
+    "wiki: {model: MODEL, sentencepiece: PIECES, head: 100, tail: 200}",
+    "wiki: {lines: true, languages: {en: {model: MODEL, sentencepiece: PIECES, head: 5, tail: 9},"
+    " fr: MODEL}}",
 )
 
 
@@ -190,17 +194,22 @@ def test_models_by_language_are_asked_for_their_pages_alone(models, scorer, tmp_
     assert found["en"].values["text.wiki"] == replace(scorer, lines=True)(text)
     assert found["fr"].values["text.wiki"] != found["en"].values["text.wiki"]
     assert "text.wiki" not in found["de"].values
+    en = bucket_of(found["en"].values["text.wiki"], 5, 9)
+    audited = curator.judge.judge(text, audited=True, about={"language": "de"})
+    assert audited.values["text.wiki_bucket"] == "all"
+    again = [
+        curator.judge.judge(text, audited=True, about={"language": label}) for label in ("en", "fr")
+    ]
+    assert [each.values["text.wiki_bucket"] for each in again] == [en, "all"]
     decision = found["de"].decision
     assert decision is not None
     assert (decision.status, decision.rule) == ("failed", "error:wiki:no model for 'de'")
 
 
 def test_a_recipe_with_models_is_the_same_when_it_is_read_again(models, tmp_path):
-    for recipe in (
-        RECIPE,
-        BY_LANGUAGE,
-        edited(RECIPE, "{model: MODEL, sentencepiece: PIECES}", "MODEL"),
-    ):
+    short = edited(RECIPE, "{model: MODEL, sentencepiece: PIECES, head: 100, tail: 200}", "MODEL")
+    short = edited(short, ', no_bucket: wiki_bucket == "all"', "")
+    for recipe in (RECIPE, BY_LANGUAGE, short):
         loaded = load_recipe(written(tmp_path, models, recipe))
         (tmp_path / "again.yaml").write_text(loaded.to_yaml(), "utf-8")
         assert load_recipe(str(tmp_path / "again.yaml")) == loaded
@@ -233,6 +242,8 @@ def test_a_file_of_other_bytes_is_another_column(models, tmp_path):
         ("perplexity: {a: {languages: {en: {}}}}", "perplexity.a.languages.en names no model."),
         ("perplexity: {a: {languages: {en: m}, model: m}}", "perplexity.a has no option 'model'."),
         ("perplexity: {a: {languages: {de: m}}}", "has no model for 'en', which the gates want."),
+        ("perplexity: {a: {model: m, head: 9, tail: 5}}", "middle begins at 9 and tail at 5."),
+        ("perplexity: {a: {model: m, head: 9}}", "middle begins at 9 and tail at 0."),
         ("perplexity: {b: m.arpa}", "rule 'tail' reads 'a', which nothing measures."),
     ],
 )
@@ -402,7 +413,9 @@ def test_every_command_of_the_page_works_in_its_order(models, small_crawl, tmp_p
     for command in typed:
         quick = " --engine inline" if command.startswith("cuvee run") else ""
         assert shell(command + quick, tmp_path).strip(), command
-    stages = 'stages: [{gate: {other: language.code == "de"}}, {drop: {tail: wiki > 520}}]'
+    stages = (
+        'stages: [{gate: {other: language.code == "de"}}, {drop: {tail: wiki_bucket == "tail"}}]'
+    )
     (tmp_path / "two.yaml").write_text(f"recipe: two\n{by_language}{stages}\n", "utf-8")
     assert load_recipe(str(tmp_path / "two.yaml")).perplexity[0].languages == ("en", "fr")
     (tmp_path / "head.yaml").write_text(head_middle, "utf-8")
