@@ -106,6 +106,8 @@ _WHY = {
     "extract": "Another extraction gives other texts: only a run can say.",
     "cascade": "The cascade decides which pages are extracted at all: only a run can say.",
     "words": "Words split by another language's rules are measured anew: only a run can say.",
+    "classifiers": "Another model gives other scores: only a run can say; it reads stored text, "
+    "not the crawl.",
     "edit": "An edit with other options makes another text, on which signals are measured anew: "
     "only a run can say; it reads the stored text, not the crawl.",
     "datatrove": "A block of datatrove decides by itself: only a run can say.",
