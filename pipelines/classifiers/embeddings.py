@@ -15,7 +15,7 @@ from pipelines.classifiers.fasttext_header import read_header
 
 _TABLE, _TOKENIZER = "model.safetensors", "tokenizer.json"
 _MOST_HEADER = 100 << 20
-_KINDS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
+_KINDS: dict[str, Any] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "F64": np.dtype("<f8")}
 _HINT = (
     "  Give a fastText model (.bin, .ftz), vectors of words as text (.vec, .txt), or a folder of\n"
     f"  model2vec with {_TABLE} and {_TOKENIZER}."
@@ -103,4 +103,5 @@ def read_tensor(path: Path, name: str) -> Table:
         begin, end = about["data_offsets"]
         stream.seek(begin, 1)
         data = stream.read(end - begin)
-    return np.frombuffer(data, _KINDS[about["dtype"]]).reshape(about["shape"]).astype(np.float32)
+    table: Table = np.frombuffer(data, _KINDS[about["dtype"]]).reshape(about["shape"])
+    return table.astype(np.float32)

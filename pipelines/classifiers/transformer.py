@@ -31,7 +31,8 @@ def check_transformer(classifier: Classifier, config: Path) -> None:
         raise UsageError(
             f"classifier '{classifier.name}': {config} is damaged.\n  Fetch the model again."
         ) from error
-    if (classifier.label or None) not in (labels or [None]):
+    wanted: list[str | None] = [*labels] or [None]
+    if classifier.label not in wanted:
         says = f"has the labels {', '.join(labels)}" if labels else "gives one score, no labels"
         raise UsageError(
             f"classifier '{classifier.name}': {classifier.model} {says}.\n"

@@ -46,7 +46,7 @@ def read_classifiers(node: Node, problems: Problems) -> tuple[Classifier, ...]:
         fact = f"classifiers must be a map of names, not {shown(node.plain())}."
         problems.add(node.place, fact, _EXAMPLE)
         return ()
-    found = []
+    found: list[Classifier] = []
     for name, body in node.map.items():
         if not RULE_NAME.fullmatch(name):
             fact = f"'{name}' is no name for a classifier."

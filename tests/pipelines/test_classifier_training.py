@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from filters.classifier import Head
+from filters.errors import UsageError
 from pipelines.classifiers.files import find_files
 from pipelines.classifiers.opened import open_classifier, own_label
 from pipelines.classifiers.training.head_trainer import train_head
-from pipelines.classifiers.training.items import Labelled, read_classes
+from pipelines.classifiers.training.items import Labelled, read_classes, read_labels
 from pipelines.classifiers.training.metrics import measure, scored_of
 from pipelines.classifiers.training.split import site_of, split
+from pipelines.classifiers.training.train import TrainOptions
+from pipelines.classifiers.training.train import train as train_on
 from pipelines.recipe.classifier import Classifier
 from tests.command import cuvee, succeed
 from tests.pipelines.labelled import rows, shouted, write_rows
@@ -146,26 +149,32 @@ def test_a_logistic_head_ends_where_its_slope_is_zero():
 
 
 @pytest.mark.parametrize(
-    ("labels", "more", "says"),
+    ("labels", "says"),
     [
-        ([], (), "holds no row with a text and a label"),
-        ([{"text": "a", "label": 1}], (), "has one class only: every label is 1.0"),
-        ([{"text": "a", "label": "x"}], (), "has one class only: every label is 'x'"),
-        ([{"text": "a", "label": 9}, {"text": "b", "label": 0}], (), "which is out of range"),
-        ([{"text": "a", "label": "x"}, {"text": "b", "label": "y"}], (), "--label names none"),
-        ([{"text": "a", "label": "x"}, {"text": "b", "label": 1}], (), "mixes words and numbers"),
-        ([{"text": "a", "label": 1}, {"text": "b", "label": 0}], (), "all of one class"),
-        ([{"txt": 1, "label": 1}], (), "has no column of text"),
-        ([{"text": "a", "label": 1}], ("--positive", "x.jsonl"), "Give the one or the other"),
+        ([], "holds no row with a text and a label"),
+        ([{"text": "a", "label": 1}], "has one class only: every label is 1.0"),
+        ([{"text": "a", "label": "x"}], "has one class only: every label is 'x'"),
+        ([{"text": "a", "label": 9}, {"text": "b", "label": 0}], "which is out of range"),
+        ([{"text": "a", "label": "x"}, {"text": "b", "label": "y"}], "--label names none"),
+        ([{"text": "a", "label": "x"}, {"text": "b", "label": 1}], "mixes words and numbers"),
+        ([{"text": "a", "label": 1}, {"text": "b", "label": 0}], "all of one class"),
+        ([{"txt": 1, "label": 1}], "has no column of text"),
     ],
 )
-def test_labels_that_cannot_be_learnt_are_told(labels, more, says, tmp_path):
+def test_labels_that_cannot_be_learnt_are_told(labels, says, tmp_path):
     path = write_rows(tmp_path / "labels.jsonl", labels)
-    done = cuvee("classifier", "train", "--labels", path, "-o", tmp_path / "out", *more)
-    assert done.returncode == 2, done.stderr
-    assert says in done.stderr
-    assert len(done.stderr.splitlines()) <= 3
+    with pytest.raises(UsageError) as caught:
+        train_on(read_labels([str(path)], None), TrainOptions(), tmp_path / "out")
+    assert says in str(caught.value)
+    assert str(caught.value).count("\n") <= 2
     assert not (tmp_path / "out").exists()
+
+
+def test_two_ways_of_saying_what_a_text_is_are_one_too_many(files, tmp_path):
+    given = ("--labels", files[0], "--positive", files[0])
+    done = cuvee("classifier", "train", *given, "-o", tmp_path / "out")
+    assert done.returncode == 2
+    assert "Give the one or the other" in done.stderr
 
 
 def test_a_folder_with_other_things_stays_as_it_is(files, tmp_path):

@@ -19,6 +19,7 @@ from pipelines.audit.changes import Changes
 from pipelines.audit.ledger import open_ledger
 from pipelines.audit.whatif import whatif
 from pipelines.classifiers.fasttext_header import read_header
+from pipelines.classifiers.signals import pinned
 from pipelines.classifiers.training.fasttext_trainer import (
     POSITIVE,
     FastTextOptions,
@@ -124,22 +125,25 @@ def test_what_if_sweep_tune_show_and_report_take_it_like_any_signal(scored):
         ("classifiers.quality.label=null", "names no label"),
         ("classifiers.quality.sha256=" + "ab" * 32, "has another sha256"),
         ("classifiers.quality.lable=x", "has no option 'lable'"),
-        ("classifiers.quality.model=org/nothing-there", "nor reachable on the Hub"),
     ],
 )
-def test_what_a_model_is_not_is_told_before_there_is_work(
-    change, says, model, small_crawl, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+def test_what_a_model_is_not_is_told(change, says, model, tmp_path):
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(with_classifier(model))
+    with pytest.raises(UsageError) as caught:
+        pinned(load_recipe(str(recipe), [change]))
+    assert says in str(caught.value)
+    assert str(caught.value).count("\n") <= 3
+
+
+def test_a_model_that_cannot_be_had_is_told_before_there_is_work(small_crawl, tmp_path):
     done = cuvee(
-        "run", recipe, "--input", small_crawl, "--output", tmp_path / "run", "--set", change,
+        "run", "dclm_baseline", "--input", small_crawl, "--output", tmp_path / "run",
         env={"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf")},
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert says in done.stderr
-    assert len(done.stderr.splitlines()) <= 4
+    assert "nor reachable on the Hub" in done.stderr
+    assert "--set classifiers.dclm_quality.model=PATH" in done.stderr
     assert not (tmp_path / "run").exists()
 
 

@@ -70,7 +70,7 @@ def _logistic(inputs: Matrix, values: Matrix, ridge: Matrix) -> Matrix:
         size = 1.0
         while size > _SMALL and _loss(weights - size * step, inputs, values, ridge) > loss:
             size /= 2
-        weights = weights - size * step
+        weights = np.asarray(weights - size * step, np.float64)
         before, loss = loss, _loss(weights, inputs, values, ridge)
         if before - loss <= _ENOUGH * max(before, 1.0):
             break

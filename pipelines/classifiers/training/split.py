@@ -25,7 +25,8 @@ def split(
     A site's texts are held out where the hash of its name and the seed lies below the share; so
     more texts of other sites change nothing for it. UsageError where a side lacks a class.
     """
-    train, held = [], []
+    train: list[Labelled] = []
+    held: list[Labelled] = []
     for item in items:
         key = hashlib.sha256(f"{seed} {site_of(item)}".encode()).digest()
         (held if int.from_bytes(key[:8]) < share * 2**64 else train).append(item)

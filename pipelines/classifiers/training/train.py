@@ -78,7 +78,7 @@ def train(items: Sequence[Labelled], options: TrainOptions, output: Path) -> Tra
     output.mkdir(parents=True, exist_ok=True)
     classifier = _make(trained_on, options, gives, positive_from, output)
     scorer = open_classifier(classifier)
-    metrics = {
+    metrics: dict[str, Any] = {
         "kind": options.kind,
         "gives": gives,
         "positive_from": positive_from,
