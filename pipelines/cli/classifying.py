@@ -203,11 +203,16 @@ def _items(
 
 
 def _show(found: dict[str, Any]) -> None:
+    from pipelines.classifiers.training.card import FEWEST, parted
     from pipelines.terminal import harmless
 
     _show_part("", found)
-    for language, part in found["languages"].items():
+    many, few = parted(found["languages"])
+    for language, part in many.items():
         _show_part(harmless(language), part)
+    if few:
+        listed = ", ".join(f"{language} {texts}" for language, texts in few.items())
+        out.print(Styled(harmless(f"Fewer than {FEWEST} texts, told by --json: {listed}")))
 
 
 def _show_part(what: str, part: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """A classifier's model card: README.md beside the model, every number from metrics.json."""
 
 import html
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ _HOW = {
     "embedding": "A linear head on the mean of static embeddings, in the manner of FineWeb-Edu's "
     "classifier (arXiv 2406.17557, section 4), which has a transformer's.",
 }
+FEWEST = 20
+"""Texts of a language that has a table of its own."""
 _GIVES = {
     "probability": "the probability that a text is one that is looked for",
     "score": "a score on the scale of its labels, 0 to 5; it may lie beyond either end",
@@ -31,7 +35,7 @@ def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     yield f"{_HOW[metrics['kind']]} It gives {_GIVES[metrics['gives']]}."
     yield from ("", "```yaml", "classifiers:")
     label = f", label: {metrics['label']}" if metrics["label"] else ""
-    yield f"  {_key(name)}: {{model: {_key(name)}{label}, sha256: {metrics['model_sha256']}}}"
+    yield f"  {_key(name)}: {{model: {_path(name)}{label}, sha256: {metrics['model_sha256']}}}"
     yield from ("```", "", "## Trained on", "")
     parts = {"trained on": data["trained_on"], "held out": data["held_out"]}
     yield from _table(
@@ -48,8 +52,11 @@ def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", f"Settings: {_listed(options)}.", "", "## On the held-out sites", "")
     yield f"Looked for: a label from {metrics['positive_from']:g}. Intervals are 95 % (Wilson)."
     yield from ("", *_measured(held))
-    for language, part in held["languages"].items():
+    many, few = parted(held["languages"])
+    for language, part in many.items():
         yield from ("", f"### {html.escape(language)}", "", *_measured(part))
+    if few:
+        yield from ("", f"Fewer than {FEWEST} texts, in metrics.json: {_listed(few)}.")
     yield from ("", "## Limits", "")
     yield (
         "Precision and kept share depend on how many of the texts are positive, "
@@ -58,10 +65,20 @@ def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     )
 
 
+def parted(
+    languages: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, Mapping[str, Any]], dict[str, int]]:
+    """Return the languages with texts enough for a table, and how many the others have."""
+    many = {name: part for name, part in languages.items() if part["texts"] >= FEWEST}
+    return many, {name: part["texts"] for name, part in languages.items() if name not in many}
+
+
 def _measured(part: Mapping[str, Any]) -> Iterator[str]:
     error = _number(part["calibration"]["expected_error"])
-    yield f"{part['texts']:,} texts, {part['positive']:,} positive; area under the ROC curve "
-    yield f"{_number(part['roc_auc'])}, expected calibration error {error}."
+    yield (
+        f"{part['texts']:,} texts, {part['positive']:,} positive; area under the ROC curve "
+        f"{_number(part['roc_auc'])}, expected calibration error {error}."
+    )
     if "pearson" in part:
         yield (
             f"Mean absolute error {_number(part['mean_absolute_error'])}, root mean squared error "
@@ -102,6 +119,11 @@ def _number(value: float | None) -> str:
 
 def _listed(facts: Mapping[str, Any]) -> str:
     return html.escape(", ".join(f"{name} {value}" for name, value in facts.items())) or "–"
+
+
+def _path(name: str) -> str:
+    """Return a folder's name as YAML, quoted where it has to be."""
+    return name if re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII) else json.dumps(name)
 
 
 def _key(name: str) -> str:

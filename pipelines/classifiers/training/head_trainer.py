@@ -54,13 +54,13 @@ def _short(values: Matrix) -> Matrix:
 
 
 def _ridge(inputs: Matrix, values: Matrix, ridge: Matrix) -> Matrix:
-    found: Matrix = np.linalg.solve(inputs.T @ inputs + np.diag(ridge), inputs.T @ values)
-    return found
+    found = np.linalg.solve(inputs.T @ inputs + np.diag(ridge), inputs.T @ values)
+    return np.asarray(found, np.float64)
 
 
 def _logistic(inputs: Matrix, values: Matrix, ridge: Matrix) -> Matrix:
     """Newton's method; a step is halved while it makes the loss larger."""
-    weights = np.zeros(inputs.shape[1])
+    weights: Matrix = np.zeros(inputs.shape[1])
     loss = _loss(weights, inputs, values, ridge)
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ weights, -500, 500)))
