@@ -14,6 +14,8 @@ from filters.errors import UsageError
 from pipelines.recipe.classifier import Classifier
 
 _NEEDED = ("torch", "transformers")
+_DEFAULT = {"0": "LABEL_0", "1": "LABEL_1"}
+"""What a configuration means that names no labels."""
 
 
 def check_transformer(classifier: Classifier, config: Path) -> None:
@@ -42,7 +44,7 @@ def check_transformer(classifier: Classifier, config: Path) -> None:
 
 def _labels(config: dict[str, Any]) -> list[str]:
     """Return the labels of a classification; none of a regression."""
-    named = config.get("id2label") or {}
+    named = config.get("id2label") or _DEFAULT
     labels = [str(named[key]) for key in sorted(named, key=int)]
     return labels if len(labels) > 1 else []
 

@@ -1,6 +1,7 @@
 """Commands that train classifiers, measure them and score texts with them."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -215,7 +216,7 @@ def _show(found: dict[str, Any]) -> None:
         out.print(Styled(harmless(f"Fewer than {FEWEST} texts, told by --json: {listed}")))
 
 
-def _show_part(what: str, part: dict[str, Any]) -> None:
+def _show_part(what: str, part: Mapping[str, Any]) -> None:
     table = Table(box=None, pad_edge=False)
     for head in ("score from", "precision", "recall", "F1", "kept"):
         table.add_column(head, justify="right")
