@@ -41,8 +41,11 @@ GATE_SIGNALS: Mapping[str, Signal] = MappingProxyType(
 
 
 def text_signals() -> Mapping[str, Signal]:
-    """Return all signals that can be measured on any revision of a text, by bare name."""
-    return MappingProxyType(SIGNALS)
+    """Return all signals that can be measured on any revision of a text, by bare name.
+
+    Those of a recipe's classifiers, which need a model, are only the recipe's own.
+    """
+    return MappingProxyType({n: signal for n, signal in SIGNALS.items() if signal.measure})
 
 
 def resolve(name: str, revisions: Sequence[str] = (TEXT,)) -> Signal:

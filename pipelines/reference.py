@@ -127,6 +127,7 @@ def recipe_reference() -> str:
     lines += _options("`cascade: …`", known.CASCADE)
     lines += _options("`limits: …`", known.LIMITS)
     lines += _options("`perplexity: {NAME: …}`", known.PERPLEXITY, _PERPLEXITY)
+    lines += _options("`classifiers: {NAME: …}`", known.CLASSIFIER, _CLASSIFIER)
     for kind, options in known.KINDS.items():
         lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
     lines += _options("`tokenizer: {train: …}`", known.TRAINED)
@@ -142,6 +143,7 @@ def recipe_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+_CLASSIFIER = "A model, whose score is the signal NAME; [more of it](classifiers.md)."
 _DATASET = (
     "How the shards are laid out, and which configs the card names; "
     "[what that gives](publish.md#by-language)."

@@ -27,7 +27,7 @@ from pipelines.classifiers.training.fasttext_trainer import (
 )
 from pipelines.classifiers.training.items import Labelled
 from pipelines.files import sha256_of
-from pipelines.recipe import load_recipe
+from pipelines.recipe import load_recipe, shipped_recipes
 from pipelines.storage import CommitLog
 from tests.command import cuvee, succeed
 from tests.pipelines.labelled import rows
@@ -197,6 +197,17 @@ def test_rules_know_classifiers_of_their_recipe_and_no_others(tmp_path):
     path.write_text("extends: gopher\nadd: {bad: good < 0.5}\n")
     with pytest.raises(UsageError, match="reads 'good', which nothing measures"):
         load_recipe(str(path))
+
+
+def test_the_lines_in_dolmas_head_are_a_recipe(tmp_path):
+    head = shipped_recipes()["dolma"].read_text("utf-8").partition("\nrecipe:")[0]
+    lines = [line.removeprefix("#     ") for line in head.splitlines() if line.startswith("#     ")]
+    written = "\n".join(lines[lines.index("recipe: dolma_civil") :]) + "\n"
+    assert written.count("\n") <= 10
+    (tmp_path / "civil.yaml").write_text(written)
+    recipe = load_recipe(str(tmp_path / "civil.yaml"))
+    assert [each.name for each in recipe.classifiers] == ["toxic", "obscene"]
+    assert "ended_lines.obscene >= 0.4" in recipe.to_yaml()
 
 
 class _Hub(BaseHTTPRequestHandler):
