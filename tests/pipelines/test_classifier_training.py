@@ -10,12 +10,14 @@ from filters.classifier import Head
 from filters.errors import UsageError
 from pipelines.classifiers.files import find_files
 from pipelines.classifiers.opened import open_classifier, own_label
+from pipelines.classifiers.signals import pinned
 from pipelines.classifiers.training.head_trainer import train_head
 from pipelines.classifiers.training.items import Labelled, read_classes, read_labels
 from pipelines.classifiers.training.metrics import measure, scored_of
 from pipelines.classifiers.training.split import site_of, split
 from pipelines.classifiers.training.train import TrainOptions
 from pipelines.classifiers.training.train import train as train_on
+from pipelines.recipe import load_recipe
 from pipelines.recipe.classifier import Classifier
 from tests.command import cuvee, succeed
 from tests.pipelines.labelled import rows, shouted, write_rows
@@ -91,6 +93,8 @@ def test_scores_are_learnt_and_rounded_as_fineweb_edu_does(tmp_path):
     assert held["threshold"] == 2.5
     score = open_classifier(Classifier("edu", str(tmp_path / "edu")))
     assert score("\n".join(prose(7, 10))) > score(shouted(7))
+    own = load_recipe("fineweb_edu", [f"classifiers.edu_score.model={tmp_path / 'edu'}"])
+    assert pinned(own).classifiers[0].sha256 == told["model_sha256"]
     found = json.loads(
         succeed("classifier", "eval", tmp_path / "edu", "--labels", labels, "--json")
     )

@@ -106,6 +106,7 @@ def test_the_model_is_part_of_manifest_recipe_and_fingerprint(scored, model, sma
     assert outcome.manifest["recipe"]["digest"] != manifest["recipe"]["digest"]
 
 
+@pytest.mark.slow
 def test_what_if_sweep_tune_show_and_report_take_it_like_any_signal(scored):
     answer = whatif(open_ledger(scored.root), Changes(sets=("shop=0.6",)))
     assert list(answer.lost["rule"]) == ["shop"]
@@ -255,6 +256,7 @@ def hub(model: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_dclms_recipe_runs_on_a_model_fetched_by_its_name(hub, model, small_crawl, tmp_path):
     env = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1",
            "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
