@@ -160,11 +160,10 @@ def sample_crawl() -> Path:
 def signals(recipe: str | Path | None = None) -> pd.DataFrame:
     """Return everything that a rule can read, as `cuvee signals`: name, kind, summary, source.
 
-    With a recipe, also what the modules that it names measure.
+    With a recipe, also what its own modules and benchmarks measure.
     """
-    if recipe is not None:
-        load_recipe(str(recipe))
-    return pd.DataFrame([asdict(row) for row in describe_signals()])
+    own = load_recipe(str(recipe)).own_signals if recipe is not None else {}
+    return pd.DataFrame([asdict(row) for row in describe_signals(own)])
 
 
 def recipes() -> pd.DataFrame:

@@ -18,6 +18,7 @@ from filters.signal import Value
 from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_identifier, model_file
+from pipelines.benchmarks import benchmark_facts, table_of
 from pipelines.blocklist import list_digests, load_blocker
 from pipelines.cascade import COLUMNS, SKIPPED, Cascade
 from pipelines.classifiers.files import find_files
@@ -203,6 +204,8 @@ class Curator:
         self.segmenter.words(_SOME_TEXT)
         self._perplexity.open_all()
         self.judge.warm_up(_SOME_TEXT)
+        for benchmark in self.recipe.benchmarks:
+            table_of(benchmark)
         if self.minhasher is not None:
             self.minhasher.signature(_SOME_TEXT)
         self.accelerated.clear()
@@ -274,6 +277,7 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
     load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
     digests |= perplexity_digests(recipe)
     check_perplexity(recipe)
+    benchmark_facts(recipe.benchmarks)  # so is a wrong item; what they are, the recipe says
     return digests
 
 

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.benchmarks import benchmark_facts, short_items
 from pipelines.card import Person, card_files, ready_for_card, remove_beside, write_card
 from pipelines.cascade import measured_loss
 from pipelines.classifiers.signals import pinned
@@ -127,6 +128,8 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
         started = _started(recipe, output, options, inputs)
         with held(output) as still_ours, recorder.writing(output, started):
             assets = asset_digests(recipe)
+            for line in short_items(recipe.benchmarks):
+                say(line)
             complete(output)
             manifest = read_manifest(output)
             known = {**assets, **_given_tokenizer(recipe)}
@@ -264,6 +267,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         **measured_loss(recipe, done["settle"]),
         **accelerated(done["curate"]),
         **opt_outs(done["curate"]),
+        **({"benchmarks": benchmark_facts(recipe.benchmarks)} if recipe.benchmarks else {}),
         **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)

@@ -14,6 +14,7 @@ from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from filters.signal import Signal
 from pipelines.accelerate import Accelerate
+from pipelines.benchmarks import Benchmark, own_signals
 from pipelines.layout import DatasetOptions
 from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
@@ -120,6 +121,8 @@ class Recipe:
     columns: Columns = field(default_factory=Columns)
     opt_outs: tuple[str, ...] = ()
     """Files of domains and addresses that have opted out."""
+    benchmarks: tuple[Benchmark, ...] = ()
+    """Items that are looked for in pages."""
     language: LanguageModel = field(default_factory=LanguageModel)
     cascade: CascadeOptions | None = None
     """None: every page that passes the URL gates is extracted."""
@@ -232,7 +235,7 @@ class Recipe:
     @property
     def own_signals(self) -> Mapping[str, Signal]:
         """Signals with settings of this recipe, by bare name; models are not asked by these."""
-        named = signals_of(self.perplexity)
+        named = {**own_signals(self.benchmarks), **signals_of(self.perplexity)}
         if self.stop_words != STOP_WORDS:
             signal = stop_word_signal(self.stop_words)
             named[signal.name] = signal
@@ -267,6 +270,7 @@ class Recipe:
             "dump": self.dump,
             "columns": asdict(self.columns),
             "opt_outs": list(self.opt_outs),
+            "benchmarks": {each.name: each.plain() for each in self.benchmarks},
             "language": {"model": self.language.model},
             "extract": {self.extract.extractor: dict(self.extract.options)},
             "cascade": asdict(self.cascade) if self.cascade else False,

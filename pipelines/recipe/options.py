@@ -27,6 +27,8 @@ RECIPE_KEYS = {
     "name leads into a struct, false means none. What is not said is guessed.",
     "opt_outs": "Files with domains and addresses that have opted out, one a line; a rule on "
     "`optout.listed` says what becomes of their pages.",
+    "benchmarks": "Files of benchmark items, by name; `NAME_13grams` is then a signal: how many of "
+    "their distinct 13-grams a page holds.",
     "language": "The fastText model that identifies a page's language.",
     "extract": "How HTML becomes text: one extractor with its options.",
     "cascade": "Whether pages whose cheap text is in another language than the gate wants are "
@@ -67,6 +69,15 @@ COLUMNS = {
     "date": "When it was found.",
 }
 """What the columns of a text input are for."""
+
+BENCHMARK = {
+    "items": "JSON lines or Parquet file with an item in each object or row; or one of the Hub, as "
+    "hf://datasets/OWNER/NAME/FILE.",
+    "fields": "The fields that make an item's text, one or several, dotted inside structs.",
+    "ngrams": "Words of an n-gram, one number or several; 13 by default.",
+    "sha256": "Of the file; a resolved recipe says it, and another file is then refused.",
+}
+"""Options of a benchmark."""
 
 STAGE_KINDS = {
     "gate": "Rules on url.*, optout.* and language.*; a page they drop is not measured further.",

@@ -23,6 +23,9 @@ _MOST = 2**63
 """No count is larger; also refuses infinity."""
 
 
+NO_SIGNALS: Mapping[str, Signal] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class SignalRow:
     """One line of `cuvee signals`."""
@@ -54,14 +57,17 @@ def labels_of(name: str) -> tuple[str, ...]:
     return tuple(signal.settings.get("labels", ())) if signal else ()
 
 
-def describe_signals() -> list[SignalRow]:
-    """Return what rules can read: of gates, of any revision of a text, of each edit, of inputs."""
+def describe_signals(mine: Mapping[str, Signal] = NO_SIGNALS) -> list[SignalRow]:
+    """Return what rules can read: of gates, of any revision of a text, of each edit, of inputs.
+
+    `mine` are signals of a recipe's own.
+    """
     own = {
         f"{edit}.{name}": signal
         for edit, its in sorted(EDITS.items())
         for name, signal in sorted(its.signals.items())
     }
-    texts = dict(sorted(text_signals().items()))
+    texts = dict(sorted({**text_signals(), **mine}.items()))
     brought = {name: item for its in CATALOGS.values() for name, item in sorted(its.items())}
     return [
         SignalRow(name, kind_of(signal), signal.summary, signal.source)
