@@ -1,7 +1,7 @@
 """One page through every gate and block before deduplication."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,10 +9,13 @@ from typing import Any
 from filters.imported import imported_signal
 from filters.judge import Column, Decision, Judge, Judgement, decide
 from filters.language import CODE, SCORE, LanguageIdentifier
+from filters.licence import SIGNALS as LICENCE
+from filters.licence import read_licence
 from filters.memo import Memo
 from filters.minhash import Hashes, MinHasher
 from filters.optout import NOTHING, OptOutList, read_opt_outs
 from filters.optout import SIGNALS as OPT_OUTS
+from filters.rule import Rule
 from filters.segment import segmenter
 from filters.signal import Value
 from filters.text import without_surrogates
@@ -62,7 +65,7 @@ class Curator:
         self.memo = memo or Memo()
         activate(recipe.modules)
         self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
-        self._optout_gates = recipe.optout_gates
+        self._optout_gates, self._licence_gates = recipe.optout_gates, recipe.licence_gates
         self.segmenter = segmenter(recipe.words)
         make_known(recipe.classifiers)
         self._perplexity = PerplexitySignals(recipe)
@@ -146,6 +149,10 @@ class Curator:
             found = self._gate_opt_outs(page, row)  # measured of every page, as the URL is
             decision = decision or found
             self.clock.lap("optout")
+        if self._licence_gates:
+            found = self._gate_licence(page, row)
+            decision = decision or found
+            self.clock.lap("licence")
         if decision and not row["audited"]:
             return Curated(_decided(row, decision), None, None)
         text, problem = self._text(page, row, cascade=decision is None)
@@ -224,12 +231,13 @@ class Curator:
             row.update(read_opt_outs(page.reservations, page.body))
         if self.recipe.opt_outs:
             row["optout.listed"] = self._opted_out.listed(row["url"] or "", row["host"] or "")
-        measured = [
-            rule
-            for rule in self._optout_gates
-            if all(row.get(name) is not None for name in rule.reads)
-        ]
-        return decide(measured, row, "optout")
+        return decide(_measured(self._optout_gates, row), row, "optout")
+
+    def _gate_licence(self, page: Page | Row, row: dict[str, Any]) -> Decision | None:
+        """Measure which licence a page's HTML names."""
+        if isinstance(page, Page) and not page.is_text:
+            row.update(self.memo.once(("licence", page.record), lambda: read_licence(page.body)))
+        return decide(_measured(self._licence_gates, row), row, "licence")
 
     def _text(
         self, page: Page | Row, row: dict[str, Any], *, cascade: bool
@@ -265,6 +273,11 @@ class Curator:
         return glance.skipped
 
 
+def _measured(rules: Sequence[Rule], row: Mapping[str, Any]) -> list[Rule]:
+    """Return the rules all of whose signals have a value: a text without HTML passes the others."""
+    return [rule for rule in rules if all(row.get(name) is not None for name in rule.reads)]
+
+
 def asset_digests(recipe: Recipe) -> dict[str, str]:
     """Return the sha256 of the model and lists that a recipe's decisions depend on."""
     digests: dict[str, str] = {}
@@ -290,6 +303,8 @@ def _gate_columns(recipe: Recipe) -> Iterator[Column]:
     if recipe.opt_outs:
         made_by = tuple(opt_out_digests(recipe.opt_outs).items())
         yield from (Column(s.name, s, "optout", made_by) for s in OPT_OUTS if s.name not in NOTHING)
+    if recipe.licence_gates:
+        yield from (Column(s.name, s, "licence") for s in LICENCE)
     if recipe.text_gates:
         model = (sha256_of(model_file(recipe.language.model)),)
         yield Column("language", CODE, "language", model)

@@ -67,6 +67,10 @@ _NO_HEADERS = (
     "opt-outs: texts have no HTTP headers and no HTML, so only lists of opt_outs can be asked; "
     "what the rules on the others read is null, and lets a page pass."
 )
+_NO_HTML = (
+    "licences: texts have no HTML that could name one; what the rules on it read is null, and lets "
+    "a page pass."
+)
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed", "stages")
 
 
@@ -117,8 +121,11 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     files = find_inputs(*where, recipe.input_format, say)
     # What follows is written down, and the secrets of an address must not be.
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
-    if recipe.optout_gates and any(file.format != "crawl" for file in files):
-        say(_NO_HEADERS)
+    if any(file.format != "crawl" for file in files):
+        if recipe.optout_gates:
+            say(_NO_HEADERS)
+        if recipe.licence_gates:
+            say(_NO_HTML)
     found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
         files = split_files(files, options.part_bytes)

@@ -21,10 +21,10 @@ from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.perplexity import Perplexity, signals_of
+from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
 from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
-LedgerStage: TypeAlias = Literal["url", "optout", "language", "quality"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +158,11 @@ class Recipe:
     def optout_gates(self) -> tuple[Rule, ...]:
         """Gate rules that need HTTP headers, HTML or lists of those who have opted out."""
         return tuple(rule for stage, rule in self.rules() if stage == "optout")
+
+    @property
+    def licence_gates(self) -> tuple[Rule, ...]:
+        """Gate rules that need HTML: the licence that it names."""
+        return tuple(rule for stage, rule in self.rules() if stage == "licence")
 
     @property
     def text_gates(self) -> tuple[Rule, ...]:
@@ -296,12 +301,6 @@ class Recipe:
     def _dedup_index(self) -> int:
         found = [i for i, stage in enumerate(self.stages) if isinstance(stage, DedupStage)]
         return found[0] if found else len(self.stages)
-
-
-def ledger_stage(rule: Rule) -> LedgerStage:
-    """Return the ledger's name of the stage at which a rule drops."""
-    stages: dict[str, LedgerStage] = {"url": "url", "optout": "optout", "language": "language"}
-    return stages.get(rule.numerator.partition(".")[0], "quality")
 
 
 def revision_of(name: str) -> tuple[str, str]:

@@ -80,7 +80,8 @@ BENCHMARK = {
 """Options of a benchmark."""
 
 STAGE_KINDS = {
-    "gate": "Rules on url.*, optout.* and language.*; a page they drop is not measured further.",
+    "gate": "Rules on url.*, optout.*, licence.* and language.*; a page they drop is not measured "
+    "further.",
     "drop": "Rules on the text's signals; the first that fires names the reason.",
     "edit": "One change of the text; signals after it can read the new revision by its name.",
     "datatrove": "A filter or formatter of datatrove by its class, or by module.Class; its reason "

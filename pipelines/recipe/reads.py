@@ -15,6 +15,7 @@ from filters.signal import Signal
 from pipelines.recipe.layouts import InputFormat
 from pipelines.recipe.model import revision_of
 from pipelines.recipe.problems import Problems
+from pipelines.recipe.rule_stages import EARLY_STAGES
 from pipelines.recipe.source import Place
 
 _SCORES = {"language.score": (0.0, 1.0)}
@@ -148,7 +149,8 @@ def _why_unknown(
     if family is not None:
         return _not_brought(kind, family)
     if kind == "gate" and name in anywhere:
-        return "but gates read only url.*, optout.* and language.*.", "Move it to a drop."
+        families = ", ".join(f"{stage}.*" for stage in EARLY_STAGES)
+        return f"but gates read only {families} and language.*.", "Move it to a drop."
     if name in GATE_SIGNALS:
         return "which only gates read.", "Move it to a gate."
     if name in anywhere:

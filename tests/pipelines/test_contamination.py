@@ -80,6 +80,9 @@ def test_pages_with_pieces_of_items_leave(done):
     said = load_manifest(root)["benchmarks"]["quiz"]
     assert (said["items"], said["short_items"]) == (4, {"13": 1, "8": 1})
     assert said["sha256"] in (root / "recipe.yaml").read_text()
+    card = (root / "dataset/README.md").read_text()
+    assert "`quiz`: 1 item of 4 have fewer than 13 words" in card
+    assert "whether texts of other benchmarks than `quiz` are among them" in card
     found = verify_run(root, 1000, lambda _done, _total: None)
     assert found.ok, found.differences
 
