@@ -1,20 +1,17 @@
 """One page through every gate and block before deduplication."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from filters.imported import imported_signal
-from filters.judge import Column, Decision, Judge, Judgement, decide
-from filters.language import CODE, SCORE, LanguageIdentifier
-from filters.licence import SIGNALS as LICENCE
+from filters.judge import Decision, Judge, Judgement, decide
+from filters.language import LanguageIdentifier
 from filters.licence import read_licence
 from filters.memo import Memo
 from filters.minhash import Hashes, MinHasher
-from filters.optout import NOTHING, OptOutList, read_opt_outs
-from filters.optout import SIGNALS as OPT_OUTS
+from filters.optout import OptOutList, read_opt_outs
 from filters.rule import Rule
 from filters.segment import segmenter
 from filters.signal import Value
@@ -31,6 +28,7 @@ from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
+from pipelines.ledger_columns import cascade_columns, gate_columns, imported_columns
 from pipelines.ledger_row import base_row
 from pipelines.ngram_models import PerplexitySignals, check_perplexity, perplexity_digests
 from pipelines.opt_outs import load_opt_outs, opt_out_digests
@@ -72,12 +70,12 @@ class Curator:
         measured = {**classifier_signals(recipe.classifiers), **self._perplexity.by_name}
         own = {**recipe.own_signals, **measured}
         self.judge = Judge(recipe.blocks, self.segmenter, own, self.memo)
-        cascade = _cascade_columns(recipe) if recipe.cascade else ()
+        cascade = cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
         """What the accelerated extractor has to tell of the pages at hand."""
-        self.imported = tuple(_imported_columns(recipe))
+        self.imported = tuple(imported_columns(recipe))
         self.columns = (
-            *_gate_columns(recipe),
+            *gate_columns(recipe),
             *self.imported,
             *self.judge.columns,
             *cascade,
@@ -292,38 +290,6 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
     check_perplexity(recipe)
     benchmark_facts(recipe.benchmarks)  # so is a wrong item; what they are, the recipe says
     return digests
-
-
-def _gate_columns(recipe: Recipe) -> Iterator[Column]:
-    """Yield what gates measure; the language has its place among the ledger's fixed columns."""
-    if recipe.url_gates:
-        yield Column(BLOCK_REASON.name, BLOCK_REASON, "url", tuple(list_digests().items()))
-    if recipe.optout_gates:
-        yield from (Column(s.name, s, "optout") for s in OPT_OUTS if s.name in NOTHING)
-    if recipe.opt_outs:
-        made_by = tuple(opt_out_digests(recipe.opt_outs).items())
-        yield from (Column(s.name, s, "optout", made_by) for s in OPT_OUTS if s.name not in NOTHING)
-    if recipe.licence_gates:
-        yield from (Column(s.name, s, "licence") for s in LICENCE)
-    if recipe.text_gates:
-        model = (sha256_of(model_file(recipe.language.model)),)
-        yield Column("language", CODE, "language", model)
-        yield Column("language_score", SCORE, "language", model)
-
-
-def _imported_columns(recipe: Recipe) -> Iterator[Column]:
-    """Yield what the input brings along of a page; what it depends on is the input itself."""
-    for name in recipe.imported:
-        signal = imported_signal(name)
-        assert signal is not None  # noqa: S101  the recipe was checked
-        yield Column(name, signal, recipe.input_format.name, ("imported",))
-
-
-def _cascade_columns(recipe: Recipe) -> Iterator[Column]:
-    """Yield what the cascade notes of a page, on the cheap text of the model's wanted language."""
-    made_by = (sha256_of(model_file(recipe.language.model)), recipe.wanted_language)
-    for signal in COLUMNS:
-        yield Column(signal.name, signal, "cascade", made_by)
 
 
 def _found(text: str) -> tuple[str, Decision | None]:
