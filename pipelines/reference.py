@@ -14,6 +14,7 @@ from filters.contamination import GramTable, gram_signal
 from filters.imported import CATALOGS
 from filters.rule import Rule
 from filters.signal import Signal
+from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
 from pipelines.recipe import options as known
 from pipelines.recipe.extractors import EXTRACTORS
@@ -131,7 +132,7 @@ def recipe_reference() -> str:
         lines += _options(f"`extract: {{{name}: …}}`", options)
     for name, edit in EDITS.items():
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
-    benchmark = [(f"`{name}`", meaning) for name, meaning in known.BENCHMARK.items()]
+    benchmark = [(f"`{name}`", meaning) for name, meaning in BENCHMARK.items()]
     lines += ["", "## `benchmarks: {NAME: …}`", "", _BENCHMARKS, ""]
     lines += _table(("option", "meaning"), benchmark)
     lines += _options("`cascade: …`", known.CASCADE)

@@ -7,10 +7,10 @@ from typing import Any
 from filters.catalog import text_signals
 from filters.contamination import SIZES
 from filters.errors import UsageError
-from pipelines.benchmarks import DEFAULT_GRAMS, HUB, Benchmark, items_file
+from pipelines.benchmarks import DEFAULT_GRAMS, HUB, OPTIONS, Benchmark, items_file
 from pipelines.files import sha256_of
 from pipelines.recipe.model import Recipe
-from pipelines.recipe.options import BENCHMARK, RULE_NAME
+from pipelines.recipe.options import RULE_NAME
 from pipelines.recipe.problems import Problems, known_entries, shown
 from pipelines.recipe.source import Node, Place
 
@@ -53,7 +53,7 @@ def recorded_benchmark(name: str, body: Node, problems: Problems) -> Benchmark |
         problems.add(body.place, fact, _EXAMPLE)
         return None
     fact = f"benchmarks.{name} has no option"
-    entries = known_entries(body, BENCHMARK, fact, ", ".join(BENCHMARK), problems)
+    entries = known_entries(body, OPTIONS, fact, ", ".join(OPTIONS), problems)
     items = _texts(f"benchmarks.{name}.items", entries.get("items", body), problems)
     fields = _texts(f"benchmarks.{name}.fields", entries.get("fields", body), problems)
     ngrams = _sizes(f"benchmarks.{name}.ngrams", entries.get("ngrams"), problems)

@@ -122,7 +122,6 @@ class Recipe:
     opt_outs: tuple[str, ...] = ()
     """Files of domains and addresses that have opted out."""
     benchmarks: tuple[Benchmark, ...] = ()
-    """Items that are looked for in pages."""
     language: LanguageModel = field(default_factory=LanguageModel)
     cascade: CascadeOptions | None = None
     """None: every page that passes the URL gates is extracted."""

@@ -70,15 +70,6 @@ COLUMNS = {
 }
 """What the columns of a text input are for."""
 
-BENCHMARK = {
-    "items": "JSON lines or Parquet file with an item in each object or row; or one of the Hub, as "
-    "hf://datasets/OWNER/NAME/FILE.",
-    "fields": "The fields that make an item's text, one or several, dotted inside structs.",
-    "ngrams": "Words of an n-gram, one number or several; 13 by default.",
-    "sha256": "Of the file; a resolved recipe says it, and another file is then refused.",
-}
-"""Options of a benchmark."""
-
 STAGE_KINDS = {
     "gate": "Rules on url.*, optout.*, licence.* and language.*; a page they drop is not measured "
     "further.",

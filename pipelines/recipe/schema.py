@@ -14,6 +14,7 @@ from filters.datatrove_block import known_blocks
 from filters.edit import Edit
 from filters.imported import CATALOGS, OPEN
 from pipelines.benchmarks import DEFAULT_GRAMS
+from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import options as known
 from pipelines.recipe.blocks import accepted_arguments
 from pipelines.recipe.extractors import EXTRACTORS
@@ -135,7 +136,7 @@ def _benchmark() -> dict[str, Any]:
         },
         "sha256": {"type": "string"},
     }
-    options = {key: {"description": known.BENCHMARK[key], **kinds[key]} for key in kinds}
+    options = {key: {"description": BENCHMARK[key], **kinds[key]} for key in kinds}
     return {**_map(options), "required": ["items", "fields"]}
 
 
