@@ -9,6 +9,7 @@ from filters import (
     fineweb,
     gopher,
     language,
+    licence,
     ngrams,
     optout,
     pii,
@@ -35,7 +36,16 @@ EDITS: Mapping[str, Edit] = MappingProxyType(
 )
 
 GATE_SIGNALS: Mapping[str, Signal] = MappingProxyType(
-    {item.name: item for item in (url.BLOCK_REASON, language.CODE, language.SCORE, *optout.SIGNALS)}
+    {
+        item.name: item
+        for item in (
+            url.BLOCK_REASON,
+            language.CODE,
+            language.SCORE,
+            *optout.SIGNALS,
+            *licence.SIGNALS,
+        )
+    }
 )
 """What gates read; measured where pages are read, not on a `Text`."""
 

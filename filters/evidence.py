@@ -84,6 +84,18 @@ def evidence(
     )
 
 
+def found_by(
+    finder: Finder, text: Text, signal: str, edits: Mapping[str, Options] = MappingProxyType({})
+) -> list[Span]:
+    """Return what `finder` finds, where it knows what a signal counts: as `evidence` places it."""
+    revision = signal.rpartition(".")[0]
+    if revision in ("", TEXT):
+        return list(finder(text))
+    if revision != C4_LINES.name or next(iter(edits), revision) != revision:
+        return []
+    return _placed(finder, cut_lines(text, edits.get(revision) or {}), text)
+
+
 def _of_text(text: Text, bare: str, stop_words: Collection[str]) -> list[Span]:
     """Return what a signal of the text itself counts."""
     if bare == _STOP_WORDS and tuple(stop_words) != STOP_WORDS:
@@ -119,7 +131,12 @@ def _found(text: Text, bare: str) -> list[Span]:
 
 
 def _found_behind(cut: Cut, text: Text, bare: str) -> list[Span]:
-    spans = _found(Text(cut.text, text.segmenter), bare)
+    return _placed(lambda left: _found(left, bare), cut, text)
+
+
+def _placed(finder: Finder, cut: Cut, text: Text) -> list[Span]:
+    """Return what is found in what is left of a text, as spans of the text itself."""
+    spans = finder(Text(cut.text, text.segmenter))
     return [Span(*cut.back(span.start, span.end), span.what) for span in spans]
 
 

@@ -8,12 +8,12 @@ content="1">`. What is said to one robot by name says nothing to others and is n
 site may also be on a list that somebody else keeps.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from filters.canonical_url import canonical_url
 from filters.signal import Signal
+from filters.tags import open_tags, plain_markup
 
 HEADERS = ("x-robots-tag", "tdm-reservation")
 """Names, in lower case, of the HTTP headers that are read."""
@@ -31,10 +31,6 @@ _BY_DIRECTIVE = {
 }
 _WITH_VALUES = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
 _NAMES = (b"robots", b"tdm-reservation")
-_OPEN = re.compile(rb"<(?:!--|(script|style|textarea|title|meta)\b)")
-# Each part ends somewhere, if only with the page: no place is looked at twice, whatever it has.
-_META = re.compile(rb"((?:[^>\"']++|\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z))*+)(?:>|\Z)")
-_ATTRIBUTE = re.compile(rb"([a-z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 
 
 def read_opt_outs(headers: Iterable[tuple[str, str]], html: bytes) -> dict[str, int]:
@@ -46,9 +42,7 @@ def read_opt_outs(headers: Iterable[tuple[str, str]], html: bytes) -> dict[str, 
     for name, value in headers:
         for said in _said(name, value, "x-robots-tag"):
             found[said] += 1
-    if b"\0" in html[:64]:
-        html = html.replace(b"\0", b"")
-    for name, value in _metas(html.lower()):
+    for name, value in _metas(plain_markup(html)):
         for said in _said(name, value, "robots"):
             found[said] += 1
     return found
@@ -72,30 +66,10 @@ def _directives(value: str) -> Iterator[str]:
 
 
 def _metas(html: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name and content of the meta tags of a page in lower case, as far as names go.
-
-    What a browser takes for no tag, in comments and scripts, is passed over.
-    """
-    last, at = max(map(html.rfind, _NAMES)), 0
-    while at < last and (found := _OPEN.search(html, at, last)) is not None:
-        if found[1] == b"meta":
-            tag = _META.match(html, found.end())
-            assert tag is not None  # noqa: S101  it matches anything, up to the page's end
-            at = tag.end()
-            yield from _named(tag[1])
-        else:
-            end = html.find(b"</" + found[1] if found[1] else b"-->", found.end())
-            at = end if end >= 0 else last
-
-
-def _named(attributes: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name and content of a tag that has both."""
-    pairs = {
-        name: first or second or third
-        for name, first, second, third in _ATTRIBUTE.findall(attributes)
-    }
-    if b"name" in pairs and b"content" in pairs:
-        yield pairs[b"name"].decode("latin-1").strip(), pairs[b"content"].decode("latin-1")
+    """Yield name and content of the meta tags of a page in lower case, as far as names go."""
+    for tag in open_tags(html, (b"meta",), max(map(html.rfind, _NAMES))):
+        if "name" in tag.attributes and "content" in tag.attributes:
+            yield tag.attributes["name"].strip(), tag.attributes["content"]
 
 
 class OptOutList:

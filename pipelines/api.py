@@ -15,9 +15,13 @@ import pyarrow as pa
 from rich.console import Console
 
 from filters.errors import UsageError, nearest
-from pipelines.audit.diff import Comparison, compare
+from pipelines.audit.diff import Comparison
+from pipelines.audit.diff import compare as compare_runs
 from pipelines.audit.ledger import open_ledger
 from pipelines.bucket.path import run_folder
+from pipelines.compare.frames import Compared
+from pipelines.compare.overlap import find_overlap
+from pipelines.compare.together import run_together
 from pipelines.manifest import load_manifest
 from pipelines.pages import Wanted, find_pages
 from pipelines.pipeline import RunOptions
@@ -87,7 +91,7 @@ class Run:
         `n` examples of each difference. UsageError for runs that have no page in common.
         """
         folder = other.path if isinstance(other, Run) else run_folder(other)
-        return compare(open_ledger(self.path), open_ledger(folder), examples=n)
+        return compare_runs(open_ledger(self.path), open_ledger(folder), examples=n)
 
     def _table(self, folder: str, columns: Sequence[str] | None) -> pd.DataFrame:
         load_manifest(self.path)
@@ -126,16 +130,7 @@ def run(
     name, to its value.
     Raises UsageError for what cannot be done as asked, WorkError for work that failed.
     """
-    given = [input] if isinstance(input, str | Path) else input or ()
-    inputs = tuple(str(item) for item in given)
-    if isinstance(recipe, Recipe):
-        if set or input_format:
-            what = "set" if set else "input_format"
-            raise UsageError(f"run: a loaded recipe takes no {what}.\n  Give it to load_recipe.")
-        loaded = replace(recipe, input=inputs or recipe.input)
-    else:
-        sets = [f"{name}={json.dumps(value)}" for name, value in (set or {}).items()]
-        loaded = load_recipe(str(recipe), sets, inputs, input_format)
+    loaded = _loaded(recipe, input, set, input_format)
     options = RunOptions(workers, engine, address, limit, input_base, match)
     observer = RunProgress(Console(stderr=True, quiet=not progress))
     try:
@@ -143,6 +138,54 @@ def run(
     finally:
         observer.close()
     return Run(outcome.root)
+
+
+def compare(
+    recipes: Sequence[str | Path | Recipe],
+    *,
+    output: str | Path,
+    input: str | Path | Sequence[str | Path] | None = None,  # noqa: A002  as the command says
+    set: Mapping[str, Any] | None = None,  # noqa: A002  as the command says
+    workers: int | None = None,
+    engine: Literal["ray", "inline"] = "ray",
+    limit: int | None = None,
+    n: int = 3,
+    progress: bool = True,
+) -> Compared:
+    """Run several recipes on one crawl, as `cuvee compare`; what they share is done once.
+
+    `recipes`, `input` and `set` are as `run` has them. Each recipe's run stays below `output`, in
+    a folder of its name, and the same call again resumes; `n` examples of what only one keeps.
+    UsageError for fewer than two recipes, and as `run`.
+    """
+    if len(recipes) < 2:  # noqa: PLR2004  two
+        raise UsageError("compare: one recipe alone.\n  Name at least two; recipes() lists them.")
+    loaded = [_loaded(recipe, input, set) for recipe in recipes]
+    observer = RunProgress(Console(stderr=True, quiet=not progress))
+    try:
+        options = RunOptions(workers, engine, None, limit)
+        ran = run_together(loaded, run_folder(output), options, observer)
+    finally:
+        observer.close()
+    return Compared(ran, find_overlap(ran.runs, n))
+
+
+def _loaded(
+    recipe: str | Path | Recipe,
+    given: str | Path | Sequence[str | Path] | None,
+    sets: Mapping[str, Any] | None,
+    input_format: str | None = None,
+) -> Recipe:
+    """Return a recipe with its input; a loaded one takes nothing else."""
+    several = [given] if isinstance(given, str | Path) else given or ()
+    inputs = tuple(str(item) for item in several)
+    if isinstance(recipe, Recipe):
+        if sets or input_format:
+            what = "set" if sets else "input_format"
+            raise UsageError(f"run: a loaded recipe takes no {what}.\n  Give it to load_recipe.")
+        return replace(recipe, input=inputs or recipe.input)
+    changes = [f"{name}={json.dumps(value)}" for name, value in (sets or {}).items()]
+    return load_recipe(str(recipe), changes, inputs, input_format)
 
 
 def load_run(path: str | Path) -> Run:
@@ -160,11 +203,10 @@ def sample_crawl() -> Path:
 def signals(recipe: str | Path | None = None) -> pd.DataFrame:
     """Return everything that a rule can read, as `cuvee signals`: name, kind, summary, source.
 
-    With a recipe, also what the modules that it names measure.
+    With a recipe, also what its own modules and benchmarks measure.
     """
-    if recipe is not None:
-        load_recipe(str(recipe))
-    return pd.DataFrame([asdict(row) for row in describe_signals()])
+    own = load_recipe(str(recipe)).own_signals if recipe is not None else {}
+    return pd.DataFrame([asdict(row) for row in describe_signals(own)])
 
 
 def recipes() -> pd.DataFrame:

@@ -19,6 +19,7 @@ from pipelines.curator import Curated, Curator, curator_for
 from pipelines.dedup.bands import BandsWriter
 from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
 from pipelines.recipe.model import Recipe
+from pipelines.recipe.rule_stages import GATE_STAGES
 from pipelines.recurate import can_recurate, recurate
 from pipelines.sandbox.pages import Asks, PageWork, prepare
 from pipelines.storage import Attempt
@@ -109,7 +110,7 @@ def _keeps_text(policy: str, row: Mapping[str, Any]) -> bool:
         return True
     if policy == "kept":
         return bool(row["status"] == "kept")
-    return bool(row["audited"]) or row["stage"] not in ("url", "optout", "language")
+    return bool(row["audited"]) or row["stage"] not in GATE_STAGES
 
 
 def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:

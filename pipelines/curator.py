@@ -1,23 +1,24 @@
 """One page through every gate and block before deduplication."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from filters.imported import imported_signal
-from filters.judge import Column, Decision, Judge, Judgement, decide
-from filters.language import CODE, SCORE, LanguageIdentifier
+from filters.judge import Decision, Judge, Judgement, decide
+from filters.language import LanguageIdentifier
+from filters.licence import read_licence
 from filters.memo import Memo
 from filters.minhash import Hashes, MinHasher
-from filters.optout import NOTHING, OptOutList, read_opt_outs
-from filters.optout import SIGNALS as OPT_OUTS
+from filters.optout import OptOutList, read_opt_outs
+from filters.rule import Rule
 from filters.segment import segmenter
 from filters.signal import Value
 from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
 from pipelines.assets import load_language_identifier, model_file
+from pipelines.benchmarks import benchmark_facts, table_of
 from pipelines.blocklist import list_digests, load_blocker
 from pipelines.cascade import COLUMNS, SKIPPED, Cascade
 from pipelines.classifiers.files import find_files
@@ -27,6 +28,7 @@ from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
 from pipelines.ledger import ledger_schema
+from pipelines.ledger_columns import cascade_columns, gate_columns, imported_columns
 from pipelines.ledger_row import base_row
 from pipelines.ngram_models import PerplexitySignals, check_perplexity, perplexity_digests
 from pipelines.opt_outs import load_opt_outs, opt_out_digests
@@ -61,19 +63,19 @@ class Curator:
         self.memo = memo or Memo()
         activate(recipe.modules)
         self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
-        self._optout_gates = recipe.optout_gates
+        self._optout_gates, self._licence_gates = recipe.optout_gates, recipe.licence_gates
         self.segmenter = segmenter(recipe.words)
         make_known(recipe.classifiers)
         self._perplexity = PerplexitySignals(recipe)
         measured = {**classifier_signals(recipe.classifiers), **self._perplexity.by_name}
         own = {**recipe.own_signals, **measured}
         self.judge = Judge(recipe.blocks, self.segmenter, own, self.memo)
-        cascade = _cascade_columns(recipe) if recipe.cascade else ()
+        cascade = cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
         """What the accelerated extractor has to tell of the pages at hand."""
-        self.imported = tuple(_imported_columns(recipe))
+        self.imported = tuple(imported_columns(recipe))
         self.columns = (
-            *_gate_columns(recipe),
+            *gate_columns(recipe),
             *self.imported,
             *self.judge.columns,
             *cascade,
@@ -145,6 +147,10 @@ class Curator:
             found = self._gate_opt_outs(page, row)  # measured of every page, as the URL is
             decision = decision or found
             self.clock.lap("optout")
+        if self._licence_gates:
+            found = self._gate_licence(page, row)
+            decision = decision or found
+            self.clock.lap("licence")
         if decision and not row["audited"]:
             return Curated(_decided(row, decision), None, None)
         text, problem = self._text(page, row, cascade=decision is None)
@@ -203,6 +209,8 @@ class Curator:
         self.segmenter.words(_SOME_TEXT)
         self._perplexity.open_all()
         self.judge.warm_up(_SOME_TEXT)
+        for benchmark in self.recipe.benchmarks:
+            table_of(benchmark)
         if self.minhasher is not None:
             self.minhasher.signature(_SOME_TEXT)
         self.accelerated.clear()
@@ -221,12 +229,13 @@ class Curator:
             row.update(read_opt_outs(page.reservations, page.body))
         if self.recipe.opt_outs:
             row["optout.listed"] = self._opted_out.listed(row["url"] or "", row["host"] or "")
-        measured = [
-            rule
-            for rule in self._optout_gates
-            if all(row.get(name) is not None for name in rule.reads)
-        ]
-        return decide(measured, row, "optout")
+        return decide(_measured(self._optout_gates, row), row, "optout")
+
+    def _gate_licence(self, page: Page | Row, row: dict[str, Any]) -> Decision | None:
+        """Measure which licence a page's HTML names."""
+        if isinstance(page, Page) and not page.is_text:
+            row.update(self.memo.once(("licence", page.record), lambda: read_licence(page.body)))
+        return decide(_measured(self._licence_gates, row), row, "licence")
 
     def _text(
         self, page: Page | Row, row: dict[str, Any], *, cascade: bool
@@ -262,6 +271,11 @@ class Curator:
         return glance.skipped
 
 
+def _measured(rules: Sequence[Rule], row: Mapping[str, Any]) -> list[Rule]:
+    """Return the rules all of whose signals have a value: a text without HTML passes the others."""
+    return [rule for rule in rules if all(row.get(name) is not None for name in rule.reads)]
+
+
 def asset_digests(recipe: Recipe) -> dict[str, str]:
     """Return the sha256 of the model and lists that a recipe's decisions depend on."""
     digests: dict[str, str] = {}
@@ -274,37 +288,8 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
     load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
     digests |= perplexity_digests(recipe)
     check_perplexity(recipe)
+    benchmark_facts(recipe.benchmarks)  # so is a wrong item; what they are, the recipe says
     return digests
-
-
-def _gate_columns(recipe: Recipe) -> Iterator[Column]:
-    """Yield what gates measure; the language has its place among the ledger's fixed columns."""
-    if recipe.url_gates:
-        yield Column(BLOCK_REASON.name, BLOCK_REASON, "url", tuple(list_digests().items()))
-    if recipe.optout_gates:
-        yield from (Column(s.name, s, "optout") for s in OPT_OUTS if s.name in NOTHING)
-    if recipe.opt_outs:
-        made_by = tuple(opt_out_digests(recipe.opt_outs).items())
-        yield from (Column(s.name, s, "optout", made_by) for s in OPT_OUTS if s.name not in NOTHING)
-    if recipe.text_gates:
-        model = (sha256_of(model_file(recipe.language.model)),)
-        yield Column("language", CODE, "language", model)
-        yield Column("language_score", SCORE, "language", model)
-
-
-def _imported_columns(recipe: Recipe) -> Iterator[Column]:
-    """Yield what the input brings along of a page; what it depends on is the input itself."""
-    for name in recipe.imported:
-        signal = imported_signal(name)
-        assert signal is not None  # noqa: S101  the recipe was checked
-        yield Column(name, signal, recipe.input_format.name, ("imported",))
-
-
-def _cascade_columns(recipe: Recipe) -> Iterator[Column]:
-    """Yield what the cascade notes of a page, on the cheap text of the model's wanted language."""
-    made_by = (sha256_of(model_file(recipe.language.model)), recipe.wanted_language)
-    for signal in COLUMNS:
-        yield Column(signal.name, signal, "cascade", made_by)
 
 
 def _found(text: str) -> tuple[str, Decision | None]:

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from pipelines.benchmarks import benchmark_facts, short_items
 from pipelines.card import Person, card_files, ready_for_card, remove_beside, write_card
 from pipelines.cascade import measured_loss
 from pipelines.classifiers.signals import pinned
@@ -66,6 +67,10 @@ _NO_HEADERS = (
     "opt-outs: texts have no HTTP headers and no HTML, so only lists of opt_outs can be asked; "
     "what the rules on the others read is null, and lets a page pass."
 )
+_NO_HTML = (
+    "licences: texts have no HTML that could name one; what the rules on it read is null, and lets "
+    "a page pass."
+)
 _OUTPUT_FOLDERS = ("ledger", "documents", "dataset/data", "tokens", "packed", "stages")
 
 
@@ -116,8 +121,11 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     files = find_inputs(*where, recipe.input_format, say)
     # What follows is written down, and the secrets of an address must not be.
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))
-    if recipe.optout_gates and any(file.format != "crawl" for file in files):
-        say(_NO_HEADERS)
+    if any(file.format != "crawl" for file in files):
+        if recipe.optout_gates:
+            say(_NO_HEADERS)
+        if recipe.licence_gates:
+            say(_NO_HTML)
     found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
         files = split_files(files, options.part_bytes)
@@ -127,6 +135,8 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
         started = _started(recipe, output, options, inputs)
         with held(output) as still_ours, recorder.writing(output, started):
             assets = asset_digests(recipe)
+            for line in short_items(recipe.benchmarks):
+                say(line)
             complete(output)
             manifest = read_manifest(output)
             known = {**assets, **_given_tokenizer(recipe)}
@@ -264,6 +274,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         **measured_loss(recipe, done["settle"]),
         **accelerated(done["curate"]),
         **opt_outs(done["curate"]),
+        **({"benchmarks": benchmark_facts(recipe.benchmarks)} if recipe.benchmarks else {}),
         **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)

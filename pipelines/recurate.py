@@ -16,6 +16,7 @@ from filters.judge import Decision, Judgement
 from pipelines.cascade import COLUMNS
 from pipelines.curator import Curated, Curator
 from pipelines.ledger import LEDGER_FIELDS
+from pipelines.recipe.rule_stages import EARLY_STAGES
 from pipelines.sandbox.wire import Again
 from pipelines.storage import Attempt, Commit, CommitLog
 from pipelines.tables import read_rows
@@ -81,6 +82,6 @@ def _taken_over(row: dict[str, Any], judged: str | None) -> Curated:
 
 def to_judge(row: dict[str, Any], text: str) -> Again:
     """Return a page's row as it was before its text was judged, with that text."""
-    decision = _decision(row) if row["stage"] in ("url", "optout") else None
+    decision = _decision(row) if row["stage"] in EARLY_STAGES else None
     open_row = {**row, "status": "kept", "stage": None, "rule": None, "token_count": None}
     return Again(open_row, text, decision)

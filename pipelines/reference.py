@@ -10,9 +10,11 @@ from inspect import getdoc
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, resolve, text_signals
+from filters.contamination import GramTable, gram_signal
 from filters.imported import CATALOGS
 from filters.rule import Rule
 from filters.signal import Signal
+from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
 from pipelines.recipe import options as known
 from pipelines.recipe.extractors import EXTRACTORS
@@ -30,12 +32,13 @@ def signal_reference() -> str:
         for name, item in edit.signals.items()
     }
     brought = {name: item for its in CATALOGS.values() for name, item in its.items()}
+    grams = gram_signal("NAME", 13, {}, _no_table)
     models = {
         item.name: item.signal()
         for name in describe_recipes()
         for item in load_recipe(name).perplexity
     }
-    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought, **models}
+    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought, **models, grams.name: grams}
     modules = dict.fromkeys(item.module for item in everything.values())
     thresholds = list(_thresholds())
     lines = [
@@ -49,6 +52,11 @@ def signal_reference() -> str:
         named = {name: item for name, item in everything.items() if item.module == module}
         lines += _module_section(module, named, thresholds)
     return "\n".join(lines) + "\n"
+
+
+def _no_table() -> GramTable:
+    """Stand for the items that only a recipe names: nothing is measured here."""
+    raise NotImplementedError
 
 
 def _module_section(
@@ -124,6 +132,9 @@ def recipe_reference() -> str:
         lines += _options(f"`extract: {{{name}: …}}`", options)
     for name, edit in EDITS.items():
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
+    benchmark = [(f"`{name}`", meaning) for name, meaning in BENCHMARK.items()]
+    lines += ["", "## `benchmarks: {NAME: …}`", "", _BENCHMARKS, ""]
+    lines += _table(("option", "meaning"), benchmark)
     lines += _options("`cascade: …`", known.CASCADE)
     lines += _options("`limits: …`", known.LIMITS)
     lines += _options("`perplexity: {NAME: …}`", known.PERPLEXITY, _PERPLEXITY)
@@ -152,6 +163,7 @@ _PERPLEXITY = (
     "N-gram models whose perplexity is a signal; several as `languages: {LABEL: {model: …, "
     "sentencepiece: …}}`, by the language of a page; [more of it](perplexity.md)."
 )
+_BENCHMARKS = "Items that no page is to hold pieces of; [more of it](decontamination.md)."
 _TOKENS = "What the token shards hold; [more of it](tokens.md)."
 _RULES = """\
 A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of

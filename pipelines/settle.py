@@ -295,11 +295,13 @@ def _host_key(*, by_language: bool) -> list[str]:
 
 def _totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     dates = [row["date"] for row in rows if row["date"]]
+    licences = Counter(row["licence.name"] for row in rows if row.get("licence.name"))
     return {
         "rows": len(rows),
         "text_bytes": sum(len(row["text"].encode()) for row in rows),
         "tokens": sum(row["token_count"] for row in rows),
         "languages": dict(sorted(Counter(row["language"] or "" for row in rows).items())),
+        **({"licences": dict(sorted(licences.items()))} if licences else {}),
         "first_date": min(dates, default=None),
         "last_date": max(dates, default=None),
     }

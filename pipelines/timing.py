@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 STEPS = (
-    "read", "sandbox", "url", "optout", "cascade", "extract", "language", "quality", "minhash",
-    "tokens", "write",
+    "read", "sandbox", "url", "optout", "licence", "cascade", "extract", "language", "quality",
+    "minhash", "tokens", "write",
 )  # fmt: skip
 """The steps of a page on its own, in order."""
 

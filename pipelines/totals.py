@@ -8,6 +8,7 @@ from typing import Any
 from filters.datatrove_block import BlockStage
 from filters.judge import DropStage
 from pipelines.recipe.model import GateStage, Recipe
+from pipelines.recipe.rule_stages import EARLY_STAGES
 from pipelines.storage import Commit
 from pipelines.timing import add_up
 
@@ -130,7 +131,7 @@ def _steps(recipe: Recipe) -> list[str]:
 def _order(
     steps: Sequence[str], blocks: Mapping[str, str], kinds: Sequence[str]
 ) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
-    stages = ("read", "takedown", "url", "optout", "extract", "language", "quality", "dedup", "")
+    stages = ("read", "takedown", *EARLY_STAGES, "extract", "language", "quality", "dedup", "")
 
     def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
         _, stage, rule = outcome
@@ -212,6 +213,14 @@ def opt_outs(curated: Iterable[Commit]) -> dict[str, Any]:
     return {"opt_outs": dict(sorted(counts.items()))} if asked else {}
 
 
+def _licences(settled: Iterable[Commit]) -> dict[str, Any]:
+    """Return published pages by the licence that their HTML names, where that was measured."""
+    counts: Counter[str] = Counter()
+    for commit in settled:
+        counts.update(commit.facts.get("licences", {}))
+    return {"licences": dict(sorted(counts.items()))} if counts else {}
+
+
 def at_limits(commits: Iterable[Commit]) -> dict[str, Any]:
     """Return pages over a limit or fatal to the sandbox: how many, and some of them by name.
 
@@ -249,6 +258,7 @@ def run_totals(everything: Mapping[str, Sequence[Commit]]) -> dict[str, Any]:
         "tokens": sum(facts["tokens"] for facts in settled),
         "languages": dict(sorted(languages.items())),
         "edits": dict(sorted(edits.items())),
+        **_licences(everything["settle"]),
         "dates": [min(dates), max(dates)] if dates else [],
     }
 

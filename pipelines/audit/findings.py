@@ -9,6 +9,7 @@ from pipelines.audit.impact import Pages, only
 from pipelines.audit.outcomes import JOINED
 from pipelines.audit.shifts import domain_of
 from pipelines.audit.steps import Plan, Step
+from pipelines.recipe.rule_stages import RULE_STAGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,7 +99,7 @@ def _one_domain(connection: "DuckDBPyConnection", plan: Plan) -> Iterator[Findin
     frame = connection.execute(
         "WITH hosts AS (SELECT stage, rule, coalesce(host, '') AS host, count(*) AS pages"
         " FROM ledger WHERE status = 'dropped'"
-        " AND stage IN ('url', 'optout', 'language', 'quality')"
+        f" AND stage IN {RULE_STAGES}"
         " GROUP BY ALL)"
         " SELECT stage, rule, host, pages, sum(pages) OVER (PARTITION BY stage, rule) AS total"
         " FROM hosts QUALIFY row_number() OVER"

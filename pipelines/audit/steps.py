@@ -12,13 +12,13 @@ from typing import Literal, TypeAlias
 from filters.errors import UsageError
 from filters.judge import qualified
 from filters.rule import Rule, parse_rule
-from pipelines.recipe.model import LedgerStage, ledger_stage
+from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
 from pipelines.recipe.source import Node
 
 COLUMNS: Mapping[str, str] = {"language.code": "language", "language.score": "language_score"}
 """The ledger's columns of signals that have another name there."""
 
-_GATES: Mapping[LedgerStage, int] = {"url": 0, "optout": 0, "language": 1}
+_GATES: Mapping[LedgerStage, int] = {"url": 0, "optout": 0, "licence": 0, "language": 1}
 """The block of a gate's rules; of those of one block every signal is measured on every page."""
 FIRST_BLOCK = 2
 """Number of the first block behind the gates."""

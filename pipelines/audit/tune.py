@@ -19,6 +19,7 @@ from filters.rule import Rule
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.sample import measured_sample
 from pipelines.audit.steps import Step
+from pipelines.recipe.rule_stages import GATE_STAGES
 
 _SAMPLE = 50_000
 _MOST = 1 << 20
@@ -49,9 +50,7 @@ class _Pages:
 
     def __init__(self, ledger: Ledger, size: int) -> None:
         sample = measured_sample(ledger, size)
-        sample = sample[
-            ~sample["stage"].isin(["url", "optout", "language"]) & sample["weight"].notna()
-        ]
+        sample = sample[~sample["stage"].isin(GATE_STAGES) & sample["weight"].notna()]
         self.weight = sample["weight"].to_numpy(float)
         self.total = float(self.weight.sum())
         self.count = len(sample)

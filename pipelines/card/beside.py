@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.card.facts import Facts
+from pipelines.recipe.rule_stages import RULE_STAGES
 
 FUNNEL = pa.schema(
     [
@@ -65,12 +66,7 @@ def funnel_rows(facts: Facts) -> Iterable[dict[str, Any]]:
     """Yield the rows of `FUNNEL`."""
     rules = facts.rules
     for step, row in enumerate(facts.manifest["funnel"]):
-        judged = row["status"] == "dropped" and row["stage"] in (
-            "url",
-            "optout",
-            "language",
-            "quality",
-        )
+        judged = row["status"] == "dropped" and row["stage"] in RULE_STAGES
         yield {
             "step": step,
             "status": row["status"],

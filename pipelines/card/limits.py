@@ -10,8 +10,8 @@ from pipelines.cascade import loss_in_words
 
 _MOST_LANGUAGES = 30
 _UNMEASURED = (
-    "Not measured: toxicity, factual errors, the licences of the pages, whether texts of "
-    "benchmarks are among them, and whether their sites have opted out ({})."
+    "Not measured: toxicity, factual errors, {licences}, {benchmarks}, and whether their sites "
+    "have opted out ({opt_outs})."
 )
 
 
@@ -21,9 +21,8 @@ def limits(facts: Facts) -> str:
     lines = list(_lost(facts))
     if facts.counted is not None:
         lines += _doubtful(facts, facts.counted)
-    elsewhere = "by `robots.txt` or `tdmrep.json`"
-    how = elsewhere if examined(facts) else "robots.txt, TDM reservation, `noai`"
-    parts.append(bullets([*lines, _UNMEASURED.format(how)]))
+    lines += _short_items(facts)
+    parts.append(bullets([*lines, _unmeasured(facts)]))
     if facts.manifest["failed_units"]:
         parts += ["Crawl files that could not be read:", bullets(_failed_files(facts))]
     if facts.counted is not None:
@@ -31,6 +30,32 @@ def limits(facts: Facts) -> str:
         parts += _about_domains(facts.counted)
     said = facts.person.text("limitations")
     return "\n\n".join([*parts, *([said] if said else [])])
+
+
+def _unmeasured(facts: Facts) -> str:
+    """Return what nobody has measured, as far as the recipe has not asked for it."""
+    manifest = facts.manifest
+    elsewhere = "by `robots.txt` or `tdmrep.json`"
+    named = ", ".join(map(code, manifest.get("benchmarks", ())))
+    others = f"other benchmarks than {named}" if named else "benchmarks"
+    return _UNMEASURED.format(
+        licences="whether the licences that pages name are theirs to give"
+        if "licences" in manifest
+        else "the licences of the pages",
+        benchmarks=f"whether texts of {others} are among them",
+        opt_outs=elsewhere if examined(facts) else "robots.txt, TDM reservation, `noai`",
+    )
+
+
+def _short_items(facts: Facts) -> Iterator[str]:
+    """Yield of which benchmarks items were too short to be found."""
+    for name, found in facts.manifest.get("benchmarks", {}).items():
+        for n, short in found["short_items"].items():
+            if short:
+                yield (
+                    f"{code(name)}: {counted(short, 'item')} of {found['items']:,} have fewer than "
+                    f"{n} words, so that {n}-grams cannot find them."
+                )
 
 
 def _failed_files(facts: Facts) -> Iterator[str]:

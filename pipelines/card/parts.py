@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.card.beside import BESIDE
 from pipelines.card.facts import Facts
+from pipelines.card.licences import page_licences
 from pipelines.card.limits import limits
 from pipelines.card.loading import loading
 from pipelines.card.markup import bullets, code, table
@@ -43,6 +44,7 @@ def card_parts(facts: Facts) -> list[Part]:
         "repeats": repeats,
         "personal-data": personal,
         "opt-outs": opt_outs,
+        "page-licences": page_licences,
         "sources": sources,
         "uses": _uses,
         "limits": limits,

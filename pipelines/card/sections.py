@@ -9,6 +9,7 @@ from pipelines.card.languages import languages
 from pipelines.card.markup import bullets, code, counted, share, size, table
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.ledger import DATASET
+from pipelines.recipe.rule_stages import RULE_STAGES
 
 FIGURE = "funnel.svg"
 """The funnel's figure, beside the card."""
@@ -131,12 +132,7 @@ def _rule(row: Mapping[str, Any]) -> str:
 
 
 def _condition(row: Mapping[str, Any], rules: Mapping[str, str]) -> str:
-    is_rule = row["status"] == "dropped" and row["stage"] in (
-        "url",
-        "optout",
-        "language",
-        "quality",
-    )
+    is_rule = row["status"] == "dropped" and row["stage"] in RULE_STAGES
     condition = rules.get(row["rule"]) if is_rule and not row.get("block") else None
     return code(condition) if condition else ""
 

@@ -72,6 +72,7 @@ _TOKENIZER = "--set tokenizer=runs/demo/tokenizer.json"
     epilog=examples(
         f"cuvee compare gopher c4 --input crawl/ {_TOKENIZER}",
         f"cuvee compare fineweb gopher --input crawl/ --output runs/compared {_TOKENIZER}",
+        f"cuvee compare gopher c4 --input crawl/ --report compare.html {_TOKENIZER}",
     )
 )
 def compare(
@@ -103,11 +104,16 @@ def compare(
     input_base: InputBase = None,
     match: Match = None,
     limit: PageLimit = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the comparison as a page of HTML, too."),
+    ] = None,
     as_json: AsJson = False,
     log_json: LogJson = False,
 ) -> None:
     """Run several recipes on one crawl, read and extracted once, and say where they differ."""
     from pipelines.compare.overlap import find_overlap
+    from pipelines.compare.page import write_comparison
     from pipelines.compare.together import run_together
     from pipelines.compare.told import compare_facts, compare_parts
     from pipelines.pipeline import RunOptions
@@ -123,8 +129,10 @@ def compare(
         with observing(err if as_json else out, "finding the input", log_json=log_json) as told:
             ran = run_together(loaded, Path(folder), options, told)
         found = find_overlap(ran.runs, number)
+    if report:
+        write_comparison(ran, found, report)
     if as_json:
-        print_json(compare_facts(ran, found))
+        print_json({**compare_facts(ran, found), "report": str(report) if report else None})
         return
     for part in compare_parts(ran, found):
         out.print(part)

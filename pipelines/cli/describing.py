@@ -15,7 +15,7 @@ commands = typer.Typer()
 @commands.command(epilog=examples("cuvee signals", "cuvee signals --json"))
 def signals(
     recipe: Annotated[
-        str | None, typer.Argument(help="Recipe whose own modules are listed too.")
+        str | None, typer.Argument(help="Recipe whose own signals are listed too.")
     ] = None,
     as_json: AsJson = False,
     as_markdown: AsMarkdown = False,
@@ -24,9 +24,8 @@ def signals(
     from pipelines.recipe import describe_signals, load_recipe
     from pipelines.summary import signals_table
 
-    if recipe is not None:  # its modules register their signals when it is loaded
-        load_recipe(recipe)
-    rows = describe_signals()
+    own = load_recipe(recipe).own_signals if recipe is not None else {}
+    rows = describe_signals(own)
     if as_json:
         print_json({"signals": [asdict(row) for row in rows]})
     elif as_markdown:

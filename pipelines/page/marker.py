@@ -1,15 +1,17 @@
 """Marks in a page's text what a rule of the run's recipe has counted."""
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 
 from filters.edit import Options
 from filters.errors import UsageError
-from filters.evidence import can_mark, evidence
+from filters.evidence import Finder, can_mark, evidence, found_by
 from filters.gopher import STOP_WORDS
 from filters.segment import Segmenter, segmenter
 from filters.span import Span
 from filters.text import Text
+from pipelines.benchmarks import table_of
+from pipelines.recipe.recorded import recorded_benchmarks
 from pipelines.recipe.source import Node
 
 
@@ -21,9 +23,22 @@ class Marker:
 
     def marks(self, text: str, signal: str) -> list[Span]:
         """Return the parts that a signal, by the ledger's name, has counted; none if unknown."""
-        if not can_mark(signal) or self.segmenter is None:
+        finder = self._finders.get(signal.rpartition(".")[2])
+        if self.segmenter is None or not (finder or can_mark(signal)):
             return []
-        return evidence(Text(text, self.segmenter), signal, self.edits, self._stop_words)
+        made = Text(text, self.segmenter)
+        if finder is not None:
+            return found_by(finder, made, signal, self.edits)
+        return evidence(made, signal, self.edits, self._stop_words)
+
+    @cached_property
+    def _finders(self) -> Mapping[str, Finder]:
+        """What finds pieces of benchmarks, where the very files of items are on this machine."""
+        return {
+            signal: partial(table_of(benchmark).spans, n)
+            for benchmark in recorded_benchmarks(self._recipe)
+            for signal, n in zip(benchmark.signals, benchmark.ngrams, strict=True)
+        }
 
     @property
     def _stop_words(self) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ def _added(runs: Sequence[Mapping[str, Any]], listing: Mapping[str, Any]) -> dic
         dump: listing["runs"][key]["recipe"]["digest"] for dump, key in listing["dumps"].items()
     }
     return {
-        **last,
+        **{key: value for key, value in last.items() if key != "licences"},
         **{name: sum(run[name] for run in runs) for name in _SUMMED},
         **{name: dict(sorted(_sums(run[name] for run in runs).items())) for name in _COUNTED},
         "dates": [min(dates), max(dates)] if dates else [],
@@ -103,6 +103,7 @@ def _added(runs: Sequence[Mapping[str, Any]], listing: Mapping[str, Any]) -> dic
         },
         "recipe_of_dump": whose,
         **_opt_outs(runs),
+        **_licences(runs),
         "takedowns": sorted(takedowns, key=lambda entry: str(entry["when"])),
     }
 
@@ -110,6 +111,13 @@ def _added(runs: Sequence[Mapping[str, Any]], listing: Mapping[str, Any]) -> dic
 def _opt_outs(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     counts = [run["opt_outs"] for run in runs if "opt_outs" in run]
     return {"opt_outs": dict(_sums(counts))} if counts else {}
+
+
+def _licences(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return licences added up; nothing where they were not measured in every run."""
+    if not all("licences" in run for run in runs):
+        return {}
+    return {"licences": dict(sorted(_sums(run["licences"] for run in runs).items()))}
 
 
 def _sums(counts: Iterable[Mapping[str, int]]) -> Counter[str]:

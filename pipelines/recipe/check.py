@@ -7,8 +7,10 @@ from typing import Any, TypeAlias
 from filters.errors import UsageError
 from filters.signal import Signal
 from pipelines.accelerate import Accelerate
+from pipelines.benchmarks import own_signals
 from pipelines.layout import DatasetOptions
 from pipelines.recipe import options as known
+from pipelines.recipe.benchmarks import check_benchmarks, read_benchmarks
 from pipelines.recipe.cascade import check_cascade, read_cascade
 from pipelines.recipe.classifier import read_classifiers
 from pipelines.recipe.extractors import EXTRACTORS
@@ -66,7 +68,8 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     }
     values["input_format"] = input_format
     if "stages" in keys:
-        values["stages"] = check_stages(keys["stages"], problems, input_format, signals_of(named))
+        own = {**signals_of(named), **own_signals(values.get("benchmarks", ()))}
+        values["stages"] = check_stages(keys["stages"], problems, input_format, own)
     for name, option in known.SCALARS.items():
         if name in keys:
             values[name] = checked(name, keys[name], option, problems)
@@ -83,6 +86,7 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     wanted = [recipe.wanted_language] if recipe.wanted_language else []
     place = keys.get("perplexity", tree).place
     check_languages(named, wanted if recipe.text_gates else None, place, problems)
+    check_benchmarks(recipe, keys.get("benchmarks", tree).place, problems)
     problems.raise_first()
     if "cascade" in keys:
         check_cascade(recipe, keys["cascade"], problems)
@@ -273,6 +277,7 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "dump": _name("dump"),
     "columns": _columns,
     "opt_outs": _opt_outs,
+    "benchmarks": read_benchmarks,
     "language": _language,
     "extract": _extract,
     "cascade": read_cascade,

@@ -14,16 +14,17 @@ from filters.judge import DropStage, EditStage
 from filters.rule import Rule
 from filters.signal import Signal
 from pipelines.accelerate import Accelerate
+from pipelines.benchmarks import Benchmark, own_signals
 from pipelines.layout import DatasetOptions
 from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.perplexity import Perplexity, signals_of
+from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
 from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
-LedgerStage: TypeAlias = Literal["url", "optout", "language", "quality"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ class Recipe:
     columns: Columns = field(default_factory=Columns)
     opt_outs: tuple[str, ...] = ()
     """Files of domains and addresses that have opted out."""
+    benchmarks: tuple[Benchmark, ...] = ()
     language: LanguageModel = field(default_factory=LanguageModel)
     cascade: CascadeOptions | None = None
     """None: every page that passes the URL gates is extracted."""
@@ -155,6 +157,11 @@ class Recipe:
     def optout_gates(self) -> tuple[Rule, ...]:
         """Gate rules that need HTTP headers, HTML or lists of those who have opted out."""
         return tuple(rule for stage, rule in self.rules() if stage == "optout")
+
+    @property
+    def licence_gates(self) -> tuple[Rule, ...]:
+        """Gate rules that need HTML: the licence that it names."""
+        return tuple(rule for stage, rule in self.rules() if stage == "licence")
 
     @property
     def text_gates(self) -> tuple[Rule, ...]:
@@ -232,7 +239,7 @@ class Recipe:
     @property
     def own_signals(self) -> Mapping[str, Signal]:
         """Signals with settings of this recipe, by bare name; models are not asked by these."""
-        named = signals_of(self.perplexity)
+        named = {**own_signals(self.benchmarks), **signals_of(self.perplexity)}
         if self.stop_words != STOP_WORDS:
             signal = stop_word_signal(self.stop_words)
             named[signal.name] = signal
@@ -267,6 +274,7 @@ class Recipe:
             "dump": self.dump,
             "columns": asdict(self.columns),
             "opt_outs": list(self.opt_outs),
+            "benchmarks": {each.name: each.plain() for each in self.benchmarks},
             "language": {"model": self.language.model},
             "extract": {self.extract.extractor: dict(self.extract.options)},
             "cascade": asdict(self.cascade) if self.cascade else False,
@@ -292,12 +300,6 @@ class Recipe:
     def _dedup_index(self) -> int:
         found = [i for i, stage in enumerate(self.stages) if isinstance(stage, DedupStage)]
         return found[0] if found else len(self.stages)
-
-
-def ledger_stage(rule: Rule) -> LedgerStage:
-    """Return the ledger's name of the stage at which a rule drops."""
-    stages: dict[str, LedgerStage] = {"url": "url", "optout": "optout", "language": "language"}
-    return stages.get(rule.numerator.partition(".")[0], "quality")
 
 
 def revision_of(name: str) -> tuple[str, str]:

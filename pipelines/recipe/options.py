@@ -27,6 +27,8 @@ RECIPE_KEYS = {
     "name leads into a struct, false means none. What is not said is guessed.",
     "opt_outs": "Files with domains and addresses that have opted out, one a line; a rule on "
     "`optout.listed` says what becomes of their pages.",
+    "benchmarks": "Files of benchmark items, by name; `NAME_13grams` is then a signal: how many of "
+    "their distinct 13-grams a page holds.",
     "language": "The fastText model that identifies a page's language.",
     "extract": "How HTML becomes text: one extractor with its options.",
     "cascade": "Whether pages whose cheap text is in another language than the gate wants are "
@@ -69,7 +71,8 @@ COLUMNS = {
 """What the columns of a text input are for."""
 
 STAGE_KINDS = {
-    "gate": "Rules on url.*, optout.* and language.*; a page they drop is not measured further.",
+    "gate": "Rules on url.*, optout.*, licence.* and language.*; a page they drop is not measured "
+    "further.",
     "drop": "Rules on the text's signals; the first that fires names the reason.",
     "edit": "One change of the text; signals after it can read the new revision by its name.",
     "datatrove": "A filter or formatter of datatrove by its class, or by module.Class; its reason "

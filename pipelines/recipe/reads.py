@@ -15,12 +15,16 @@ from filters.signal import Signal
 from pipelines.recipe.layouts import InputFormat
 from pipelines.recipe.model import revision_of
 from pipelines.recipe.problems import Problems
+from pipelines.recipe.rule_stages import EARLY_STAGES
 from pipelines.recipe.source import Place
 
 _SCORES = {"language.score": (0.0, 1.0)}
 """Scores that lie within bounds; a threshold outside them is a slip."""
 _MOST = 2**63
 """No count is larger; also refuses infinity."""
+
+
+NO_SIGNALS: Mapping[str, Signal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +58,17 @@ def labels_of(name: str) -> tuple[str, ...]:
     return tuple(signal.settings.get("labels", ())) if signal else ()
 
 
-def describe_signals() -> list[SignalRow]:
-    """Return what rules can read: of gates, of any revision of a text, of each edit, of inputs."""
+def describe_signals(mine: Mapping[str, Signal] = NO_SIGNALS) -> list[SignalRow]:
+    """Return what rules can read: of gates, of any revision of a text, of each edit, of inputs.
+
+    `mine` are signals of a recipe's own.
+    """
     own = {
         f"{edit}.{name}": signal
         for edit, its in sorted(EDITS.items())
         for name, signal in sorted(its.signals.items())
     }
-    texts = dict(sorted(text_signals().items()))
+    texts = dict(sorted({**text_signals(), **mine}.items()))
     brought = {name: item for its in CATALOGS.values() for name, item in sorted(its.items())}
     return [
         SignalRow(name, kind_of(signal), signal.summary, signal.source)
@@ -142,7 +149,8 @@ def _why_unknown(
     if family is not None:
         return _not_brought(kind, family)
     if kind == "gate" and name in anywhere:
-        return "but gates read only url.*, optout.* and language.*.", "Move it to a drop."
+        families = ", ".join(f"{stage}.*" for stage in EARLY_STAGES)
+        return f"but gates read only {families} and language.*.", "Move it to a drop."
     if name in GATE_SIGNALS:
         return "which only gates read.", "Move it to a gate."
     if name in anywhere:

@@ -6,10 +6,45 @@ blocks that its recipe names. So this is no check, and it loads no recipe.
 
 from pathlib import Path
 
+from filters.errors import UsageError
+from pipelines.benchmarks import Benchmark
+from pipelines.files import sha256_of
+from pipelines.recipe.benchmarks import recorded_benchmark
 from pipelines.recipe.kinds import MinHashOptions
 from pipelines.recipe.options import KINDS
 from pipelines.recipe.problems import Problems, checked_options
-from pipelines.recipe.source import read_file
+from pipelines.recipe.source import Node, read_file
+
+
+def recorded_benchmarks(recipe: Node) -> list[Benchmark]:
+    """Return a run's benchmarks as far as their very files are on this machine.
+
+    Nothing is fetched, and a file that is not the one that the run has read is not looked into.
+    """
+    named = recipe.map["benchmarks"].map if "benchmarks" in recipe.map else {}
+    problems = Problems()
+    found = (recorded_benchmark(name, body, problems) for name, body in named.items())
+    return [each for each in found if each is not None and _is_here(each)]
+
+
+def run_benchmarks(root: Path) -> list[Benchmark]:
+    """Return the benchmarks of a run's recipe; UsageError where a file is not here or another."""
+    path = root / "recipe.yaml"
+    recipe = read_file(path, str(path), 0)
+    found = recorded_benchmarks(recipe)
+    named = recipe.map["benchmarks"].map if "benchmarks" in recipe.map else {}
+    missing = named.keys() - {each.name for each in found}
+    if missing:
+        raise UsageError(
+            f"{path}: the items of '{min(missing)}' that the run has read are not here.\n"
+            "  Name a file: --items FILE --fields NAME"
+        )
+    return found
+
+
+def _is_here(benchmark: Benchmark) -> bool:
+    path = Path(benchmark.items)
+    return path.is_file() and sha256_of(path) == benchmark.sha256
 
 
 def recorded_minhash(path: Path) -> tuple[MinHashOptions, str] | None:

@@ -13,10 +13,11 @@ from filters.signal import Signal
 from pipelines.recipe.blocks import check_block, revision_in
 from pipelines.recipe.dedup import column_of, read_dedup
 from pipelines.recipe.layouts import InputFormat
-from pipelines.recipe.model import GateStage, Stage, ledger_stage
+from pipelines.recipe.model import GateStage, Stage
 from pipelines.recipe.options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
 from pipelines.recipe.problems import Problems, checked_options, one_of, shown
 from pipelines.recipe.reads import check_reads
+from pipelines.recipe.rule_stages import ledger_stage
 from pipelines.recipe.source import Node, Place
 
 
@@ -142,6 +143,12 @@ def _dedup(body: Node, seen: _Seen) -> Stage | None:
     return read_dedup(body, seen.measured, seen.problems)
 
 
+_EARLY = {
+    "url": ("the URL", "the URL is"),
+    "optout": ("opt-outs", "they are"),
+    "licence": ("licences", "they are"),
+}
+"""What rules on early stages are about, for messages."""
 _STAGES: Mapping[str, Callable[[Node, _Seen], Stage | None]] = {
     "gate": _gate,
     "drop": _drop,
@@ -201,9 +208,7 @@ def _check_gate_order(rule: Rule, place: Place, seen: _Seen) -> None:
     if stage == "language":
         seen.language_gate = seen.language_gate or rule
     elif seen.language_gate is not None:
-        what, is_judged = (
-            ("opt-outs", "they are") if stage == "optout" else ("the URL", "the URL is")
-        )
+        what, is_judged = _EARLY[stage]
         fact = f"rule '{rule.name}' on {what} comes after '{seen.language_gate.name}'."
         hint = f"Move it up: {is_judged} judged before the page is read."
         seen.problems.add(place, fact, hint)

@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, text_signals
+from filters.contamination import SIZES
 from filters.datatrove_block import known_blocks
 from filters.edit import Edit
 from filters.imported import CATALOGS, OPEN
+from pipelines.benchmarks import DEFAULT_GRAMS
+from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import options as known
 from pipelines.recipe.blocks import accepted_arguments
 from pipelines.recipe.extractors import EXTRACTORS
@@ -20,7 +23,7 @@ from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
 from pipelines.recipe.reads import labels_of, readable
 
-_OWN = ("signals", "classifiers", "perplexity")
+_OWN = ("signals", "classifiers", "perplexity", "benchmarks")
 """Keys by which a recipe has signals of its own."""
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
 
@@ -37,7 +40,7 @@ def json_schema() -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
         "anyOf": [{"required": ["recipe", "stages"]}, {"required": ["extends"]}],
-        # Modules of one's own measure what no schema knows; so may those of a recipe extended.
+        # What measures of one's own are called no schema knows; so may a recipe extended have some.
         "if": {"anyOf": [{"required": [key]} for key in _OWN] + [_extends_another()]},
         "then": _with_drops(_drop_pattern(known.RULE_NAME.pattern)),
         "else": _with_drops(_drop_pattern(_any(text_signals()))),
@@ -71,6 +74,7 @@ def _key(key: str) -> dict[str, Any]:
         },
         "accelerate": {"enum": [True, False, "verify"], "default": True},
         "opt_outs": {"oneOf": [text, {"type": "array", "items": text}]},
+        "benchmarks": {"type": "object", "additionalProperties": _benchmark()},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
         "stop_words": {
             "type": "array",
@@ -118,6 +122,22 @@ def _perplexity() -> dict[str, Any]:
         "additionalProperties": files,
     }
     return {"oneOf": [text, whole]}
+
+
+def _benchmark() -> dict[str, Any]:
+    text = {"type": "string", "minLength": 1}
+    size = {"type": "integer", "minimum": SIZES[0], "maximum": SIZES[1]}
+    kinds: dict[str, dict[str, Any]] = {
+        "items": text,
+        "fields": {"oneOf": [text, {"type": "array", "minItems": 1, "items": text}]},
+        "ngrams": {
+            "oneOf": [size, {"type": "array", "minItems": 1, "items": size}],
+            "default": list(DEFAULT_GRAMS),
+        },
+        "sha256": {"type": "string"},
+    }
+    options = {key: {"description": BENCHMARK[key], **kinds[key]} for key in kinds}
+    return {**_map(options), "required": ["items", "fields"]}
 
 
 def _formats() -> dict[str, Any]:

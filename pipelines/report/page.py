@@ -9,7 +9,7 @@ every script and style but those whose digest it names.
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -33,14 +33,31 @@ def assemble(data: Mapping[str, Any]) -> bytes:
             "img-src data:; base-uri 'none'; form-action 'none'"
         ),
         "{{style}}": style,
-        "{{script}}": script,
         "{{data}}": as_json(data),
+        "{{script}}": script,
     }
-    page = (assets / "report.html").read_text("utf-8")
+    return filled("report.html", parts)
+
+
+def assemble_static(page: str, styles: Sequence[str], parts: Mapping[str, str]) -> bytes:
+    """Return a page without scripts, as UTF-8; `parts` are HTML already, by their marks."""
+    assets = files("pipelines.report") / "assets"
+    style = "\n".join((assets / name).read_text("utf-8") for name in styles)
+    policy = (
+        f"default-src 'none'; style-src '{_digest(style)}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    return filled(page, {"{{policy}}": policy, "{{style}}": style, **parts})
+
+
+def filled(name: str, parts: Mapping[str, str]) -> bytes:
+    """Return an asset with parts at their marks, as UTF-8; what a part holds is no mark."""
+    page = (files("pipelines.report") / "assets" / name).read_text("utf-8")
+    done = ""
     for mark, part in parts.items():
-        before, _, after = page.partition(mark)
-        page = before + part + after
-    return page.encode("utf-8")
+        before, _, page = page.partition(mark)
+        done += before + part
+    return (done + page).encode("utf-8")
 
 
 def as_json(data: Mapping[str, Any]) -> str:

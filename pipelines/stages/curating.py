@@ -69,7 +69,7 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         text_input = [asdict(recipe.read_columns), file.first_record]
     if file.layout != AUTO:
         text_input += [plain["input_format"], list(recipe.imported)]
-    rules = (*recipe.url_gates, *recipe.optout_gates, *recipe.text_gates)
+    rules = (*recipe.url_gates, *recipe.optout_gates, *recipe.licence_gates, *recipe.text_gates)
     return run.fingerprint(
         "curate",
         {key: plain[key] for key in keys},

@@ -113,7 +113,8 @@ def _facts(
     facts = dict(commit.facts)
     edits = list(facts["edits"])
     (ledger,) = _below(commit, "ledger/")
-    table = read_table(log.root / ledger.path, ["record", "status", "date", *edits])
+    named = ["licence.name"] if "licences" in facts else []
+    table = read_table(log.root / ledger.path, ["record", "status", "date", *named, *edits])
     is_fresh = pc.is_in(table["record"], value_set=_records(fresh))
     left = table.filter(pc.and_(pc.invert(is_fresh), pc.equal(table["status"], "kept")))
     dates = [date for date in left["date"].to_pylist() if date]
@@ -123,6 +124,7 @@ def _facts(
     languages.subtract(page.row["language"] or "" for page in published)
     return {
         **facts,
+        **({"licences": _counts(left["licence.name"])} if named else {}),
         "funnel": _funnel(facts["funnel"], fresh),
         "edits": {name: facts["edits"][name] - (pc.sum(lost[name]).as_py() or 0) for name in edits},
         "rows": facts["rows"] - len(published),
@@ -132,6 +134,12 @@ def _facts(
         "first_date": min(dates, default=None),
         "last_date": max(dates, default=None),
     }
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    """Return how often each value of a column comes; nulls are left out."""
+    counts = Counter(value for value in column.to_pylist() if value is not None)
+    return dict(sorted(counts.items()))
 
 
 def _funnel(before: Sequence[Sequence[Any]], fresh: Sequence[Page]) -> list[list[Any]]:

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from pipelines.tokenizer import train_tokenizer
 from tests.bench.compare import as_json, compare, growth, memory, scaling
 from tests.bench.crawl import Prepared, prepare, read_lines, write_texts
 from tests.bench.memory import memory_table
+from tests.bench.signals import signal_costs, signal_table
 from tests.bench.step import STEPS, Crawl
 from tests.bench.table import report
 
 _TOKENS = 8192
 _LONG = {"workers", "growth", "memory"}
-_NAMES = [*(step.name for step in STEPS), *sorted(_LONG)]
+_NAMES = [*(step.name for step in STEPS), "signals", *sorted(_LONG)]
 _ON_PAGES = {"read", "url", "extract", "trafilatura", "sandbox"}
 """Steps that need no text."""
 
@@ -61,14 +63,19 @@ def main(arguments: list[str] | None = None) -> None:
         scaled = scaling(folder, options.rounds, say, sets) if "workers" in chosen else {}
         grown = growth(folder, options.rounds, say, sets) if "growth" in chosen else {}
         looked = memory(folder, say, sets) if "memory" in chosen else None
+        costs = signal_costs(folder / "given", options.rounds) if "signals" in chosen else []
+        texts = _english(folder / "given") if costs else 0
     wide = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     for part in report(crawls, compared, scaled, grown):
         wide.print(part)
+    if costs:
+        wide.print(signal_table(costs, texts, crawls["given"].pages))
     if looked:
         wide.print(memory_table(looked.memory, crawls["long"].pages))
     if options.json:
         facts = {"crawls": {kind: _facts(crawl) for kind, crawl in crawls.items()},
-                 "cores": os.cpu_count(), "memory": looked.memory if looked else []}  # fmt: skip
+                 "signals": [asdict(cost) for cost in costs], "cores": os.cpu_count(),
+                 "memory": looked.memory if looked else []}  # fmt: skip
         options.json.write_text(json.dumps(as_json(compared, facts, scaled, grown), indent=1))
 
 
@@ -93,6 +100,10 @@ def _prepare(
         for crawl in crawls.values():
             (crawl.folder / "tokenizer.json").write_bytes(tokenizer)
     return crawls
+
+
+def _english(folder: Path) -> int:
+    return sum(row["english"] for row in read_lines(folder, "texts.jsonl"))
 
 
 def _facts(crawl: Prepared) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from filters.catalog import EDITS, text_signals
 from pipelines.tokenizer import train_tokenizer
-from tests.bench import tokens
+from tests.bench import signals, tokens
 from tests.bench.__main__ import main
 from tests.bench.alter import altered
 from tests.bench.crawl import prepare, read_lines, warc_record
@@ -72,6 +73,24 @@ def test_both_sides_write_the_same_token_ids(tmp_path, monkeypatch):
     assert found[0] == found[1]
     assert [name for name, _ in found[0]] == ["3", "4", "5", "6", "7", "8"]
     assert all(len(ids) > 5 for _, ids in found[0])
+
+
+def test_every_signal_has_its_cost(tmp_path, monkeypatch):
+    monkeypatch.setattr(signals, "_GRAMS", 100)
+    page = {"url": "http://example.org/", "html": HTML}
+    (tmp_path / "pages.jsonl").write_text(json.dumps(page) + "\n")
+    text = "Some words that follow other words, written down here.\n" * 3
+    rows = ({"text": text, "english": english} for english in (True, False))
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    costs = signals.signal_costs(tmp_path, 1)
+    assert {cost.name for cost in costs if cost.kind == "signal"} == {
+        *text_signals(), "million_13grams",
+    }  # fmt: skip
+    assert {cost.name for cost in costs if cost.kind == "edit"} == set(EDITS)
+    assert all(cost.alone > 0 for cost in costs)
+    console = Console(file=StringIO(), width=160)
+    console.print(signals.signal_table(costs, 1, 1))
+    assert "licence.*" in console.file.getvalue()
 
 
 def test_pages_of_another_charset_are_set_apart(tmp_path):

@@ -1,9 +1,12 @@
 """Several recipes on one crawl: each run as if alone, nothing done twice, who keeps what."""
 
+import base64
+import hashlib
 import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,10 @@ import pytest
 from rich.console import Console
 
 from filters.errors import UsageError
-from pipelines.compare.overlap import Overlap, find_overlap
+from pipelines import api
+from pipelines.compare.frames import Compared
+from pipelines.compare.overlap import Example, Overlap, find_overlap
+from pipelines.compare.page import write_comparison
 from pipelines.compare.together import Together, run_together
 from pipelines.compare.told import compare_facts, compare_parts
 from pipelines.pipeline import RunOptions
@@ -167,6 +173,48 @@ def test_what_a_person_sees(together: Together, overlap: Overlap):
     assert f"Only other keeps ({overlap.only('other'):,} pages), for example" in text
     assert f"{overlap.pages:,} pages; {overlap.any_of_them():,} are kept by some" in text
     assert f"extract {together.done['extract']:,} of {together.asked['extract']:,}" in text
+
+
+def test_the_page_shows_it_and_lets_nothing_in(
+    together: Together, overlap: Overlap, tmp_path: Path
+):
+    hostile = Example("http://a.example/<script>alert(1)</script>\x1b[31m", "f", 1, 2, {"b": "<b>"})
+    found = replace(overlap, examples={**overlap.examples, "small": [hostile]})
+    html = write_comparison(together, found, tmp_path / "compare.html").read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;·[31m" in html
+    assert "<script" not in html
+    assert "b: &lt;b&gt;" in html
+    assert not re.findall(r'(?:src|href)="(?!data:,|#)', html)
+    policy = re.search(r'Policy" content="([^"]*)"', html)
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert policy
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy[1]
+    assert "{{" not in html.replace(style[1], "")
+    cells = re.findall(r'<text class="tiny[^"]*"[^>]*>([\d,]+)</text>', html)
+    assert cells == [f"{found.kept(one, two):,}" for one in found.names for two in found.names]
+
+
+def test_in_a_notebook(together: Together, overlap: Overlap, folder: Path, small_crawl: Path):
+    frames = Compared(together, overlap)
+    kept = frames.kept()
+    assert list(kept.index) == ["small", "strict", "other"]
+    assert kept["kept"].to_dict() == {name: overlap.kept(name) for name in overlap.names}
+    pairs = frames.overlap()
+    assert pairs.loc["small", "other"] == pairs.loc["other", "small"]
+    assert [pairs.loc[name, name] for name in pairs.index] == kept["kept"].to_list()
+    examples = frames.examples()
+    assert set(examples["recipe"]) <= set(overlap.names)
+    assert (examples["recipe"] != examples["other"]).all()
+    assert (frames.work()["done"] <= frames.work()["asked"]).all()
+    again = api.compare(
+        loaded(folder, small_crawl, "small", "strict", "other"),
+        output=folder / "runs", engine="inline", limit=30, progress=False,
+    )  # fmt: skip
+    assert again.kept().drop(columns="seconds").equals(kept.drop(columns="seconds"))
+    with pytest.raises(UsageError, match="one recipe alone"):
+        api.compare(["gopher"], output=folder / "one")
 
 
 def test_what_cannot_be_compared_is_told(folder: Path, small_crawl: Path):

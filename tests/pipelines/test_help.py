@@ -60,6 +60,7 @@ def test_the_examples_of_the_whole_command_are_among_them():
 def lists_of_nobody(desk: Path) -> None:
     """Write what examples of `takedown` read; the run stays as it is for other examples."""
     (desk / "domains.txt").write_text("nobody.example\n")
+    (desk / "items.jsonl").write_text('{"question": "Who is asked what nobody knows?"}\n')
     (desk / "urls.txt").write_text("https://nobody.example/\n")
 
 
