@@ -19,15 +19,24 @@ class Marker:
     def __init__(self, recipe: Node) -> None:
         self._recipe = recipe
 
-    def marks(self, text: str, signal: str) -> list[Span]:
-        """Return the parts that a signal, by the ledger's name, has counted; none if unknown."""
-        if not can_mark(signal) or self.segmenter is None:
-            return []
-        return evidence(Text(text, self.segmenter), signal, self.edits, self._stop_words)
+    def marks(self, text: str, signal: str, language: str | None) -> list[Span]:
+        """Return the parts that a signal, by the ledger's name, has counted; none if unknown.
 
-    @property
-    def _stop_words(self) -> tuple[str, ...]:
-        given = self._recipe.map.get("stop_words")
+        `language` is the label of the page's.
+        """
+        words = self.segmenter(language) if can_mark(signal) else None
+        if words is None:
+            return []
+        return evidence(Text(text, words), signal, self.edits, self._stop_words(language))
+
+    def _said(self, key: str, language: str | None) -> Node | None:
+        """Return what the recipe says of words in a language."""
+        several = self._recipe.map.get("languages")
+        layer = several.map.get(language or "") if several else None
+        return layer.map.get(key) if layer else self._recipe.map.get(key)
+
+    def _stop_words(self, language: str | None) -> tuple[str, ...]:
+        given = self._said("stop_words", language)
         return tuple(str(word.plain()) for word in given.items) if given else STOP_WORDS
 
     @cached_property
@@ -41,10 +50,9 @@ class Marker:
                     found |= {name: node.plain() or {} for name, node in body.map.items()}
         return found
 
-    @cached_property
-    def segmenter(self) -> Segmenter | None:
-        """What finds words; None where its package is not here, and then nothing is marked."""
-        words = self._recipe.map.get("words")
+    def segmenter(self, language: str | None) -> Segmenter | None:
+        """Return what finds words; None where its package is not here: then nothing is marked."""
+        words = self._said("words", language)
         try:
             return segmenter(str(words.plain()) if words else "en")
         except UsageError:

@@ -19,6 +19,7 @@ from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
+from pipelines.recipe.one_language import OneLanguage, plain_languages
 from pipelines.sandbox.limits import Limits
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
@@ -127,6 +128,8 @@ class Recipe:
     words: str = "en"
     stop_words: tuple[str, ...] = STOP_WORDS
     """What `distinct_stop_words` looks for."""
+    languages: tuple[tuple[str, OneLanguage], ...] = ()
+    """Several languages of one run by the model's label; none for a recipe of one."""
     tokenizer: GivenTokenizer | TrainedTokenizer = "gpt2"
     tokens: TokenOptions = field(default_factory=TokenOptions)
     dataset: DatasetOptions = field(default_factory=DatasetOptions)
@@ -161,7 +164,7 @@ class Recipe:
     @property
     def wanted_language(self) -> str | None:
         """The one label that the gates let pass; None where they let several pass."""
-        for rule in self.text_gates:
+        for rule in self.text_gates if not self.languages else ():
             if rule.op == "!=" and isinstance(rule.constant, str):
                 return rule.constant
         return None
@@ -229,9 +232,10 @@ class Recipe:
     @property
     def own_signals(self) -> Mapping[str, Signal]:
         """Signals with settings of this recipe, by bare name."""
-        if self.stop_words == STOP_WORDS:
+        if self.stop_words == STOP_WORDS and not self.languages:
             return {}
-        signal = stop_word_signal(self.stop_words)
+        others = {label: its.stop_words for label, its in self.languages}
+        signal = stop_word_signal(self.stop_words, others)
         return {signal.name: signal}
 
     @property
@@ -269,6 +273,7 @@ class Recipe:
             "accelerate": self.accelerate,
             "words": self.words,
             "stop_words": list(self.stop_words),
+            **plain_languages(self.languages),
             "signals": {module.name: module.sha256 for module in self.modules},
             "classifiers": {each.name: each.plain() for each in self.classifiers},
             "stages": [_plain_stage(stage) for stage in self.stages],

@@ -22,7 +22,15 @@ from pipelines.recipe.reads import labels_of, readable
 
 _OWN = ("signals", "classifiers")
 """Keys by which a recipe has signals of its own."""
+_OTHERS = r"(\([^()]*\)\s*)?"
+"""Constants of languages that have another one."""
 _NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+
+_STOP_WORDS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "string", "pattern": r"^\S+$"},
+}
 
 
 def json_schema() -> dict[str, Any]:
@@ -72,11 +80,8 @@ def _key(key: str) -> dict[str, Any]:
         "accelerate": {"enum": [True, False, "verify"], "default": True},
         "opt_outs": {"oneOf": [text, {"type": "array", "items": text}]},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
-        "stop_words": {
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "string", "pattern": r"^\S+$"},
-        },
+        "stop_words": _STOP_WORDS,
+        "languages": _some(_language()),
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "classifiers": {"type": "object", "additionalProperties": _classifier()},
         "stages": {"type": "array", "minItems": 1, "items": _stage()},
@@ -103,6 +108,19 @@ def _key(key: str) -> dict[str, Any]:
 def _classifier() -> dict[str, Any]:
     """Return the schema of a model: its options, or only what it is called."""
     return {"oneOf": [{"type": "string", "minLength": 1}, _options(known.CLASSIFIER)]}
+
+
+def _language() -> dict[str, Any]:
+    """Return the schema of one of several languages."""
+    text = {"type": "string", "minLength": 1}
+    layer = {
+        "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$"},
+        "stop_words": _STOP_WORDS,
+        "set": _some({"type": ["number", "string"]}),
+        "drop": {"type": "array", "items": text},
+        "from": text,
+    }
+    return {**_map(layer), "type": ["object", "null"]}
 
 
 def _formats() -> dict[str, Any]:
@@ -195,7 +213,7 @@ def _drop_pattern(texts: str) -> str:
     count = rf"(({prefixes}\.)?{texts}|{own}|{_imported()})"
     numbers = rf"{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}"
     labels = rf'{_any(_labels())}\s*(==|!=)\s*"[^"]*"'
-    return rf"^\s*({numbers}|{labels})\s*$"
+    return rf"^\s*({numbers}|{labels})\s*{_OTHERS}$"
 
 
 def _imported() -> str:
@@ -222,7 +240,7 @@ def _gate_pattern() -> str:
             forms.append(rf"{re.escape(name)}\s*(==|!=)\s*{quoted}")
         else:
             forms.append(rf"{re.escape(name)}\s*(<|<=|>|>=|==|!=)\s*{_NUMBER}")
-    return rf"^\s*({'|'.join(forms)})\s*$"
+    return rf"^\s*({'|'.join(forms)})\s*{_OTHERS}$"
 
 
 def _any(words: Iterable[str]) -> str:
