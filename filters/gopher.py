@@ -6,9 +6,11 @@ the count is that of datatrove 0.10.1 (`gopher_repetition_filter.py`,
 `gopher_quality_filter.py`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from datatrove.utils.text import PUNCTUATION_SET
@@ -166,11 +168,18 @@ def distinct_stop_words(text: Text) -> int:
     return _distinct(STOP_WORDS, text)
 
 
-def stop_word_signal(stop_words: Sequence[str]) -> Signal:
-    """Return the signal `distinct_stop_words` for other stop words, which it has as a setting."""
+def stop_word_signal(
+    stop_words: Sequence[str], languages: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Signal:
+    """Return the signal `distinct_stop_words` for other stop words, which it has as a setting.
+
+    `languages` has those of languages that are measured beside these, by label.
+    """
     known = tuple(dict.fromkeys(stop_words))
     signal = SIGNALS[distinct_stop_words.__name__]
-    settings = {"stop_words": known}
+    settings: dict[str, Any] = {"stop_words": known}
+    if languages:
+        settings["languages"] = {label: list(words) for label, words in languages.items()}
     return replace(signal, settings=settings, measure=partial(_distinct, known))
 
 

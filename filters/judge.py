@@ -147,13 +147,16 @@ class Judge:
         segmenter: Segmenter,
         own: Mapping[str, Signal] = MappingProxyType({}),
         memo: Memo | None = None,
+        language: str | None = None,
     ) -> None:
         """`own` are signals with settings of the recipe's own, by bare name.
 
+        Rules are those of `language`; whatever they are, the same columns are measured.
         `memo` is shared with the judges of other recipes that see the same pages.
         """
         self._segmenter = segmenter
         self._own = own
+        self._language = language
         self._memo = memo or Memo()
         self._steps: list[_Measure | _Revise | Block] = []
         self.columns: list[Column] = []
@@ -203,7 +206,8 @@ class Judge:
                 signal = self._own.get(bare) or resolve(name, tuple(revisions))
                 fresh[name] = Column(name, signal, revision, revisions[revision])
         self.columns.extend(fresh.values())
-        rules = tuple(_with_full_names(rule) for rule in block.rules)
+        asked = (rule.of(self._language) for rule in block.rules)
+        rules = tuple(_with_full_names(rule) for rule in asked if rule is not None)
         columns = tuple((column, _key(column.signal.settings)) for column in fresh.values())
         self._steps.append(_Measure(columns, rules))
 

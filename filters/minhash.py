@@ -10,7 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, lru_cache, partial
 from typing import Any, TypeAlias
 
@@ -58,11 +58,23 @@ class MinHasher:
     rows: int = 8
     seed: int = 1
     words: str = "en"
+    languages: tuple[tuple[str, str], ...] = ()
+    """Labels of languages whose words are found otherwise, with the name of how."""
+
+    def of(self, language: str | None) -> "MinHasher":
+        """Return the hasher for texts in a language, by its label."""
+        if not self.languages:
+            return self
+        words = dict(self.languages).get(language or "", self.words)
+        return replace(self, words=words, languages=())
 
     @property
     def identity(self) -> dict[str, Any]:
         """What differs where keys do, by name; versions of packages aside."""
-        return {"version": KEYS_VERSION, **asdict(self)}
+        facts = asdict(self)
+        languages = facts.pop("languages")
+        told = {"languages": [list(item) for item in languages]} if languages else {}
+        return {"version": KEYS_VERSION, **facts, **told}
 
     def keys(self, text: str) -> Hashes | None:
         """Return a text's key per band, shape (bands,); None without n-grams."""

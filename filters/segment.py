@@ -38,6 +38,18 @@ from filters.native import kernels
 from filters.straddle import special_pairs
 from filters.words import Words, numbered
 
+_PACKAGES = {
+    ("SpaCyTokenizer", "zh"): ("jieba",),
+    ("SpaCyTokenizer", "ja"): ("sudachipy", "sudachidict-core"),
+    ("SpaCyTokenizer", "vi"): ("pyvi",),
+    ("ThaiTokenizer", None): ("pythainlp",),
+    ("KiwiTokenizer", None): ("kiwipiepy",),
+    ("LaoTokenizer", None): ("laonlp",),
+    ("KhmerTokenizer", None): ("khmer-nltk",),
+    ("TibetanTokenizer", None): ("botok",),
+    ("StanzaTokenizer", None): ("stanza",),
+}
+"""Packages of datatrove's tokenizers by class and language, whose version decides on words."""
 _LOST = "IS_ALPHA"
 _SOME_WORD = "word"
 
@@ -194,7 +206,20 @@ def segmenter(language: str) -> Segmenter:
         tokenizer.word_tokenize(_SOME_WORD)  # some look for their package at the first word
     except ImportError as error:
         raise _needs_package(language, error) from error
-    return DatatroveSegmenter(language, tokenizer, f"datatrove-{version}:{language}")
+    except Exception as error:  # whatever a tokenizer of others cannot do without
+        reason = " ".join(str(error).split())
+        raise UsageError(
+            f"words: the tokenizer of language '{language}' does not work here.\n  {reason}"
+        ) from error
+    made_by = [f"datatrove-{version}:{language}", *_packages(tokenizer)]
+    return DatatroveSegmenter(language, tokenizer, " ".join(made_by))
+
+
+def _packages(tokenizer: Any) -> list[str]:
+    """Return name and version of the packages that split the language, where it has its own."""
+    kind = type(tokenizer).__name__
+    language = tokenizer.language if kind == "SpaCyTokenizer" else None
+    return [f"{name}-{_version(name)}" for name in _PACKAGES.get((kind, language), ())]
 
 
 def _assigned(language: str) -> Any:

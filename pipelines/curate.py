@@ -121,7 +121,7 @@ def curate_file(attempt: Attempt, job: CurateJob) -> dict[str, Any]:
     """
     prepare(job.recipe)
     curator = curator_for(job.recipe)
-    curator.judge.restart()
+    curator.judges.restart()
     curator.clock.restart()
     curator.accelerated.clear()
     others: Counter[str] = Counter()

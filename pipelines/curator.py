@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from filters.judge import Decision, Judge, Judgement, decide
+from filters.judge import Decision, Judgement, decide
 from filters.language import LanguageIdentifier
 from filters.licence import read_licence
 from filters.memo import Memo
 from filters.minhash import Hashes, MinHasher
 from filters.optout import OptOutList, read_opt_outs
 from filters.rule import Rule
-from filters.segment import segmenter
 from filters.signal import Value
 from filters.text import without_surrogates
 from filters.url import BLOCK_REASON, UrlBlocker
@@ -27,6 +26,7 @@ from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
 from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
+from pipelines.judges import Judges
 from pipelines.ledger import ledger_schema
 from pipelines.ledger_columns import cascade_columns, gate_columns, imported_columns
 from pipelines.ledger_row import base_row
@@ -64,12 +64,10 @@ class Curator:
         activate(recipe.modules)
         self._url_gates, self._text_gates = recipe.url_gates, recipe.text_gates
         self._optout_gates, self._licence_gates = recipe.optout_gates, recipe.licence_gates
-        self.segmenter = segmenter(recipe.words)
         make_known(recipe.classifiers)
         self._perplexity = PerplexitySignals(recipe)
-        measured = {**classifier_signals(recipe.classifiers), **self._perplexity.by_name}
-        own = {**recipe.own_signals, **measured}
-        self.judge = Judge(recipe.blocks, self.segmenter, own, self.memo)
+        models = {**classifier_signals(recipe.classifiers), **self._perplexity.by_name}
+        self.judges = Judges(recipe, models, self.memo)
         cascade = cascade_columns(recipe) if recipe.cascade else ()
         self.accelerated: Counter[str] = Counter()
         """What the accelerated extractor has to tell of the pages at hand."""
@@ -77,11 +75,11 @@ class Curator:
         self.columns = (
             *gate_columns(recipe),
             *self.imported,
-            *self.judge.columns,
+            *self.judges.common.columns,
             *cascade,
         )
         """Signals of the ledger, but for those of edits after deduplication."""
-        self.schema = ledger_schema(self.columns, self.segmenter.fingerprint)
+        self.schema = ledger_schema(self.columns, self.judges.fingerprint)
         self.clock = StepClock()
         """Where the time of the unit under way goes."""
         self.reach: Callable[[str], None] = lambda _: None
@@ -133,6 +131,7 @@ class Curator:
             rows=options.rows,
             seed=options.seed,
             words=self.recipe.words,
+            languages=tuple((label, its.words) for label, its in self.recipe.languages),
         )
 
     def curate(self, page: Item, file: CrawlFile) -> Curated:
@@ -172,7 +171,7 @@ class Curator:
             self.clock.lap("language")
         self.reach("quality")
         about = {name: row.get(name) for name in _ABOUT}
-        judgement = self.judge.judge(
+        judgement = self.judges.of(row.get("language")).judge(
             text,
             decision=decision,
             audited=row["audited"],
@@ -191,7 +190,7 @@ class Curator:
     def _sign(self, row: Mapping[str, Any], text: str) -> Hashes | None:
         if self.minhasher is None or row["status"] != "kept":
             return None
-        hasher = self.minhasher
+        hasher = self.minhasher.of(row.get("language"))
         key = ("signature", str(hasher.identity), text)
         signature = self.memo.once(key, lambda: hasher.signature(text))
         self.clock.lap("minhash", signature.nbytes if signature is not None else 0)
@@ -206,9 +205,9 @@ class Curator:
         if self.recipe.text_gates or self.recipe.cascade:
             self._language.identify(_SOME_TEXT)
         self._extract(f"<html><body><p>{_SOME_TEXT}</p></body></html>")
-        self.segmenter.words(_SOME_TEXT)
+        self.judges.segmenter.words(_SOME_TEXT)
         self._perplexity.open_all()
-        self.judge.warm_up(_SOME_TEXT)
+        self.judges.common.warm_up(_SOME_TEXT)
         for benchmark in self.recipe.benchmarks:
             table_of(benchmark)
         if self.minhasher is not None:

@@ -92,7 +92,7 @@ class _Judge:
 
     def restart(self) -> None:
         """Begin another file of documents."""
-        self._curator.judge.restart()
+        self._curator.judges.restart()
         self._edits = FinalEdits(self._recipe)
         self._seen = 0
 

@@ -168,7 +168,10 @@ _TOKENS = "What the token shards hold; [more of it](tokens.md)."
 _RULES = """\
 A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of
 `< <= > >= == !=`. It removes the pages of which it is true; the first rule that is true names the
-reason. A label is compared with a word in double quotes. [What can be measured](signals.md)."""
+reason. A label is compared with a word in double quotes. [What can be measured](signals.md).
+Behind the constant, in brackets, stand languages of `languages` that have another one, or `off`
+where the rule is not asked: `newlines / words > 0.3 (fr 0.2, ja off)`; the key `languages` and
+`--set 'RULE[LANGUAGE]=VALUE'` write that."""
 
 
 _EXTENDS = """\

@@ -219,7 +219,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     work = TextWork(job.recipe, job.tokenizer, lambda: _asked_again(job))
     curator = curator_for(job.recipe)
     columns = [*curator.columns, *removal_columns(job.recipe), *settler.edits.columns]
-    schema = ledger_schema(columns, curator.segmenter.fingerprint)
+    schema = ledger_schema(columns, curator.judges.fingerprint)
     outcomes: Counter[tuple[str, str, str]] = Counter()
     tokens: Counter[tuple[str, str, str]] = Counter()
     edits: Counter[str] = Counter()

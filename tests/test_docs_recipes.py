@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipelines.recipe import load_recipe
 from tests.command import shell
 from tests.pipelines.test_shelf import FRENCH
 from tests.test_docs import BLOCK, ROOT
@@ -26,15 +27,20 @@ def shortened(command: str) -> str:
 
 @pytest.mark.slow
 def test_every_command_of_the_page_works_in_its_order(desk: Path):
-    (written,) = blocks("yaml")
-    (desk / "mine.yaml").write_text(written)
+    mine, by_hand = blocks("yaml")
+    (desk / "mine.yaml").write_text(mine)
+    (desk / "by-hand.yaml").write_text(by_hand)
     thresholds = yaml.safe_dump({**FRENCH, "stopwords": ["der", "die", "und"]})
-    (desk / "deu_Latn.yml").write_text(thresholds)
+    for name in ("deu_Latn", "fra_Latn"):
+        (desk / f"{name}.yml").write_text(thresholds)
+    assert [label for label, _ in load_recipe(str(desk / "by-hand.yaml")).languages] == [
+        *("fr", "de", "cy"),
+    ]
     typed = [line for block in blocks("sh") for line in block.splitlines()]
     assert len(typed) >= 8
     for command in typed:
         assert shell(shortened(command), desk).strip() or ">" in command, command
-    for run in ("gopher", "mine", "german"):
+    for run in ("gopher", "mine", "german", "several"):
         manifest = json.loads((desk / "runs" / run / "manifest.json").read_text())
         assert manifest["pages"] == 40
         shutil.rmtree(desk / "runs" / run)

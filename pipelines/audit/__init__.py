@@ -36,7 +36,7 @@ from pipelines.audit.outcomes import count_outcomes, placed, register
 from pipelines.audit.sample import measured_sample
 from pipelines.audit.sweep import Sweep
 from pipelines.audit.sweep import sweep as sweep_rule
-from pipelines.audit.tune import Tuned
+from pipelines.audit.tune import Method, Tuned
 from pipelines.audit.tune import tune as tune_rules
 from pipelines.audit.whatif import WhatIf, moved_pages
 from pipelines.audit.whatif import whatif as replay
@@ -53,8 +53,10 @@ class Audit:
     UsageError where no run is, or nothing of it is done yet.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.ledger = open_ledger(run_folder(path))
+    def __init__(self, path: str | Path, language: str | None = None) -> None:
+        """With a `language` only the pages in that one count, with the rules as they meet them."""
+        ledger = open_ledger(run_folder(path))
+        self.ledger = ledger if language is None else ledger.of_language(language)
         self._pages: Pages | None = None
         self._findings: list[Finding] = []
 
@@ -126,9 +128,14 @@ class Audit:
         """Return the curve of a rule's threshold (`pipelines.audit.sweep`)."""
         return sweep_rule(self.ledger, rule, points=points)
 
-    def tune(self, keep: float | None = None, like: "Audit | None" = None) -> Tuned:
+    def tune(
+        self,
+        keep: float | None = None,
+        like: "Audit | None" = None,
+        method: Method = "quantile",
+    ) -> Tuned:
         """Return thresholds moved together (`pipelines.audit.tune`)."""
-        return tune_rules(self.ledger, keep, like.ledger if like else None)
+        return tune_rules(self.ledger, keep, like.ledger if like else None, method=method)
 
     def sample(self, size: int = 5_000) -> pd.DataFrame:
         """Return pages on which every rule was measured, with weights and the rules' values.

@@ -36,6 +36,26 @@ class Changes:
     adds: tuple[str, ...] = ()
     """`NAME: signal [/ signal] > constant`: rules behind all others, before deduplication."""
 
+    def in_language(self, ledger: Ledger) -> "Changes":
+        """Return what changes the whole recipe where these change that of a ledger's language.
+
+        UsageError for rules that are added: a recipe has them in every language.
+        """
+        if not ledger.is_one_of_several:
+            return self
+        if self.adds:
+            raise UsageError(
+                f"--add cannot be for {ledger.language} alone: every language has the same rules.\n"
+                f"  Without --language it is for all; then --set 'RULE[LANGUAGE]=off'."
+            )
+        sets = (text.partition("=") for text in self.sets)
+        return Changes(
+            (
+                *(f"{name.strip()}[{ledger.language}]={value}" for name, _, value in sets),
+                *(f"{name}[{ledger.language}]=off" for name in self.drops),
+            )
+        )
+
 
 def changed_recipe(ledger: Ledger, changes: Changes) -> Node:
     """Return the run's recipe with the changes; UsageError for what has no place in it."""

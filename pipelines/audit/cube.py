@@ -26,6 +26,7 @@ _SUMS = (
     "coalesce(sum(token_count), 0)::BIGINT AS tokens",
     "coalesce(sum(token_count::DOUBLE * token_count), 0) AS squares",
 )
+_LANGUAGE = '"language"'
 _PER_WORD = 31
 """Answers of two bits that a 64-bit integer holds."""
 
@@ -55,10 +56,28 @@ def value_sql(rule: Rule) -> str:
     return f"({top}::DOUBLE / nullif({bottom}, 0)::DOUBLE)"
 
 
+def constant_sql(rule: Rule) -> str:
+    """Return a rule's constant as SQL, that of the page's language; null where it has none."""
+    if not rule.others:
+        return literal(rule.constant)
+    cases = [
+        f"WHEN {literal(label)} THEN {'NULL' if value is None else literal(value)}"
+        for label, value in rule.others
+    ]
+    return f"CASE {_LANGUAGE} {' '.join(cases)} ELSE {literal(rule.constant)} END"
+
+
 def fires_sql(rule: Rule) -> str:
-    """Return a rule's comparison as SQL: true, false, or null where it is undefined."""
+    """Return a rule's comparison as SQL: true, false, or null where it is undefined.
+
+    It is false where the rule is not asked of pages in that language.
+    """
     operator = {"==": "=", "!=": "<>"}.get(rule.op, rule.op)
-    return f"({value_sql(rule)} {operator} {literal(rule.constant)})"
+    fires = f"({value_sql(rule)} {operator} {constant_sql(rule)})"
+    off = [literal(label) for label, value in rule.others if value is None]
+    if not off:
+        return fires
+    return f"(CASE WHEN {_LANGUAGE} IN ({', '.join(off)}) THEN false ELSE {fires} END)"
 
 
 def answers_sql(rules: Sequence[Rule]) -> list[str]:

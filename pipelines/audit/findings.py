@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.audit.cube import FIRES, UNKNOWN, value_sql
+from pipelines.audit.cube import FIRES, UNKNOWN, constant_sql, fires_sql, value_sql
 from pipelines.audit.impact import Pages, only
 from pipelines.audit.outcomes import JOINED
 from pipelines.audit.shifts import domain_of
@@ -134,7 +134,7 @@ def _steep(connection: "DuckDBPyConnection", found: Pages) -> Iterator[Finding]:
         if removed >= _FEW and near >= _STEEP * removed:
             says = (
                 f"fires on {_pages(removed)}, and {near:,} lie within {_STEP:.0%} of its threshold "
-                f"{rule.constant:g}"
+                + ("in their language" if rule.others else f"{rule.constant:g}")
             )
             yield Finding("steep", rule.name, says)
 
@@ -151,13 +151,9 @@ def _near_thresholds(
     columns = []
     for rank in ranks:
         step, value = plan.steps[rank], value_sql(plan.steps[rank].rule)
-        width = abs(float(step.rule.constant)) * _STEP
-        middle = float(step.rule.constant)
+        middle = f"({constant_sql(step.rule)})::DOUBLE"
         came = f"o.block >= {step.block}"
-        columns.append(
-            f"count(*) FILTER ({came} AND abs({value} - {middle!r}::DOUBLE) <= {width!r}::DOUBLE)"
-            f" AS near{rank}"
-        )
-        fires = f"{value} {step.rule.op} {middle!r}::DOUBLE"
-        columns.append(f"count(*) FILTER ({came} AND {fires}) AS all{rank}")
+        near = f"abs({value} - {middle}) <= abs({middle}) * {_STEP!r}::DOUBLE"
+        columns.append(f"count(*) FILTER ({came} AND {near}) AS near{rank}")
+        columns.append(f"count(*) FILTER ({came} AND {fires_sql(step.rule)}) AS all{rank}")
     return connection.execute(f"SELECT {', '.join(columns)} FROM {JOINED}").df()

@@ -8,18 +8,20 @@ import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.errors import UsageError
+from filters.errors import UsageError, nearest
+from filters.rule import LANGUAGE
 from pipelines.audit.steps import Plan, read_plan
 from pipelines.bucket.path import S3Path
 from pipelines.ledger import LEDGER_FIELDS
 from pipelines.manifest import check_format, read_manifest
+from pipelines.recipe.by_language import find_label, for_language
 from pipelines.recipe.source import Node, read_file
 from pipelines.storage import Commit, CommitLog
 from pipelines.tables import open_files, opened
@@ -50,6 +52,35 @@ class Ledger:
     notes: tuple[str, ...] = ()
     """What a person must know of these figures, a sentence each."""
     finished: bool = True
+    language: str | None = None
+    """The label to whose pages the questions are bound; None: all pages."""
+    is_one_of_several: bool = False
+    """Whether the run has more languages than the one that it is bound to."""
+
+    def of_language(self, wanted: str) -> "Ledger":
+        """Return the ledger of the pages in one language, with the rules as those meet them.
+
+        The language is named by the model's label, or as another set of labels has it.
+        UsageError for one that the run's recipe does not let pass.
+        """
+        labels = _labels(self.recipe, self.plan)
+        label = find_label(labels, wanted)
+        if label is None:
+            close = nearest(wanted, labels)
+            raise UsageError(
+                f"{self.root}: its recipe lets no page in '{wanted}' pass.\n"
+                f"  {f'Did you mean {close!r}?  ' if close else ''}It has: {', '.join(labels[:8])}."
+            )
+        recipe = for_language(self.recipe, label)
+        note = f"Pages in {label} alone."
+        return replace(
+            self,
+            recipe=recipe,
+            plan=read_plan(recipe),
+            language=label,
+            is_one_of_several="languages" in self.recipe.map,
+            notes=(*self.notes, note),
+        )
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -61,6 +92,7 @@ class Ledger:
     def connect(self) -> "Iterator[DuckDBPyConnection]":
         """Open DuckDB with the view `ledger`; temporary files go to the system's folder."""
         import duckdb
+        from duckdb import ColumnExpression, ConstantExpression
 
         with tempfile.TemporaryDirectory(prefix="cuvee-audit-") as spill, duckdb.connect() as found:
             found.execute(
@@ -69,11 +101,24 @@ class Ledger:
             )
             _without_bar(found)
             found.execute("SET temp_directory = ?", [spill])
+            name = "ledger" if self.language is None else "all_pages"
             if isinstance(self.root, S3Path):
-                found.register("ledger", open_files(self.files))
+                found.register(name, open_files(self.files))
             else:
-                found.read_parquet([str(path) for path in self.files]).create_view("ledger")
+                found.read_parquet([str(path) for path in self.files]).create_view(name)
+            if self.language is not None:
+                found.view(name).filter(
+                    ColumnExpression("language") == ConstantExpression(self.language)
+                ).create_view("ledger")
             yield found
+
+
+def _labels(recipe: Node, plan: Plan) -> list[str]:
+    """Return the languages that a recipe lets pass, by the model's labels."""
+    if "languages" in recipe.map:
+        return list(recipe.map["languages"].map)
+    gates = [step.rule for step in plan.steps if step.rule.reads == (LANGUAGE,)]
+    return [rule.constant for rule in gates if rule.op == "!=" and isinstance(rule.constant, str)]
 
 
 def _without_bar(connection: "DuckDBPyConnection") -> None:

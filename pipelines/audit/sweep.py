@@ -52,6 +52,11 @@ def sweep(ledger: Ledger, name: str, *, points: int = 40) -> Sweep:
             f"rule '{name}' compares labels ({step.rule}), so it has no threshold to sweep.\n"
             "  Leave it out instead: cuvee whatif DIR --drop " + name
         )
+    if step.rule.others:
+        raise UsageError(
+            f"rule '{name}' has a threshold for each language: {step.rule}.\n"
+            "  Sweep that of one: --language LABEL"
+        )
     with ledger.connect() as connection:
         values = _values(connection, ledger, step)
     marks = [Published("this run", float(step.rule.constant), ""), *published_thresholds(step.rule)]

@@ -6,9 +6,9 @@ reference is another run, or the run itself; to keep a given share, all rules' r
 multiplied by one factor, so that a rule that removes twice as much as another still does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,10 @@ from pipelines.audit.steps import Step
 from pipelines.recipe.rule_stages import GATE_STAGES
 
 _SAMPLE = 50_000
+Method: TypeAlias = Literal["quantile", "meanstd", "10tail"]
+"""How a threshold is found; the names are FineWeb-2's."""
+_TAIL = 0.1
+"""Share of the pages that each rule alone removes, by `10tail`."""
 _MOST = 1 << 20
 """The largest factor that is tried."""
 _HALVINGS = 50
@@ -78,13 +82,26 @@ class _Pages:
 
 
 def tune(
-    ledger: Ledger, keep: float | None, like: Ledger | None = None, *, size: int = _SAMPLE
+    ledger: Ledger,
+    keep: float | None,
+    like: Ledger | None = None,
+    *,
+    method: Method = "quantile",
+    size: int = _SAMPLE,
 ) -> Tuned:
     """Return thresholds that keep `keep` of the pages past the gates, as nearly as they can.
 
-    `like` is a reference run whose quantiles are taken; without `keep` exactly those. UsageError
-    for a run without measured pages or without rules that have a threshold.
+    `like` is a reference run whose quantiles are taken; without `keep` exactly those. With
+    another `method` thresholds stand as many standard deviations from the mean as the
+    reference's (`meanstd`), or where each rule alone removes a tenth of the pages (`10tail`).
+    UsageError for a run without measured pages or without rules that have a threshold.
     """
+    for asked in (ledger, like):
+        if asked is not None and any(step.rule.others for step in asked.plan.steps):
+            raise UsageError(
+                f"{asked.root}: its thresholds differ by language, so they move by language.\n"
+                "  Tune those of one: --language LABEL"
+            )
     pages = _Pages(ledger, size)
     rules = [step.rule for step in pages.steps]
     if not pages.count or not any(map(_moves, pages.steps)):
@@ -92,10 +109,8 @@ def tune(
             f"{ledger.root}: no page past the gates was measured by a rule with a threshold.\n"
             "  Tune a run that has some, or raise its audit_fraction."
         )
-    shares = pages.removed(rules) if like is None else _shares_like(pages, _Pages(like, size))
     before = pages.kept(rules)
-    factor = 1.0 if keep is None else _factor(pages, shares, keep)
-    tuned = _moved_rules(pages, shares, factor)
+    tuned = _tuned(pages, _Pages(like, size) if like is not None else None, keep, method)
     frame = pd.DataFrame(
         {
             "rule": [rule.name for rule in rules],
@@ -111,6 +126,45 @@ def tune(
         if old.constant != new.constant
     )
     return Tuned(frame, before, pages.kept(tuned), sets, pages.count, list(ledger.notes))
+
+
+def _tuned(
+    pages: _Pages, reference: _Pages | None, keep: float | None, method: Method
+) -> list[Rule]:
+    if method == "meanstd" and reference is not None:
+        return [*_as_far_from_the_mean(pages, reference)]
+    if method == "10tail":
+        return _moved_rules(pages, [_TAIL] * len(pages.steps), 1.0)
+    own = pages.removed([step.rule for step in pages.steps])
+    shares = own if reference is None else _shares_like(pages, reference)
+    factor = 1.0 if keep is None else _factor(pages, shares, keep)
+    return _moved_rules(pages, shares, factor)
+
+
+def _as_far_from_the_mean(pages: _Pages, reference: _Pages) -> Iterator[Rule]:
+    """Yield the rules, each as many standard deviations from the mean as in the reference."""
+    theirs = {step.rule.name: at for at, step in enumerate(reference.steps)}
+    for at, step in enumerate(pages.steps):
+        other = theirs.get(step.rule.name)
+        here = _spread(pages, at)
+        there = None if other is None else _spread(reference, other)
+        if other is None or here is None or there is None or not _moves(step):
+            yield step.rule
+            continue
+        constant: Any = reference.steps[other].rule.constant
+        value = here[0] + (float(constant) - there[0]) / there[1] * here[1]
+        yield replace(step.rule, constant=_as_before(step.rule, max(value, 0.0)))
+
+
+def _spread(pages: _Pages, at: int) -> tuple[float, float] | None:
+    """Return mean and standard deviation of what a rule reads; None where nothing varies."""
+    values = pages.values[at]  # noqa: PD011  no pandas
+    known = ~np.isnan(values)
+    if not known.any():
+        return None
+    mean = float(np.average(values[known], weights=pages.weight[known]))
+    variance = float(np.average((values[known] - mean) ** 2, weights=pages.weight[known]))
+    return (mean, variance**0.5) if variance > 0 else None
 
 
 def _moves(step: Step) -> bool:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.text import Text as Styled
@@ -12,7 +12,10 @@ from rich.text import Text as Styled
 from filters.errors import UsageError
 from pipelines.cli.console import out, print_json
 from pipelines.cli.observing import asking
-from pipelines.cli.options import AsJson, RunFolder, examples
+from pipelines.cli.options import AsJson, OfLanguage, RunFolder, examples
+
+if TYPE_CHECKING:
+    from pipelines.audit import Audit, Tuned
 
 commands = typer.Typer()
 
@@ -45,6 +48,7 @@ def audit(
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Write report.html into the run, too.")
     ] = True,
+    language: OfLanguage = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what each rule removes: first, alone, and only it; and what stands out."""
@@ -52,7 +56,7 @@ def audit(
     from pipelines.audit.told import AUDIT_LEGEND, findings_lines, grouped_tables, rules_table
 
     with asking("counting pages by rule"):
-        found = Audit(folder)
+        found = Audit(folder, language)
         rules = found.rules(by, top)
         standing_out = found.findings()
     if as_json:
@@ -69,7 +73,7 @@ def audit(
         from pipelines.report import write_report
 
         with asking("writing the report"):
-            path = write_report(folder)
+            path = write_report(folder, language=language)
         _show(["", f"All of it to look at: {path}"])
 
 
@@ -87,10 +91,11 @@ def whatif(
     adds: Adds = None,
     save: Save = None,
     number: Annotated[int, typer.Option("-n", min=0, help="How many examples of each.")] = 10,
+    language: OfLanguage = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what another recipe would keep, from the ledger; nothing is run again."""
-    from pipelines.audit.changes import Changes, save_recipe
+    from pipelines.audit.changes import Changes, changed_recipe, save_recipe
     from pipelines.audit.ledger import open_ledger
     from pipelines.audit.told import whatif_parts
     from pipelines.audit.whatif import whatif as ask
@@ -101,9 +106,12 @@ def whatif(
             "whatif: nothing is changed.\n  For example: --set gopher_short_doc=30, --drop RULE"
         )
     with asking("replaying decisions"):
-        found = ask(open_ledger(folder), changes, shown=number)
+        ledger = open_ledger(folder)
+        asked = ledger if language is None else ledger.of_language(language)
+        found = ask(asked, changes, shown=number)
+    changes = changes.in_language(asked)
     if save is not None:
-        save_recipe(found.recipe, save)
+        save_recipe(changed_recipe(ledger, changes), save)
     if as_json:
         print_json(_whatif_json(found))
         return
@@ -126,6 +134,7 @@ def sweep(
     folder: RunFolder,
     rule: Annotated[str, typer.Argument(metavar="RULE", help="A rule with a threshold.")],
     points: Annotated[int, typer.Option(min=2, help="About so many thresholds.")] = 20,
+    language: OfLanguage = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a rule would leave, for every threshold that it could have."""
@@ -133,7 +142,7 @@ def sweep(
     from pipelines.audit.told import sweep_parts
 
     with asking("replaying decisions"):
-        found = Audit(folder).sweep(rule, points)
+        found = Audit(folder, language).sweep(rule, points)
     if as_json:
         marks = [asdict(mark) for mark in found.marks]
         print_json({"rule": str(found.rule), "curve": _plain(found.curve.to_dict("records")),
@@ -146,6 +155,7 @@ def sweep(
     epilog=examples(
         "cuvee tune runs/demo --keep 0.3 --save mine.yaml",
         "cuvee tune runs/demo --like runs/demo",
+        "cuvee tune runs/demo --language en --method 10tail",
     )
 )
 def tune(
@@ -158,20 +168,37 @@ def tune(
         Path | None,
         typer.Option(metavar="DIR", help="Take the quantiles that this run's thresholds have."),
     ] = None,
-    save: Save = None,
+    method: Annotated[
+        Literal["quantile", "meanstd", "10tail"],
+        typer.Option(
+            help="By quantile or distance from the mean as in --like, or a tenth removed by each."
+        ),
+    ] = "quantile",
+    language: OfLanguage = None,
+    like_language: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="With --like: that run's pages in this one.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the changed recipe to this file; one such as swh_Latn.yml: thresholds and "
+            "stop words as FineWeb-2's files have them.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Move all thresholds together to a kept share, each at its quantile of a reference."""
     from pipelines.audit import Audit
     from pipelines.audit.told import tune_parts
 
-    if keep is None and like is None:
-        raise UsageError("tune: say what to tune to.\n  --keep SHARE, or --like DIR, or both.")
+    _check_method(method, keep, like)
     with asking("moving thresholds"):
-        run = Audit(folder)
-        found = run.tune(keep, Audit(like) if like is not None else None)
+        run = Audit(folder, language)
+        reference = Audit(like, like_language) if like is not None else None
+        found = run.tune(keep, reference, method)
     if save is not None:
-        _save_tuned(run, found.sets, save)
+        _save_tuned(folder, run, found, save)
     if as_json:
         shares = {"kept_before": found.kept_before, "kept_after": found.kept_after}
         rules = _plain(found.rules.to_dict("records"))
@@ -183,14 +210,38 @@ def tune(
         out.print(f"Written: {save}", markup=False)
     if found.sets:
         sets = " ".join(f"--set {text}" for text in found.sets)
+        sets += f" --language {run.ledger.language}" if run.ledger.language else ""
         _show(["", "What it would change:"])
         out.print(Styled(f"  cuvee whatif {shlex.quote(str(folder))} {sets}"), soft_wrap=True)
 
 
-def _save_tuned(run: Any, sets: tuple[str, ...], save: Path) -> None:
-    from pipelines.audit.changes import Changes, changed_recipe, save_recipe
+def _check_method(method: str, keep: float | None, like: Path | None) -> None:
+    if method == "quantile" and keep is None and like is None:
+        raise UsageError("tune: say what to tune to.\n  --keep SHARE, or --like DIR, or both.")
+    if method == "meanstd" and like is None:
+        raise UsageError(
+            "tune: meanstd takes distances from a reference.\n  Say which run: --like DIR"
+        )
+    if method != "quantile" and keep is not None:
+        raise UsageError(
+            f"tune: {method} says itself what is removed, so --keep has no meaning.\n"
+            "  Leave it out, or use --method quantile."
+        )
 
-    save_recipe(changed_recipe(run.ledger, Changes(sets)), save)
+
+def _save_tuned(folder: Path, run: "Audit", found: "Tuned", save: Path) -> None:
+    """Write the recipe with the thresholds; to a file named after a language, its thresholds."""
+    from pipelines.audit.changes import Changes, changed_recipe, save_recipe
+    from pipelines.audit.ledger import open_ledger
+    from pipelines.audit.proposal import proposed_file
+    from pipelines.files import write_whole
+    from pipelines.recipe.fineweb2 import NAME
+
+    if save.suffix == ".yml" and NAME.fullmatch(save.stem):
+        write_whole(save, proposed_file(run.ledger, found).encode())
+        return
+    changes = Changes(found.sets).in_language(run.ledger)
+    save_recipe(changed_recipe(open_ledger(folder), changes), save)
 
 
 def _show(parts: Iterable[Any]) -> None:

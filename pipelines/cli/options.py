@@ -103,6 +103,15 @@ EngineName = Annotated[
 Address = Annotated[
     str | None, typer.Option(help="Ray cluster to join; RAY_ADDRESS by default, else embedded.")
 ]
+OfLanguage = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="LABEL",
+        help="Only pages in this language, with its thresholds: the model's label, or fra_Latn.",
+    ),
+]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one machine-readable object.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print it as a page of the docs.")]
 RunFolder = Annotated[

@@ -7,7 +7,7 @@ import typer
 
 from pipelines.cli.console import out, print_json
 from pipelines.cli.observing import asking
-from pipelines.cli.options import AsJson, RunFolder, examples
+from pipelines.cli.options import AsJson, OfLanguage, RunFolder, examples
 
 commands = typer.Typer()
 
@@ -26,13 +26,14 @@ def report(
     sample: Annotated[
         int, typer.Option(min=1, max=30_000, help="Pages under the sliders.")
     ] = 5_000,
+    language: OfLanguage = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what each rule did into one HTML file, with sliders for the thresholds."""
     from pipelines.report import write_report
 
     with asking("reading the ledger"):
-        path = write_report(folder, output, sample)
+        path = write_report(folder, output, sample, language)
     size = path.stat().st_size
     if as_json:
         print_json({"report": str(path), "bytes": size})

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from filters.errors import UsageError
 from pipelines.cli.console import out, print_json
 from pipelines.cli.options import AsJson, RecipeName, examples
 
@@ -57,23 +58,41 @@ def show(
     print(text, end="")  # noqa: T201  not for rich
 
 
-@shelf.command(epilog=examples("cuvee recipes fineweb2 fra_Latn.yml --label fr > french.yaml"))
+@shelf.command(
+    epilog=examples(
+        "cuvee recipes fineweb2 fra_Latn.yml --label fr > french.yaml",
+        "cuvee recipes fineweb2 fra_Latn.yml deu_Latn.yml --model lid.176.ftz > several.yaml",
+    )
+)
 def fineweb2(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
-            metavar="FILE", help="Thresholds of a language, as in huggingface/fineweb-2, configs/."
+            metavar="FILE...",
+            help="Thresholds of a language, as in huggingface/fineweb-2, configs/; of several, "
+            "which become one recipe.",
         ),
     ],
     label: Annotated[
         str | None,
         typer.Option(
             help="What the language model calls the language; by default GlotLID's label, the "
-            "file's name."
+            "file's name. For one language."
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The language model; by default GlotLID's file, model_v3.bin."),
+    ] = None,
 ) -> None:
-    """Print the recipe of a language, from FineWeb-2's own file of its thresholds."""
-    from pipelines.recipe.fineweb2 import fineweb2_recipe
+    """Print the recipe of a language, or of several, from FineWeb-2's own files of thresholds."""
+    from pipelines.recipe.fineweb2 import fineweb2_recipe, several_recipe
 
-    print(fineweb2_recipe(file, label), end="")  # noqa: T201  not for rich
+    if len(files) > 1 and label is not None:
+        raise UsageError(
+            "recipes fineweb2: --label names one language, and there are several files.\n"
+            "  Name their model instead: --model lid.176.ftz"
+        )
+    several = len(files) > 1 or model is not None
+    text = several_recipe(files, model) if several else fineweb2_recipe(files[0], label)
+    print(text, end="")  # noqa: T201  not for rich

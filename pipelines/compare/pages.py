@@ -148,7 +148,7 @@ class _CuratingAll:
         self._file = _file(dump, path)
         self._unready = next(filter(None, map(load_in_child, self._tokenizers)), None)
         for curator in self._curators:
-            curator.judge.restart()
+            curator.judges.restart()
 
     def handle(self, about: bytes, body: bytes, reach: Callable[[str], None]) -> Sequence[bytes]:
         """See `child.Handler`."""

@@ -43,7 +43,7 @@ def curate_together(attempt: Attempt, shares: Sequence[Share]) -> dict[str, Any]
     since = (time.monotonic(), time.process_time())
     memo, curators = curators_for([share.job.recipe for share in open_shares])
     for curator in curators:
-        curator.judge.restart()
+        curator.judges.restart()
     job = open_shares[0].job
     imported = list(
         dict.fromkeys(name for share in open_shares for name in share.job.recipe.imported)

@@ -21,15 +21,19 @@ class Marker:
     def __init__(self, recipe: Node) -> None:
         self._recipe = recipe
 
-    def marks(self, text: str, signal: str) -> list[Span]:
-        """Return the parts that a signal, by the ledger's name, has counted; none if unknown."""
+    def marks(self, text: str, signal: str, language: str | None) -> list[Span]:
+        """Return the parts that a signal, by the ledger's name, has counted; none if unknown.
+
+        `language` is the label of the page's.
+        """
         finder = self._finders.get(signal.rpartition(".")[2])
-        if self.segmenter is None or not (finder or can_mark(signal)):
+        words = self.segmenter(language) if finder or can_mark(signal) else None
+        if words is None:
             return []
-        made = Text(text, self.segmenter)
+        made = Text(text, words)
         if finder is not None:
             return found_by(finder, made, signal, self.edits)
-        return evidence(made, signal, self.edits, self._stop_words)
+        return evidence(made, signal, self.edits, self._stop_words(language))
 
     @cached_property
     def _finders(self) -> Mapping[str, Finder]:
@@ -40,9 +44,14 @@ class Marker:
             for signal, n in zip(benchmark.signals, benchmark.ngrams, strict=True)
         }
 
-    @property
-    def _stop_words(self) -> tuple[str, ...]:
-        given = self._recipe.map.get("stop_words")
+    def _said(self, key: str, language: str | None) -> Node | None:
+        """Return what the recipe says of words in a language."""
+        several = self._recipe.map.get("languages")
+        layer = several.map.get(language or "") if several else None
+        return layer.map.get(key) if layer else self._recipe.map.get(key)
+
+    def _stop_words(self, language: str | None) -> tuple[str, ...]:
+        given = self._said("stop_words", language)
         return tuple(str(word.plain()) for word in given.items) if given else STOP_WORDS
 
     @cached_property
@@ -56,10 +65,9 @@ class Marker:
                     found |= {name: node.plain() or {} for name, node in body.map.items()}
         return found
 
-    @cached_property
-    def segmenter(self) -> Segmenter | None:
-        """What finds words; None where its package is not here, and then nothing is marked."""
-        words = self._recipe.map.get("words")
+    def segmenter(self, language: str | None) -> Segmenter | None:
+        """Return what finds words; None where its package is not here: then nothing is marked."""
+        words = self._said("words", language)
         try:
             return segmenter(str(words.plain()) if words else "en")
         except UsageError:

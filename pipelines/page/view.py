@@ -55,12 +55,15 @@ class Explainer:
         """Return a page with what explains it."""
         found = answers(self._ledger.plan, page)
         rule = deciding(found)
-        marks = self._marker.marks(page.text, rule.reads) if page.text and rule else []
+        marks = self._marks(page, rule.reads) if rule else []
         return PageView(page, found, marks, self._cuts(page), self._pages.alike(page, MOST_ALIKE))
+
+    def _marks(self, page: ShownPage, signal: str) -> list[Span]:
+        return self._marker.marks(page.text, signal, page.row["language"]) if page.text else []
 
     def _cuts(self, page: ShownPage) -> list[Span]:
         """Return what the line filter took out of a page's text, where it came to that."""
-        edits, words = self._marker.edits, self._marker.segmenter
+        edits, words = self._marker.edits, self._marker.segmenter(page.row["language"])
         edited = page.signals.get(f"{C4_LINES.name}.removed_lines") is not None
         if not (page.text and edited and words) or next(iter(edits)) != C4_LINES.name:
             return []

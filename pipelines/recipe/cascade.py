@@ -29,6 +29,9 @@ def check_cascade(recipe: Recipe, node: Node, problems: Problems) -> None:
 
 def why_no_cascade(recipe: Recipe) -> tuple[str, str] | None:
     """Return why a cascade would be of no use to a recipe and the way out; None if it is of use."""
+    if recipe.languages:
+        fact = "cascade looks for one language, and this recipe has several."
+        return fact, "Write cascade: false, or run each language by itself."
     if recipe.wanted_language is None:
         fact = "cascade needs a gate that wants one language; this recipe has none."
         return fact, 'For example - gate: {not_english: language.code != "en"}, or cascade: false'

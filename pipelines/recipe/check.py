@@ -15,6 +15,7 @@ from pipelines.recipe.cascade import check_cascade, read_cascade
 from pipelines.recipe.classifier import read_classifiers
 from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.input_format import read_input_format
+from pipelines.recipe.languages import check_languages, read_languages
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.limits import read_limits
 from pipelines.recipe.model import (
@@ -25,7 +26,7 @@ from pipelines.recipe.model import (
 )
 from pipelines.recipe.modules import activate, find_module
 from pipelines.recipe.override import COMMAND_LAYER
-from pipelines.recipe.perplexity import check_languages, read_perplexity, signals_of
+from pipelines.recipe.perplexity import check_model_languages, read_perplexity, signals_of
 from pipelines.recipe.problems import (
     Problems,
     checked,
@@ -36,6 +37,7 @@ from pipelines.recipe.problems import (
 )
 from pipelines.recipe.source import Node, Place
 from pipelines.recipe.tokens import read_tokenizer, read_tokens
+from pipelines.recipe.words import read_stop_words, read_words
 
 _SIGNALS = "For example: signals: [my_signals], for my_signals.py beside the recipe."
 
@@ -82,10 +84,11 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     extract = values.pop("extract", None) or default_extract()
     recipe = Recipe(extract=extract, **values)
     _check_opt_outs(recipe, keys.get("opt_outs", tree).place, problems)
+    check_languages(recipe, keys.get("languages", tree).place, problems)
     problems.raise_first()
     wanted = [recipe.wanted_language] if recipe.wanted_language else []
     place = keys.get("perplexity", tree).place
-    check_languages(named, wanted if recipe.text_gates else None, place, problems)
+    check_model_languages(named, wanted if recipe.text_gates else None, place, problems)
     check_benchmarks(recipe, keys.get("benchmarks", tree).place, problems)
     problems.raise_first()
     if "cascade" in keys:
@@ -233,28 +236,6 @@ def _accelerate(node: Node, problems: Problems) -> Accelerate:
     return True
 
 
-def _words(node: Node, problems: Problems) -> str:
-    from datatrove.utils.word_tokenizers import (  # slow to import
-        load_tokenizer_assignments,
-    )
-
-    languages = load_tokenizer_assignments()
-    if isinstance(node.value, str) and node.value in languages:
-        return node.value
-    fact = f"words must be the code of a language, not {shown(node.plain())}."
-    problems.add(node.place, fact, "For example en, deu or hin_Deva: ISO 639, a script if need be.")
-    return "en"
-
-
-def _stop_words(node: Node, problems: Problems) -> tuple[str, ...]:
-    words = node.plain() if isinstance(node.value, list) else []
-    if words and all(isinstance(word, str) and word.split() == [word] for word in words):
-        return tuple(dict.fromkeys(words))
-    fact = f"stop_words must be a list of words, not {shown(node.plain())}."
-    problems.add(node.place, fact, 'For example: stop_words: [le, la, les, et, de, "l\'"]')
-    return ()
-
-
 def _dataset(node: Node, problems: Problems) -> DatasetOptions:
     return DatasetOptions(**checked_options("dataset", node, known.DATASET, problems))
 
@@ -282,8 +263,9 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "extract": _extract,
     "cascade": read_cascade,
     "accelerate": _accelerate,
-    "words": _words,
-    "stop_words": _stop_words,
+    "words": read_words,
+    "stop_words": read_stop_words,
+    "languages": read_languages,
     "tokenizer": read_tokenizer,
     "tokens": read_tokens,
     "dataset": _dataset,

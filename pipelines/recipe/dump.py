@@ -43,7 +43,13 @@ class _Dumper(yaml.SafeDumper):
 def _entry(key: str, value: Any) -> Any:
     if key == "stages":
         return [_stage(stage) for stage in value]
+    if key == "languages":
+        return {label: _parts(layer) for label, layer in value.items()}
     return value if key in ("set", "add") else _flow(value)
+
+
+def _parts(layer: dict[str, Any]) -> dict[str, Any]:
+    return {key: _flow(entry) for key, entry in layer.items()}
 
 
 def _stage(stage: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from filters.errors import RecipeError, nearest
 from pipelines.recipe.changes import apply_changes, refuse_changes, take_changes
+from pipelines.recipe.label_sets import name_labels
+from pipelines.recipe.languages import settle_languages
 from pipelines.recipe.options import ONE_OF
 from pipelines.recipe.override import apply_set
 from pipelines.recipe.source import Node, message, read_file, refuse
@@ -78,6 +80,8 @@ def load_layers(wanted: str, sets: Sequence[str]) -> Node:
     tree = _with_extended(find_recipe(wanted), ())
     for text in sets:
         apply_set(tree, text)
+    settle_languages(tree)
+    name_labels(tree)
     return tree
 
 
@@ -88,6 +92,7 @@ def _with_extended(path: Path, below: tuple[Path, ...]) -> Node:
     changes = take_changes(tree)
     if extends is None:
         refuse_changes(changes)
+        settle_languages(tree)
         return tree
     if not isinstance(extends.value, str):
         refuse(extends.place, "extends must be a file or a shipped recipe's name.")
@@ -98,6 +103,7 @@ def _with_extended(path: Path, below: tuple[Path, ...]) -> Node:
         refuse(extends.place, f"recipes extend each other: {ring}.", "Remove one 'extends'.")
     whole = _overlay(_with_extended(parent, chain), tree)
     apply_changes(whole, changes)
+    settle_languages(whole)
     return whole
 
 

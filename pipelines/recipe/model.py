@@ -20,7 +20,9 @@ from pipelines.recipe.classifier import Classifier
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
+from pipelines.recipe.one_language import OneLanguage, plain_languages
 from pipelines.recipe.perplexity import Perplexity, signals_of
+from pipelines.recipe.plain import ordered, plain_options, plain_rules
 from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
 from pipelines.sandbox.limits import Limits
 
@@ -130,6 +132,8 @@ class Recipe:
     words: str = "en"
     stop_words: tuple[str, ...] = STOP_WORDS
     """What `distinct_stop_words` looks for."""
+    languages: tuple[tuple[str, OneLanguage], ...] = ()
+    """Several languages of one run by the model's label; none for a recipe of one."""
     tokenizer: GivenTokenizer | TrainedTokenizer = "gpt2"
     tokens: TokenOptions = field(default_factory=TokenOptions)
     dataset: DatasetOptions = field(default_factory=DatasetOptions)
@@ -171,7 +175,7 @@ class Recipe:
     @property
     def wanted_language(self) -> str | None:
         """The one label that the gates let pass; None where they let several pass."""
-        for rule in self.text_gates:
+        for rule in self.text_gates if not self.languages else ():
             if rule.op == "!=" and isinstance(rule.constant, str):
                 return rule.constant
         return None
@@ -240,8 +244,9 @@ class Recipe:
     def own_signals(self) -> Mapping[str, Signal]:
         """Signals with settings of this recipe, by bare name; models are not asked by these."""
         named = {**own_signals(self.benchmarks), **signals_of(self.perplexity)}
-        if self.stop_words != STOP_WORDS:
-            signal = stop_word_signal(self.stop_words)
+        if self.stop_words != STOP_WORDS or self.languages:
+            others = {label: its.stop_words for label, its in self.languages}
+            signal = stop_word_signal(self.stop_words, others)
             named[signal.name] = signal
         return named
 
@@ -249,7 +254,7 @@ class Recipe:
     def digest(self) -> str:
         """The sha256 of the canonical form; equal digests mean the same recipe."""
         plain = self.resolved()
-        plain["stages"] = [_ordered(stage) for stage in plain["stages"]]
+        plain["stages"] = [ordered(stage) for stage in plain["stages"]]
         sources = [stage.source for stage in self.stages if isinstance(stage, BlockStage)]
         if sources:  # the code behind a name is as much a part of the recipe as a rule is
             plain["blocks"] = sources
@@ -281,6 +286,7 @@ class Recipe:
             "accelerate": self.accelerate,
             "words": self.words,
             "stop_words": list(self.stop_words),
+            **plain_languages(self.languages),
             "signals": {module.name: module.sha256 for module in self.modules},
             "classifiers": {each.name: each.plain() for each in self.classifiers},
             "perplexity": {each.name: each.plain() for each in self.perplexity},
@@ -321,30 +327,12 @@ def _plain_tokenizer(tokenizer: GivenTokenizer | TrainedTokenizer) -> str | dict
 def _plain_stage(stage: Stage) -> dict[str, Any]:
     match stage:
         case GateStage(rules):
-            return {"gate": _plain_rules(rules)}
+            return {"gate": plain_rules(rules)}
         case DropStage(rules):
-            return {"drop": _plain_rules(rules)}
+            return {"drop": plain_rules(rules)}
         case EditStage(name, options):
-            return {"edit": {name: _plain_options(options)}}
+            return {"edit": {name: plain_options(options)}}
         case BlockStage(name, arguments):
-            return {"datatrove": {name: _plain_options(arguments)}}
+            return {"datatrove": {name: plain_options(arguments)}}
         case DedupStage():
             return {"dedup": stage.plain()}
-
-
-def _plain_rules(rules: tuple[Rule, ...]) -> dict[str, str]:
-    return {rule.name: str(rule) for rule in rules}
-
-
-def _plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: list(value) if isinstance(value, tuple) else value for name, value in options.items()
-    }
-
-
-def _ordered(stage: dict[str, Any]) -> dict[str, Any]:
-    """Make the order of rules and kinds, which a sorted map would lose, part of the digest."""
-    return {
-        kind: list(body.items()) if kind in ("gate", "drop", "dedup") else body
-        for kind, body in stage.items()
-    }

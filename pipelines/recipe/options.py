@@ -38,6 +38,9 @@ RECIPE_KEYS = {
     "words": "Language by whose rules words and sentences are split.",
     "stop_words": "Words of the language that `distinct_stop_words` looks for, as prose has them; "
     "by default Gopher's eight English ones.",
+    "languages": "Several languages in one run: by the label of each a layer with its `words` and "
+    "`stop_words`, other constants for rules (`set`), rules that it has not (`drop`), or all that "
+    "`from` a file of FineWeb-2's. `language.code` then lets these pass.",
     "signals": "Modules with signals of one's own: my_module.py beside the recipe, or importable; "
     "a list of names, or a map of names to the sha256 of their source.",
     "classifiers": "Models whose scores of a text are signals, each by the name that rules read: "

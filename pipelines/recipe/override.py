@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from filters.errors import nearest
-from filters.rule import parse_rule
+from filters.rule import LANGUAGE, parse_rule
+from pipelines.recipe.by_language import set_for_language
 from pipelines.recipe.options import CHANGES, ONE_OF, RECIPE_KEYS, RULE_STAGES
 from pipelines.recipe.source import Node, Place, read_text, refuse
 
+_OF_LANGUAGE = re.compile(r"(?P<rule>[^\[\].]+)\[(?P<language>[^\[\].]+)\]")
 _OPERATOR = re.compile(r"[<>=!]")
 _SHOWN = 100
 COMMAND_LAYER = 1_000
@@ -41,6 +43,12 @@ def set_value(tree: Node, dotted: str, value: Node, shown: Place) -> None:
 
     `shown` is where that is said.
     """
+    by_language = _OF_LANGUAGE.fullmatch(dotted)
+    if by_language is not None:
+        value = Node(value.value, shown)
+        maps = list(rule_maps(tree))
+        set_for_language(tree, maps, by_language["rule"], by_language["language"], value)
+        return
     name, *steps = dotted.split(".")
     if name == "extends":
         refuse(shown, "what a recipe extends cannot be set.", "Name the other recipe instead.")
@@ -52,6 +60,7 @@ def set_value(tree: Node, dotted: str, value: Node, shown: Place) -> None:
     holder, key = target
     old = _child(holder, key)
     if old is not None and any(holder is rules for rules in rule_maps(tree)):
+        _refuse_language(tree, str(key), old, shown)
         value = _with_constant(str(key), old, value)
     _store(holder, key, value)
 
@@ -116,7 +125,15 @@ def _with_constant(name: str, old: Node, new: Node) -> Node:
         shown = f"'{new.value}'" if isinstance(new.value, str) else json.dumps(new.plain())
         fact = f"rule '{name}' compares {left} with {wanted}, not {shown}."
         refuse(new.place, fact, f"{old.place} has: {rule}")
-    return Node(str(replace(rule, constant=new.value)), new.place)
+    off = tuple(item for item in rule.others if item[1] is None)
+    return Node(str(replace(rule, constant=new.value, others=off)), new.place)
+
+
+def _refuse_language(tree: Node, name: str, old: Node, shown: Place) -> None:
+    """Refuse another language for the gate of a recipe whose languages say which pass."""
+    if "languages" in tree.map and str(old.value).split()[:1] == [LANGUAGE]:
+        fact = f"'{name}' cannot be set: the recipe's languages say which pages pass."
+        refuse(shown, fact, "Add a language to 'languages', or remove one.")
 
 
 def _named(tree: Node) -> Iterator[_Target]:

@@ -95,7 +95,7 @@ def signals_of(named: Iterable[Perplexity]) -> dict[str, Signal]:
     return {each.name: each.signal() for each in named} | buckets
 
 
-def check_languages(
+def check_model_languages(
     named: Iterable[Perplexity], gated: Sequence[str] | None, place: Place, problems: Problems
 ) -> None:
     """Note models by language in a recipe whose gates find no language, or want another one.

@@ -107,7 +107,9 @@ def check_reads(
         fact, hint = _why_unknown(name, kind, known, readable([*EDITS, *edits], own), edits)
         problems.add(place, f"rule '{rule.name}' reads '{name}', {fact}", hint)
     if not unknown:
-        wrong = _mixture(rule, kind) or _comparison(rule, [known[name] for name in rule.reads])
+        signals = [known[name] for name in rule.reads]
+        compared = (_comparison(variant, signals) for variant in rule.variants())
+        wrong = _mixture(rule, kind) or next(filter(None, compared), None)
         if wrong:
             fact, hint = wrong
             problems.add(place, f"rule '{rule.name}' {fact}", hint)

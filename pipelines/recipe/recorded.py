@@ -13,7 +13,7 @@ from pipelines.recipe.benchmarks import recorded_benchmark
 from pipelines.recipe.kinds import MinHashOptions
 from pipelines.recipe.options import KINDS
 from pipelines.recipe.problems import Problems, checked_options
-from pipelines.recipe.source import Node, read_file
+from pipelines.recipe.source import Node, read_file, refuse
 
 
 def recorded_benchmarks(recipe: Node) -> list[Benchmark]:
@@ -57,6 +57,9 @@ def recorded_minhash(path: Path) -> tuple[MinHashOptions, str] | None:
     found = [stage.map["dedup"].map for stage in stages if "dedup" in stage.map]
     if not found or "minhash" not in found[0]:
         return None
+    if "languages" in recipe.map:
+        fact = "words are found by the language of each page, which its stored text does not tell."
+        refuse(recipe.map["languages"].place, fact, "Check a run of one language.")
     problems = Problems()
     settings = checked_options("minhash", found[0]["minhash"], KINDS["minhash"], problems)
     problems.raise_first()

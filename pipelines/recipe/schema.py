@@ -4,7 +4,6 @@ It says what keys, options and names there are. What spans several lines (the or
 revisions that are made later, names that are taken) only the check itself can say.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from filters.catalog import EDITS, GATE_SIGNALS, text_signals
 from filters.contamination import SIZES
 from filters.datatrove_block import known_blocks
 from filters.edit import Edit
-from filters.imported import CATALOGS, OPEN
 from pipelines.benchmarks import DEFAULT_GRAMS
 from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import options as known
@@ -21,11 +19,16 @@ from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.layers import shipped_recipes
 from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
-from pipelines.recipe.reads import labels_of, readable
+from pipelines.recipe.schema_patterns import any_of, drop_pattern, gate_pattern
 
 _OWN = ("signals", "classifiers", "perplexity", "benchmarks")
 """Keys by which a recipe has signals of its own."""
-_NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?"
+
+_STOP_WORDS = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "string", "pattern": r"^\S+$"},
+}
 
 
 def json_schema() -> dict[str, Any]:
@@ -42,8 +45,8 @@ def json_schema() -> dict[str, Any]:
         "anyOf": [{"required": ["recipe", "stages"]}, {"required": ["extends"]}],
         # What measures of one's own are called no schema knows; so may a recipe extended have some.
         "if": {"anyOf": [{"required": [key]} for key in _OWN] + [_extends_another()]},
-        "then": _with_drops(_drop_pattern(known.RULE_NAME.pattern)),
-        "else": _with_drops(_drop_pattern(_any(text_signals()))),
+        "then": _with_drops(drop_pattern(known.RULE_NAME.pattern)),
+        "else": _with_drops(drop_pattern(any_of(text_signals()))),
     }
 
 
@@ -76,11 +79,8 @@ def _key(key: str) -> dict[str, Any]:
         "opt_outs": {"oneOf": [text, {"type": "array", "items": text}]},
         "benchmarks": {"type": "object", "additionalProperties": _benchmark()},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
-        "stop_words": {
-            "type": "array",
-            "minItems": 1,
-            "items": {"type": "string", "pattern": r"^\S+$"},
-        },
+        "stop_words": _STOP_WORDS,
+        "languages": _some(_language()),
         "signals": {"oneOf": [{"type": "array", "items": text}, _signal_digests()]},
         "classifiers": {"type": "object", "additionalProperties": _classifier()},
         "perplexity": {"type": "object", "additionalProperties": _perplexity()},
@@ -140,6 +140,19 @@ def _benchmark() -> dict[str, Any]:
     return {**_map(options), "required": ["items", "fields"]}
 
 
+def _language() -> dict[str, Any]:
+    """Return the schema of one of several languages."""
+    text = {"type": "string", "minLength": 1}
+    layer = {
+        "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$"},
+        "stop_words": _STOP_WORDS,
+        "set": _some({"type": ["number", "string"]}),
+        "drop": {"type": "array", "items": text},
+        "from": text,
+    }
+    return {**_map(layer), "type": ["object", "null"]}
+
+
 def _formats() -> dict[str, Any]:
     """Return the schema of a format with its options."""
     formats = {name: _options(known.INPUT_FORMATS.get(name, {})) for name in LAYOUTS}
@@ -166,7 +179,7 @@ def _columns() -> dict[str, Any]:
 
 def _stage() -> dict[str, Any]:
     bodies = {
-        "gate": _rules(GATE_SIGNALS, {"pattern": _gate_pattern()}),
+        "gate": _rules(GATE_SIGNALS, {"pattern": gate_pattern()}),
         "drop": _rules(text_signals(), {}),
         "edit": _one_of({name: _edit(edit) for name, edit in sorted(EDITS.items())}),
         "datatrove": _blocks(),
@@ -221,48 +234,6 @@ def _with_drops(pattern: str) -> dict[str, Any]:
     """Return the schema of a recipe whose drops' rules fit a pattern."""
     rules = {"drop": {"additionalProperties": {"pattern": pattern}}}
     return {"properties": {"stages": {"items": {"properties": rules}}}}
-
-
-def _drop_pattern(texts: str) -> str:
-    """Return a pattern of rules on the text: counts, `texts` among them, compared with numbers."""
-    prefixes = _any(["text", *sorted(EDITS)]).replace(")", "|[A-Z][A-Za-z0-9_]*)")
-    own = _any(name for name in readable(EDITS) if "." in name)
-    count = rf"(({prefixes}\.)?{texts}|{own}|{_imported()})"
-    numbers = rf"{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}"
-    bucket = rf"({prefixes}\.)?{known.RULE_NAME.pattern}_bucket"  # of a perplexity
-    labels = rf'({_any(_labels())}|{bucket})\s*(==|!=)\s*"[^"]*"'
-    return rf"^\s*({numbers}|{labels})\s*$"
-
-
-def _imported() -> str:
-    """Return a pattern of the numbers that inputs bring along, with or without their format."""
-    catalogued = {name for names in CATALOGS.values() for name in names} - set(_labels())
-    bare = {name.partition(".")[2] for name in catalogued}
-    others = rf"{_any(OPEN)}\.[A-Za-z0-9_]+"
-    return rf"{_any(catalogued | bare)}|{others}"
-
-
-def _labels() -> list[str]:
-    """Return the labels that inputs bring along."""
-    signals = (item for names in CATALOGS.values() for item in names.values())
-    return [signal.name for signal in signals if signal.kind is str]
-
-
-def _gate_pattern() -> str:
-    """Return a pattern of rules on the URL and the language: labels, and scores."""
-    forms = []
-    for name, signal in GATE_SIGNALS.items():
-        if signal.kind is str:
-            labels = labels_of(name)
-            quoted = _any(f'"{label}"' for label in labels) if labels else '"[^"]*"'
-            forms.append(rf"{re.escape(name)}\s*(==|!=)\s*{quoted}")
-        else:
-            forms.append(rf"{re.escape(name)}\s*(<|<=|>|>=|==|!=)\s*{_NUMBER}")
-    return rf"^\s*({'|'.join(forms)})\s*$"
-
-
-def _any(words: Iterable[str]) -> str:
-    return f"({'|'.join(re.escape(word) for word in sorted(words))})"
 
 
 def _edit(edit: Edit) -> dict[str, Any]:

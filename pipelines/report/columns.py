@@ -6,12 +6,14 @@ values with the threshold, and takes a quarter of the room.
 """
 
 import base64
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from filters.rule import Rule
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.steps import Plan, place_of
 
@@ -41,7 +43,8 @@ def sample_columns(ledger: Ledger, pages: "pd.DataFrame") -> dict[str, Any]:
     return {
         "size": len(pages),
         "rules": [
-            _column(pages[f"v{rank}"], step.rule.constant) for rank, step in enumerate(plan.steps)
+            _column(_compared(step.rule, pages[f"v{rank}"], pages), step.rule)
+            for rank, step in enumerate(plan.steps)
         ],
         "walls": foreign_walls(plan),
         "outcomes": [list(triple) for triple in outcomes],
@@ -71,10 +74,26 @@ def foreign_walls(plan: Plan) -> list[int]:
     return [sum(step.block < number for step in plan.steps) for number in numbers]
 
 
-def _column(values: Any, constant: Any) -> dict[str, Any]:
-    if isinstance(constant, str):
+def _compared(rule: Rule, values: Any, pages: "pd.DataFrame") -> Any:
+    """Return what a script compares of each page: its value, or 1 where the rule fires.
+
+    The latter of a rule that is another one in another language: then languages are settled here.
+    """
+    if not rule.others:
+        return values
+    known = values.astype(object).where(values.notna(), None)
+    asked = [rule.of(language) for language in pages["language"]]
+    fires = [
+        0.0 if own is None else math.nan if value is None else float(own.compare(value))
+        for own, value in zip(asked, known, strict=True)
+    ]
+    return np.array(fires, float)
+
+
+def _column(values: Any, rule: Rule) -> dict[str, Any]:
+    if isinstance(rule.constant, str) and not rule.others:
         return _labels(values)
-    numbers = values.to_numpy(np.float64)
+    numbers = np.asarray(values, np.float64)
     known = ~np.isnan(numbers)
     distinct, places = np.unique(numbers[known], return_inverse=True)
     column = np.full(len(numbers), MISSING, np.uint16)

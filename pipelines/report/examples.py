@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.audit.cube import value_sql
+from pipelines.audit.cube import literal, value_sql
 from pipelines.audit.ledger import Ledger
 from pipelines.page.marker import Marker
 from pipelines.page.marks import merged
@@ -67,11 +67,17 @@ def draw_pages(
             SELECT *, row_number() OVER (
                 PARTITION BY status, stage, rule ORDER BY md5(file_path || '#' || record)
             ) AS turn FROM drawn
+            {_where(ledger)}
         ) ORDER BY turn, stage, rule LIMIT {MOST_PAGES}
     """  # noqa: S608  quoted names
     pages = connection.execute(query).df()
     connection.unregister("drawn")
     return rows_as_objects(pages), files
+
+
+def _where(ledger: Ledger) -> str:
+    """Return SQL that leaves the pages in the ledger's language."""
+    return "" if ledger.language is None else f"WHERE language = {literal(ledger.language)}"
 
 
 def _first_rows(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -143,19 +149,25 @@ def as_examples(
                 "language": page["language"] or "none",
                 "text": text,
                 "chars": None if whole is None else len(whole),
-                "marks": _marks(marker, whole, text, reads.get((page["stage"], page["rule"]))),
+                "marks": _marks(
+                    marker,
+                    whole,
+                    text,
+                    reads.get((page["stage"], page["rule"])),
+                    page["language"],
+                ),
             }
         )
     return examples
 
 
 def _marks(
-    marker: Marker, whole: str | None, text: str | None, signal: str | None
+    marker: Marker, whole: str | None, text: str | None, signal: str | None, language: str | None
 ) -> list[tuple[int, int]]:
     """Return what a signal has counted in the whole text, as far as its start is shown."""
     if not whole or text is None or signal is None or len(whole) > _MOST_MARKED:
         return []
-    ranges = [part for part in merged(marker.marks(whole, signal)) if part[0] < len(text)]
+    ranges = [part for part in merged(marker.marks(whole, signal, language)) if part[0] < len(text)]
     return [
         (_utf16(text, start), _utf16(text, min(end, len(text))))
         for start, end in ranges[:_MOST_MARKS]

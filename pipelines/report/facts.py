@@ -6,6 +6,7 @@ Tables of sites and dates have rows of `[name, pages, kept pages, tokens, kept t
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from filters.rule import Rule
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.shifts import domain_of
 from pipelines.terminal import harmless
@@ -184,8 +185,16 @@ def rule_places(ledger: Ledger) -> list[dict[str, Any]]:
             "stage": step.stage,
             "block": step.block,
             "left": " / ".join(step.rule.reads).replace("text.", ""),
-            "op": step.rule.op,
-            "constant": step.rule.constant,
+            **_comparison(step.rule),
         }
         for step in ledger.plan.steps
     ]
+
+
+def _comparison(rule: Rule) -> dict[str, Any]:
+    """Return what a script compares; where languages differ, what the rule says (`columns`)."""
+    if not rule.others:
+        return {"op": rule.op, "constant": rule.constant}
+    shown = str(rule).replace("text.", "").removeprefix(" / ".join(rule.reads).replace("text.", ""))
+    short = shown if len(shown) <= _NAME else shown[: _NAME - 1] + "…"
+    return {"op": "==", "constant": 1, "shown": short.strip()}

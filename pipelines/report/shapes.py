@@ -23,8 +23,15 @@ _FIRES_ABOVE = (">", "<=")
 
 
 def read_scales(connection: "DuckDBPyConnection", steps: Sequence[Step]) -> dict[int, Scale]:
-    """Return the scale of each rule that compares with a number, by its rank."""
-    ranks = [rank for rank, step in enumerate(steps) if not isinstance(step.rule.constant, str)]
+    """Return the scale of each rule that compares with one number, by its rank.
+
+    A rule whose number depends on the language has none: a report of one language has it.
+    """
+    ranks = [
+        rank
+        for rank, step in enumerate(steps)
+        if not isinstance(step.rule.constant, str) and not step.rule.others
+    ]
     columns = []
     for rank in ranks:
         value = f"{value_sql(steps[rank].rule)}::DOUBLE"

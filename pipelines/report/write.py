@@ -32,11 +32,17 @@ MOST_SAMPLE = 30_000
 _URL = 160
 
 
-def write_report(root: Path, out: Path | None = None, sample: int = DEFAULT_SAMPLE) -> Path:
+def write_report(
+    root: Path,
+    out: Path | None = None,
+    sample: int = DEFAULT_SAMPLE,
+    language: str | None = None,
+) -> Path:
     """Write the report of a run and return its path: `out`, or `report.html` in the run.
 
-    `sample` is how many pages lie under the sliders. UsageError where no run is, and for more
-    than `MOST_SAMPLE` pages.
+    `sample` is how many pages lie under the sliders. With a `language` it is of the pages in that
+    one, `report-LABEL.html`, and sliders have its thresholds. UsageError where no run is, and for
+    more than `MOST_SAMPLE` pages.
     """
     if not 1 <= sample <= MOST_SAMPLE:
         raise UsageError(
@@ -44,7 +50,10 @@ def write_report(root: Path, out: Path | None = None, sample: int = DEFAULT_SAMP
             f"  From 1 to {MOST_SAMPLE:,} fit into a file that opens at once."
         )
     ledger = open_ledger(root)
-    path = out or root / "report.html"
+    if language is not None:
+        ledger = ledger.of_language(language)
+    name = "report.html" if language is None else f"report-{ledger.language}.html"
+    path = out or root / name
     write_whole(path, assemble(read_data(ledger, sample)))
     return path
 

@@ -161,7 +161,7 @@ class _Curating:
         dump, path, self._tokenizer = json.loads(unit)
         self._file = _file(dump, path)
         self._unready = load_in_child(self._tokenizer)
-        self._curator.judge.restart()
+        self._curator.judges.restart()
 
     def handle(self, about: bytes, body: bytes, reach: Callable[[str], None]) -> Sequence[bytes]:
         """See `child.Handler`."""

@@ -42,7 +42,8 @@ def curate_tasks(run: RunContext, tokenizer: Path | None) -> list[Task]:
         stages_before_dedup(run.recipe),
         hasher.identity if (hasher := curator.minhasher) else None,
         [str(item.metadata) for item in curator.schema],
-        curator.segmenter.fingerprint,
+        curator.judges.fingerprint,
+        *(list(asdict(its).values()) for _, its in run.recipe.languages),
     ]
     tasks = []
     for file in number_parts(run):

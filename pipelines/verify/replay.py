@@ -148,7 +148,7 @@ class _Again:
         tokenizer = root / "tokenizer.json"
         self._tokenizer = tokenizer_place(tokenizer, sha256_of(tokenizer))
         self._curator: Curator = curator_for(recipe)
-        self._curator.judge.restart()
+        self._curator.judges.restart()
         self._edits = FinalEdits(recipe)
         self._findings = findings
         self._published = published

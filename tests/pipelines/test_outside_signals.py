@@ -65,7 +65,7 @@ def rivers_of(root: Path) -> dict[tuple[str, int], int | None]:
 
 def measure(folder: Path, text: str = "the river, the river and the sea") -> int:
     """Return what the recipe of a folder measures with its module."""
-    judge = Curator(load_recipe(str(folder / "r.yaml"))).judge
+    judge = Curator(load_recipe(str(folder / "r.yaml"))).judges.common
     return int(judge.judge(text).values["text.rivers"])
 
 
@@ -112,8 +112,8 @@ def test_a_changed_module_is_loaded_again_and_another_recipe_does_not_see_it(fol
     assert measure(folder) == 1
     newer = load_recipe(str(folder / "r.yaml"))
     assert older.digest != newer.digest
-    assert Curator(older).judge.judge("a river").values["text.rivers"] == 1
-    assert Curator(newer).judge.judge("a river").values["text.rivers"] == 0
+    assert Curator(older).judges.common.judge("a river").values["text.rivers"] == 1
+    assert Curator(newer).judges.common.judge("a river").values["text.rivers"] == 0
 
     (folder / "plain.yaml").write_text(edited(RECIPE, "signals: [own_signals]\n", ""))
     with pytest.raises(RecipeError, match="'rivers', which nothing measures"):

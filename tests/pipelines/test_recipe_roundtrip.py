@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.catalog import EDITS, text_signals
+from filters.languages import lid_176_labels
 from filters.rule import Rule
 from pipelines.recipe import (
     DedupStage,
@@ -29,6 +30,7 @@ from pipelines.sandbox.limits import Limits
 
 fraction = st.floats(0, 1)
 constants = st.integers(0, 2**62) | st.floats(0, 2**62)
+codes = st.sampled_from(lid_176_labels())
 operators = st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
 counts = st.sampled_from(sorted(text_signals()))
 # words that YAML 1.1 or 1.2 reads as something else, and what has to be quoted
@@ -107,7 +109,7 @@ def recipes(draw):
     labels = st.sampled_from(["==", "!="])
     gate = GateStage(
         (
-            Rule(next(taken), "language.code", None, draw(labels), draw(texts)),
+            Rule(next(taken), "language.code", None, draw(labels), draw(codes)),
             Rule(next(taken), "language.score", None, draw(operators), draw(fraction)),
         )
     )

@@ -45,7 +45,9 @@ function reasonOf(page, key) {
 
 function valueAt(rank, page) {
   const { places, values } = sample.columns[rank];
-  return places[page] === MISSING ? 'not measured' : value(values[places[page]]);
+  if (places[page] === MISSING) return 'not measured';
+  if (data.rules[rank].shown) return values[places[page]] ? 'fires' : 'passes'; // by its language
+  return value(values[places[page]]);
 }
 
 function changedItem(page, key) {

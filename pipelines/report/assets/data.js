@@ -60,5 +60,5 @@ function unpacked(base64, Kind) {
 }
 
 function ruleText(rule) {
-  return `${rule.left} ${rule.op} ${value(rule.constant)}`;
+  return rule.shown ? `${rule.left} ${rule.shown}` : `${rule.left} ${rule.op} ${value(rule.constant)}`;
 }

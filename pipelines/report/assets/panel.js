@@ -72,10 +72,10 @@ function sliderRow(rank) {
   row.on = el('input', { type: 'checkbox', checked: true, id, onchange: () => { now.on[rank] = row.on.checked; changed(row); } });
   row.removed = el('output', { class: 'number', 'aria-live': 'off' });
   const name = el('label', { for: id, class: 'rule-name' }, ...breakable(rule.name));
-  const head = el('div', { class: 'slider-name' }, row.on, el('div', {}, name, el('code', {}, `${rule.left} ${rule.op}`)));
+  const head = el('div', { class: 'slider-name' }, row.on, el('div', {}, name, el('code', {}, rule.shown ? rule.left : `${rule.left} ${rule.op}`)));
   row.box = el('div', { class: 'slider' }, head);
   if (scale) row.box.append(trackOf(row), numberOf(row));
-  else row.box.append(el('code', { class: 'fixed' }, value(rule.constant)));
+  else row.box.append(el('code', { class: 'fixed' }, rule.shown || value(rule.constant)));
   row.box.append(row.removed);
   return row.box;
 }
