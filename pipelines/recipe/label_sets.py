@@ -76,7 +76,7 @@ def _with_names(rule: Rule, named: Callable[[str], str]) -> Rule:
 
 
 def _named(label: str, labels: Sequence[str], place: Place) -> str:
-    if label in labels:
+    if not label or label in labels:  # none is what a text has that the model cannot read
         return label
     same = [known for known in labels if same_label(known, label)]
     if len(same) != 1:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import curator
+from pipelines import ledger_columns
 from pipelines.curator import Curator
 from pipelines.execute import InlineEngine
 from pipelines.manifest import package_versions
@@ -52,10 +52,10 @@ def test_an_option_that_says_the_default_changes_nothing(measured):
 def test_columns_of_gates_hold_the_model_and_the_lists(measured, monkeypatch):
     plain = measured(RECIPE)
     with monkeypatch.context() as patch:
-        patch.setattr(curator, "sha256_of", lambda _: "another model")
+        patch.setattr(ledger_columns, "sha256_of", lambda _: "another model")
         assert changed(plain, measured(RECIPE)) == {"language", "language_score"}
-    lists = {**curator.list_digests(), "another list": "0"}
-    monkeypatch.setattr(curator, "list_digests", lambda: lists)
+    lists = {**ledger_columns.list_digests(), "another list": "0"}
+    monkeypatch.setattr(ledger_columns, "list_digests", lambda: lists)
     assert changed(plain, measured(RECIPE)) == {"url.block_reason"}
 
 

@@ -189,16 +189,18 @@ def test_models_by_language_are_asked_for_their_pages_alone(models, scorer, tmp_
     curator = Curator(recipe)
     text = "The river of the house was narrow.\nIt was quiet."
     found = {
-        label: curator.judge.judge(text, about={"language": label}) for label in ("en", "fr", "de")
+        label: curator.judges.of(label).judge(text, about={"language": label})
+        for label in ("en", "fr", "de")
     }
     assert found["en"].values["text.wiki"] == replace(scorer, lines=True)(text)
     assert found["fr"].values["text.wiki"] != found["en"].values["text.wiki"]
     assert "text.wiki" not in found["de"].values
     en = bucket_of(found["en"].values["text.wiki"], 5, 9)
-    audited = curator.judge.judge(text, audited=True, about={"language": "de"})
+    audited = curator.judges.common.judge(text, audited=True, about={"language": "de"})
     assert audited.values["text.wiki_bucket"] == "all"
     again = [
-        curator.judge.judge(text, audited=True, about={"language": label}) for label in ("en", "fr")
+        curator.judges.of(label).judge(text, audited=True, about={"language": label})
+        for label in ("en", "fr")
     ]
     assert [each.values["text.wiki_bucket"] for each in again] == [en, "all"]
     decision = found["de"].decision
@@ -329,7 +331,7 @@ def test_a_model_may_be_compressed(models, scorer, tmp_path):
     (copied / "en.arpa").write_bytes(packed)
     curator = Curator(load_recipe(written(tmp_path, copied)))
     text = "The river of the house was narrow."
-    assert curator.judge.judge(text).values["text.wiki"] == scorer(text)
+    assert curator.judges.common.judge(text).values["text.wiki"] == scorer(text)
 
 
 def test_kenlm_says_the_same_bit_for_bit(ran, models):
