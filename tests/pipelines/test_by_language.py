@@ -121,7 +121,7 @@ def test_the_same_rows_as_by_dump(by_language: Path, tmp_path: Path):
     assert sorted(rows_of(root), key=lambda row: row["id"]) == by_dump
 
 
-@pytest.mark.slow
+@pytest.mark.long  # what engines and workers do to bytes is tested of the demo, too
 def test_the_same_bytes_by_ray_and_several_workers(by_language: Path, tmp_path: Path):
     recipe = tmp_path / "many.yaml"
     recipe.write_text(BY_LANGUAGE)

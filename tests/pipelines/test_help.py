@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -24,6 +25,7 @@ _SHORTER = {
     "tokenize": " --engine inline",
     "compare": " --engine inline --limit 20",
 }
+_LONG = {"compare", "calibrate", "plan", "dedup-check", "run"}
 
 
 def examples(name: str) -> list[str]:
@@ -38,6 +40,12 @@ def shortened(name: str, example: str) -> str:
 
 def options(name: str) -> set[str]:
     return {option for parameter in COMMANDS[name].params for option in parameter.opts}
+
+
+def speakers_of_json() -> list[Any]:
+    """Return the commands that speak JSON; those that work longest are for the long tests."""
+    names = [name for name in COMMANDS if "--json" in options(name)]
+    return [pytest.param(name, marks=pytest.mark.long) if name in _LONG else name for name in names]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -84,7 +92,7 @@ def test_every_example_runs(name: str, desk: Path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("reachable_hub")
-@pytest.mark.parametrize("name", [name for name in COMMANDS if "--json" in options(name)])
+@pytest.mark.parametrize("name", speakers_of_json())
 def test_json_is_one_object_and_nothing_else(name: str, desk: Path):
     lists_of_nobody(desk)
     command = shortened(name, examples(name)[0]).replace("runs/mine", "runs/json")

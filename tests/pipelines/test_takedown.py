@@ -402,7 +402,7 @@ def test_a_shard_written_anew_without_losses_is_the_same(two: Path):
     assert {name.partition("/")[0] for name in CommitLog(two).commits("dataset")} == {FIRST, SECOND}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_on_s3_loses_its_pages_too(two: Path, s3_host: Host):
     root = run_folder("s3://runs/two")
     for path in two.rglob("[!.]*"):  # not the lock of a folder
