@@ -52,7 +52,8 @@ def recorded_word_list(name: str, body: Node, problems: Problems) -> NamedList |
         listing = ", ".join(OPTIONS)
         entries = known_entries(body, OPTIONS, f"{owner} has no option", listing, problems)
     file = entries["file"].plain() if "file" in entries else None
-    if not isinstance(file, str) or not file:
+    is_told = "file" not in entries and len(problems.found) > before  # a slip of the key
+    if not is_told and (not isinstance(file, str) or not file):
         place = entries.get("file", body).place
         problems.add(place, f"{owner} must name a file, not {shown(file)}.", _EXAMPLE)
     anywhere = entries["anywhere"].plain() if "anywhere" in entries else False
@@ -63,7 +64,7 @@ def recorded_word_list(name: str, body: Node, problems: Problems) -> NamedList |
     if not isinstance(said, str):
         fact = f"{owner}.sha256 must be a text, not {shown(said)}."
         problems.add(entries["sha256"].place, fact, "Leave it out: it is taken of the file.")
-    return None if len(problems.found) > before else NamedList(name, file, anywhere, said)
+    return None if len(problems.found) > before else NamedList(name, str(file), anywhere, said)
 
 
 def _digest(named: NamedList, place: Place, problems: Problems) -> str:
