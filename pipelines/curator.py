@@ -36,6 +36,7 @@ from pipelines.recipe.classifier import make_known
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.modules import activate
 from pipelines.timing import StepClock
+from pipelines.word_lists import word_list_digests, words_of
 
 _SOME_URL, _SOME_TEXT = "https://example.com/", "Some words of no page, to be read first."
 _ABOUT = ("id", "url", "date", "dump", "file_path", "language", "language_score")
@@ -210,6 +211,8 @@ class Curator:
         self.judges.common.warm_up(_SOME_TEXT)
         for benchmark in self.recipe.benchmarks:
             table_of(benchmark)
+        for named in self.recipe.word_lists:
+            words_of(named)
         if self.minhasher is not None:
             self.minhasher.signature(_SOME_TEXT)
         self.accelerated.clear()
@@ -287,6 +290,7 @@ def asset_digests(recipe: Recipe) -> dict[str, str]:
     load_opt_outs(recipe.opt_outs)  # a wrong line is said before there is work
     digests |= perplexity_digests(recipe)
     check_perplexity(recipe)
+    digests |= word_list_digests(recipe.word_lists)
     benchmark_facts(recipe.benchmarks)  # so is a wrong item; what they are, the recipe says
     return digests
 

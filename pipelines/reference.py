@@ -10,15 +10,18 @@ from inspect import getdoc
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, resolve, text_signals
-from filters.contamination import GramTable, gram_signal
+from filters.contamination import gram_signal
 from filters.imported import CATALOGS
 from filters.rule import Rule
 from filters.signal import Signal
+from filters.word_list import word_signal
 from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
 from pipelines.recipe import options as known
 from pipelines.recipe.extractors import EXTRACTORS
+from pipelines.recipe.model import revision_of
 from pipelines.recipe.options import Option, edit_options
+from pipelines.word_lists import OPTIONS as WORD_LIST
 
 _SHOWN_WORDS = 40
 """Values of a list that are shown; of a longer one only how many there are."""
@@ -32,13 +35,15 @@ def signal_reference() -> str:
         for name, item in edit.signals.items()
     }
     brought = {name: item for its in CATALOGS.values() for name, item in its.items()}
-    grams = gram_signal("NAME", 13, {}, _no_table)
+    grams = gram_signal("NAME", 13, {}, _of_a_recipe)
     models = {
         item.name: item.signal()
         for name in describe_recipes()
         for item in load_recipe(name).perplexity
     }
-    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought, **models, grams.name: grams}
+    words = word_signal("NAME", {"anywhere": False}, _of_a_recipe)
+    named = {item.name: item for item in (grams, words)}
+    everything = {**GATE_SIGNALS, **text_signals(), **own, **brought, **models, **named}
     modules = dict.fromkeys(item.module for item in everything.values())
     thresholds = list(_thresholds())
     lines = [
@@ -49,13 +54,13 @@ def signal_reference() -> str:
         "are integers; a rule divides them in float64. This page is made by `make reference`.",
     ]
     for module in modules:
-        named = {name: item for name, item in everything.items() if item.module == module}
-        lines += _module_section(module, named, thresholds)
+        its = {name: item for name, item in everything.items() if item.module == module}
+        lines += _module_section(module, its, thresholds)
     return "\n".join(lines) + "\n"
 
 
-def _no_table() -> GramTable:
-    """Stand for the items that only a recipe names: nothing is measured here."""
+def _of_a_recipe() -> Any:
+    """Stand for the items or words that only a recipe names: nothing is measured here."""
     raise NotImplementedError
 
 
@@ -86,7 +91,7 @@ def _thresholds() -> Iterator[tuple[str, Rule, Signal]]:
             continue
         revisions = (TEXT, *EDITS)
         for _, rule in recipe.rules():
-            own = recipe.own_signals.get(rule.numerator)
+            own = recipe.own_signals.get(revision_of(rule.numerator)[1])
             yield name, rule, own or resolve(rule.numerator, revisions)
 
 
@@ -135,6 +140,9 @@ def recipe_reference() -> str:
     benchmark = [(f"`{name}`", meaning) for name, meaning in BENCHMARK.items()]
     lines += ["", "## `benchmarks: {NAME: …}`", "", _BENCHMARKS, ""]
     lines += _table(("option", "meaning"), benchmark)
+    words = [(f"`{name}`", meaning) for name, meaning in WORD_LIST.items()]
+    lines += ["", "## `word_lists: {NAME: …}`", "", _WORD_LISTS, ""]
+    lines += _table(("option", "meaning"), words)
     lines += _options("`cascade: …`", known.CASCADE)
     lines += _options("`limits: …`", known.LIMITS)
     lines += _options("`perplexity: {NAME: …}`", known.PERPLEXITY, _PERPLEXITY)
@@ -164,6 +172,11 @@ _PERPLEXITY = (
     "sentencepiece: …}}`, by the language of a page; [more of it](perplexity.md)."
 )
 _BENCHMARKS = "Items that no page is to hold pieces of; [more of it](decontamination.md)."
+_WORD_LISTS = (
+    "Words or phrases that are looked for in pages, each list as its options or only its file; "
+    "[how they are found and counted](signals.md#words-of-a-list-in-a-text-as-c4-looks-for-its-"
+    "bad-words)."
+)
 _TOKENS = "What the token shards hold; [more of it](tokens.md)."
 _RULES = """\
 A rule is one line, `name: a / b > constant` or `name: a > constant`, with one of

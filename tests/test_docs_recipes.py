@@ -27,9 +27,12 @@ def shortened(command: str) -> str:
 
 @pytest.mark.slow
 def test_every_command_of_the_page_works_in_its_order(desk: Path):
-    mine, by_hand = blocks("yaml")
+    mine, words, by_hand = blocks("yaml")
     (desk / "mine.yaml").write_text(mine)
     (desk / "by-hand.yaml").write_text(by_hand)
+    (desk / "words.txt").write_text("river\n")
+    (desk / "words.yaml").write_text(words.replace("words.txt", str(desk / "words.txt")))
+    assert load_recipe(str(desk / "words.yaml")).own_signals.keys() == {"bad_words", "mine"}
     thresholds = yaml.safe_dump({**FRENCH, "stopwords": ["der", "die", "und"]})
     for name in ("deu_Latn", "fra_Latn"):
         (desk / f"{name}.yml").write_text(thresholds)

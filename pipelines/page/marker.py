@@ -11,8 +11,9 @@ from filters.segment import Segmenter, segmenter
 from filters.span import Span
 from filters.text import Text
 from pipelines.benchmarks import table_of
-from pipelines.recipe.recorded import recorded_benchmarks
+from pipelines.recipe.recorded import recorded_benchmarks, recorded_word_lists
 from pipelines.recipe.source import Node
+from pipelines.word_lists import words_of
 
 
 class Marker:
@@ -37,8 +38,9 @@ class Marker:
 
     @cached_property
     def _finders(self) -> Mapping[str, Finder]:
-        """What finds pieces of benchmarks, where the very files of items are on this machine."""
-        return {
+        """What finds pieces of benchmarks and words of lists, where the very files are here."""
+        words = {each.name: words_of(each).spans for each in recorded_word_lists(self._recipe)}
+        return words | {
             signal: partial(table_of(benchmark).spans, n)
             for benchmark in recorded_benchmarks(self._recipe)
             for signal, n in zip(benchmark.signals, benchmark.ngrams, strict=True)

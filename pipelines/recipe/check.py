@@ -37,7 +37,9 @@ from pipelines.recipe.problems import (
 )
 from pipelines.recipe.source import Node, Place
 from pipelines.recipe.tokens import read_tokenizer, read_tokens
+from pipelines.recipe.word_lists import check_word_lists, read_word_lists
 from pipelines.recipe.words import read_stop_words, read_words
+from pipelines.word_lists import word_signals
 
 _SIGNALS = "For example: signals: [my_signals], for my_signals.py beside the recipe."
 
@@ -71,7 +73,8 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     values["input_format"] = input_format
     if "stages" in keys:
         own = {**signals_of(named), **own_signals(values.get("benchmarks", ()))}
-        values["stages"] = check_stages(keys["stages"], problems, input_format, own)
+        mine = {**word_signals(values.get("word_lists", ())), **own}
+        values["stages"] = check_stages(keys["stages"], problems, input_format, mine)
     for name, option in known.SCALARS.items():
         if name in keys:
             values[name] = checked(name, keys[name], option, problems)
@@ -90,6 +93,12 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     place = keys.get("perplexity", tree).place
     check_model_languages(named, wanted if recipe.text_gates else None, place, problems)
     check_benchmarks(recipe, keys.get("benchmarks", tree).place, problems)
+    others = {
+        *signals_of(named),
+        *own_signals(recipe.benchmarks),
+        *(its.name for its in classifiers),
+    }
+    check_word_lists(recipe, others, keys.get("word_lists", tree).place, problems)
     problems.raise_first()
     if "cascade" in keys:
         check_cascade(recipe, keys["cascade"], problems)
@@ -259,6 +268,7 @@ _READERS: Mapping[str, Callable[[Node, Problems], Any]] = {
     "columns": _columns,
     "opt_outs": _opt_outs,
     "benchmarks": read_benchmarks,
+    "word_lists": read_word_lists,
     "language": _language,
     "extract": _extract,
     "cascade": read_cascade,

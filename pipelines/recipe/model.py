@@ -25,6 +25,7 @@ from pipelines.recipe.perplexity import Perplexity, signals_of
 from pipelines.recipe.plain import ordered, plain_options, plain_rules
 from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
 from pipelines.sandbox.limits import Limits
+from pipelines.word_lists import NamedList, word_signals
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
 
@@ -124,6 +125,7 @@ class Recipe:
     opt_outs: tuple[str, ...] = ()
     """Files of domains and addresses that have opted out."""
     benchmarks: tuple[Benchmark, ...] = ()
+    word_lists: tuple[NamedList, ...] = ()
     language: LanguageModel = field(default_factory=LanguageModel)
     cascade: CascadeOptions | None = None
     """None: every page that passes the URL gates is extracted."""
@@ -243,7 +245,11 @@ class Recipe:
     @property
     def own_signals(self) -> Mapping[str, Signal]:
         """Signals with settings of this recipe, by bare name; models are not asked by these."""
-        named = {**own_signals(self.benchmarks), **signals_of(self.perplexity)}
+        named = {
+            **own_signals(self.benchmarks),
+            **word_signals(self.word_lists),
+            **signals_of(self.perplexity),
+        }
         if self.stop_words != STOP_WORDS or self.languages:
             others = {label: its.stop_words for label, its in self.languages}
             signal = stop_word_signal(self.stop_words, others)
@@ -280,6 +286,7 @@ class Recipe:
             "columns": asdict(self.columns),
             "opt_outs": list(self.opt_outs),
             "benchmarks": {each.name: each.plain() for each in self.benchmarks},
+            "word_lists": {each.name: each.plain() for each in self.word_lists},
             "language": {"model": self.language.model},
             "extract": {self.extract.extractor: dict(self.extract.options)},
             "cascade": asdict(self.cascade) if self.cascade else False,

@@ -29,6 +29,8 @@ RECIPE_KEYS = {
     "`optout.listed` says what becomes of their pages.",
     "benchmarks": "Files of benchmark items, by name; `NAME_13grams` is then a signal: how many of "
     "their distinct 13-grams a page holds.",
+    "word_lists": "Lists of words or phrases, by name; `NAME` is then a signal: at how many places "
+    "a page has one of them.",
     "language": "The fastText model that identifies a page's language.",
     "extract": "How HTML becomes text: one extractor with its options.",
     "cascade": "Whether pages whose cheap text is in another language than the gate wants are "

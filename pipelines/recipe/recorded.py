@@ -14,6 +14,8 @@ from pipelines.recipe.kinds import MinHashOptions
 from pipelines.recipe.options import KINDS
 from pipelines.recipe.problems import Problems, checked_options
 from pipelines.recipe.source import Node, read_file, refuse
+from pipelines.recipe.word_lists import recorded_word_list
+from pipelines.word_lists import NamedList, kept_file
 
 
 def recorded_benchmarks(recipe: Node) -> list[Benchmark]:
@@ -45,6 +47,19 @@ def run_benchmarks(root: Path) -> list[Benchmark]:
 def _is_here(benchmark: Benchmark) -> bool:
     path = Path(benchmark.items)
     return path.is_file() and sha256_of(path) == benchmark.sha256
+
+
+def recorded_word_lists(recipe: Node) -> list[NamedList]:
+    """Return a run's lists of words as far as their very files are on this machine."""
+    named = recipe.map["word_lists"].map if "word_lists" in recipe.map else {}
+    problems = Problems()
+    found = (recorded_word_list(name, body, problems) for name, body in named.items())
+    lists = (each for each in found if each is not None)
+    return [
+        each
+        for each in lists
+        if (path := kept_file(each.file)) is not None and sha256_of(path) == each.sha256
+    ]
 
 
 def recorded_minhash(path: Path) -> tuple[MinHashOptions, str] | None:

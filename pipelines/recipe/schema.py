@@ -20,8 +20,9 @@ from pipelines.recipe.layers import shipped_recipes
 from pipelines.recipe.layouts import AUTO, LAYOUTS
 from pipelines.recipe.options import Option
 from pipelines.recipe.schema_patterns import any_of, drop_pattern, gate_pattern
+from pipelines.word_lists import OPTIONS as WORD_LIST
 
-_OWN = ("signals", "classifiers", "perplexity", "benchmarks")
+_OWN = ("signals", "classifiers", "perplexity", "benchmarks", "word_lists")
 """Keys by which a recipe has signals of its own."""
 
 _STOP_WORDS = {
@@ -78,6 +79,7 @@ def _key(key: str) -> dict[str, Any]:
         "accelerate": {"enum": [True, False, "verify"], "default": True},
         "opt_outs": {"oneOf": [text, {"type": "array", "items": text}]},
         "benchmarks": {"type": "object", "additionalProperties": _benchmark()},
+        "word_lists": {"type": "object", "additionalProperties": _word_list()},
         "words": {"type": "string", "pattern": f"^{known.LANGUAGE.pattern}$", "default": "en"},
         "stop_words": _STOP_WORDS,
         "languages": _some(_language()),
@@ -138,6 +140,18 @@ def _benchmark() -> dict[str, Any]:
     }
     options = {key: {"description": BENCHMARK[key], **kinds[key]} for key in kinds}
     return {**_map(options), "required": ["items", "fields"]}
+
+
+def _word_list() -> dict[str, Any]:
+    """Return the schema of a list of words: its options, or only what its file is called."""
+    text = {"type": "string", "minLength": 1}
+    kinds: dict[str, dict[str, Any]] = {
+        "file": text,
+        "anywhere": {"type": "boolean", "default": False},
+        "sha256": {"type": "string"},
+    }
+    options = {key: {"description": WORD_LIST[key], **kinds[key]} for key in kinds}
+    return {"oneOf": [text, {**_map(options), "required": ["file"]}]}
 
 
 def _language() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pipelines.stages.counting import number_parts
 from pipelines.stages.fingerprint import file_identity, stages_before_dedup
 from pipelines.storage import Commit
 from pipelines.tokenizer import tokenizer_place
+from pipelines.word_lists import is_word_list
 
 _SHOWN = 3  # reasons of failed pages that a message names
 
@@ -78,7 +79,7 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         {
             name: sha256
             for name, sha256 in run.assets.items()
-            if not (name.startswith(PREFIX) or is_perplexity(name))
+            if not (name.startswith(PREFIX) or is_perplexity(name) or is_word_list(name))
         },
         tokenizer_sha256,
         run.limit,

@@ -25,6 +25,8 @@ from filters.signal import Signal
 from filters.text import Text
 from pipelines.assets import load_language_identifier
 from pipelines.blocklist import load_blocker
+from pipelines.recipe import load_recipe
+from pipelines.word_lists import words_of
 from tests.bench.crawl import read_lines
 
 _MILLI = 1e-6  # milliseconds of a nanosecond
@@ -75,7 +77,7 @@ def _costs(
     for name, view in _VIEWS.items():
         _timed(view, fresh())  # the segmenter's memo is filled, as it soon is in a worker
         yield Cost(name, "view", "filters/text.py", _timed(view, fresh()), None)
-    for signal in [*_by_source(text_signals().values()), _contamination(texts)]:
+    for signal in [*_by_source(text_signals().values()), _contamination(texts), _bad_words()]:
         measure = signal.measure
         assert measure is not None
         alone = _timed(measure, fresh())
@@ -108,6 +110,13 @@ def _contamination(texts: Sequence[str]) -> Signal:
     items = _GRAMS // (_ITEM_WORDS - 12)
     table = GramTable((" ".join(rng.choices(words, k=_ITEM_WORDS)) for _ in range(items)), (13,))
     return gram_signal("million", 13, {}, lambda: table)
+
+
+def _bad_words() -> Signal:
+    """Return the signal of C4's list of bad words, which is read."""
+    (named,) = load_recipe("c4").word_lists
+    words_of(named)
+    return named.signal
 
 
 def _gates(texts: Sequence[str], pages: Sequence[dict[str, Any]]) -> Iterator[Cost]:

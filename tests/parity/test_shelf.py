@@ -1,18 +1,23 @@
 """The shelf's recipes against datatrove's blocks: the same decision, reason and text."""
 
+import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from datatrove.pipeline.filters import (
+    C4BadWordsFilter,
     C4QualityFilter,
     FineWebQualityFilter,
     GopherQualityFilter,
     GopherRepetitionFilter,
 )
 from datatrove.pipeline.filters.base_filter import BaseFilter
+from datatrove.pipeline.filters.c4_filters import _EN_BADWORDS_URL
 from datatrove.pipeline.formatters import FTFYFormatter, PIIFormatter, SymbolLinesFormatter
+from fsspec.core import strip_protocol
 
 from filters.catalog import text_signals
 from filters.errors import UsageError
@@ -23,6 +28,7 @@ from pipelines.assets import load_language_identifier
 from pipelines.final_edits import FinalEdits
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.recipe.fineweb2 import fineweb2_recipe
+from pipelines.word_lists import list_file, words_of
 from tests.parity.compare import UNEDITED
 from tests.parity.conftest import EVERYTHING
 from tests.parity.oracle import Verdict, judged_by
@@ -31,6 +37,8 @@ from tests.parity.perturb import damaged
 STEP = 1 if EVERYTHING else 12
 """`make parity` compares every page, `make test` every twelfth, and fewer languages."""
 SEED = 19102020
+REASONS = {"document_removed_with_badwords": "bad_words"}
+"""Datatrove's reasons that our rules call otherwise."""
 
 pytestmark = pytest.mark.usefixtures("oracle")  # which settles how spaCy meets its lost word
 
@@ -46,6 +54,7 @@ def differences(recipe: Recipe, blocks: list[BaseFilter], texts: list[str]) -> l
     found = []
     for text, ours in zip(texts, judged(recipe, texts), strict=True):
         theirs = judged_by(blocks, text)
+        theirs = replace(theirs, reason=REASONS.get(theirs.reason or "", theirs.reason))
         if ours.reason != theirs.reason:
             found.append(f"{theirs.reason} became {ours.reason}: {text[:80]!r}")
         elif theirs.reason not in UNEDITED and ours.text != theirs.text:
@@ -62,22 +71,57 @@ def test_gopher(sample_texts, compared):
     assert found == []
 
 
-def test_c4_with_terminal_punctuation(sample_texts, compared):
+@pytest.fixture
+def bad_words(tmp_path, monkeypatch) -> C4BadWordsFilter:
+    """Datatrove's block, which finds the list of its own revision where it would keep it."""
+    monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", tmp_path)
+    folder = tmp_path / "datatrove/filters/c4_badwords"
+    folder.mkdir(parents=True)
+    kept = folder / strip_protocol(_EN_BADWORDS_URL).replace("/", "_")
+    kept.write_bytes(list_file("c4_bad_words_en.txt").read_bytes())
+    kept.with_name(f"{kept.name}.completed").touch()
+    return C4BadWordsFilter()
+
+
+def test_bad_words_on_every_page_and_with_words_planted(sample_texts, bad_words, compared):
+    (named,) = load_recipe("c4").word_lists
+    listed = list_file(named.file).read_text("utf-8").splitlines()
+    draw = random.Random(SEED)
+    planted = []
+    for page in sample_texts:
+        at, word = draw.randint(0, len(page)), draw.choice(listed)
+        word = draw.choice([word, word.upper(), f" {word}", f" {word}\n", f"({word})", f"{word}s"])
+        planted.append(page[:at] + word + page[at:])
+    texts = [*sample_texts, *planted]
+    theirs = [judged_by([bad_words], text).reason is not None for text in texts]
+    english = segmenter("en")
+    ours = [words_of(named).count(Text(text, english)) > 0 for text in texts]
+    found = sum(a != b for a, b in zip(ours, theirs, strict=True))
+    of_pages, of_planted = sum(theirs[: len(sample_texts)]), sum(theirs[len(sample_texts) :])
+    compared.append(
+        f"{len(sample_texts)} pages, {of_pages} with bad words, and as often with one planted, "
+        f"{of_planted} with any, {found} differences"
+    )
+    assert found == 0
+    assert 0 < of_pages < of_planted < len(sample_texts)
+
+
+def test_c4_with_terminal_punctuation(sample_texts, bad_words, compared):
     recipe, pages = load_recipe("c4"), sample_texts[::STEP]
     hurt = list(damaged(sample_texts, SEED, 1200 // STEP))
-    found = differences(recipe, [C4QualityFilter()], [*pages, *hurt])
+    found = differences(recipe, [C4QualityFilter(), bad_words], [*pages, *hurt])
     reasons = {verdict.reason for verdict in judged(recipe, hurt)}
     compared.append(
         f"{len(pages)} pages and {len(hurt)} damaged ones by the recipe c4, "
         f"{len(found)} differences"
     )
     assert found == []
-    assert reasons == {None, "too_few_sentences", "lorem_ipsum", "curly_bracket"}
+    assert reasons == {None, "too_few_sentences", "lorem_ipsum", "curly_bracket", "bad_words"}
 
 
-def test_c4_with_the_numbers_of_its_code(sample_texts):
+def test_c4_with_the_numbers_of_its_code(sample_texts, bad_words):
     recipe = load_recipe("c4", ["too_few_sentences=3", "c4_lines.min_words_per_line=5"])
-    blocks = [C4QualityFilter(min_num_sentences=3, min_words_per_line=5)]
+    blocks = [C4QualityFilter(min_num_sentences=3, min_words_per_line=5), bad_words]
     assert differences(recipe, blocks, sample_texts[:: 2 * STEP]) == []
 
 

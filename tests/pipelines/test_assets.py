@@ -44,13 +44,18 @@ def index(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def sdist(index: Path, trace: Path, *, pin: bytes | None = None) -> Package:
-    """Put a source package into the index; its code leaves a trace if it is run."""
+def sdist(index: Path, trace: Path, *, pin: bytes | None = None, by: str = "") -> Package:
+    """Put a source package into the index; its code leaves a trace if it is run.
+
+    `by` is what would build it, where the package says so.
+    """
     files = {
         "PKG-INFO": "Metadata-Version: 2.1\nName: pinned-thing\nVersion: 1.2\n",
         "setup.py": SETUP.format(trace=str(trace)),
         "data.txt": "what is wanted",
     }
+    if by:
+        files["pyproject.toml"] = f'[build-system]\nrequires = ["{by}"]\nbuild-backend = "{by}"\n'
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         for name, text in files.items():
@@ -62,8 +67,9 @@ def sdist(index: Path, trace: Path, *, pin: bytes | None = None) -> Package:
     return Package("pinned-thing", "1.2", "pinned_thing-1.2.tar.gz", digest, "MIT")
 
 
-def test_a_source_package_is_fetched_without_running_its_code(index, tmp_path):
-    package = sdist(index, tmp_path / "trace")
+@pytest.mark.parametrize("by", ["", "maturin"])
+def test_a_source_package_is_fetched_without_running_its_code(index, tmp_path, by):
+    package = sdist(index, tmp_path / "trace", by=by)
     said: list[str] = []
     path = fetch_package(package, said.append)
     assert path.read_bytes() == (index / path.name).read_bytes()
