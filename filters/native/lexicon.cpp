@@ -305,6 +305,7 @@ class Lexicon {
     }
     found_.clear();
     unknown.clear();
+    waiting_.clear();
     const char *begin = text.data(), *end = begin + text.size(), *at = begin;
     while (at < end) {
       if (const int size = space_at(at, end)) {
@@ -318,8 +319,10 @@ class Lexicon {
             !straddling.at(begin, at, end))
           break;
       }
-      look_up_chunk(View(start, at - start), start - begin);
+      waiting_.add(View(start, at - start), memory_->chunks);
+      if (waiting_.full()) look_up_waiting(begin);
     }
+    look_up_waiting(begin);
     return unknown.empty();
   }
 
@@ -394,8 +397,13 @@ class Lexicon {
     output.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(int32_t));
   }
 
-  void look_up_chunk(View chunk, size_t begin) {
-    const uint64_t hash = hash_of(chunk);
+  void look_up_waiting(const char* begin) {
+    waiting_.each(memory_->chunks, memory_->parts, [&](View chunk, uint64_t hash) {
+      look_up_chunk(chunk, hash, chunk.data() - begin);
+    });
+  }
+
+  void look_up_chunk(View chunk, uint64_t hash, size_t begin) {
     int64_t number = memory_->chunks.find(chunk, hash);
     if (number == Numbered::kNone) {
       if (!remember(chunk, hash)) {
@@ -428,6 +436,7 @@ class Lexicon {
   }
 
   const size_t most_chunks_, most_bytes_;
+  Together waiting_;
   std::unique_ptr<Memory> memory_ = std::make_unique<Memory>(), older_;
   uint64_t texts_ = kNever;
   std::vector<uint32_t> found_, distinct_;

@@ -210,18 +210,30 @@ class Pieces {
     ids.clear();
     unknown.clear();
     strange.clear();
+    waiting_.clear();
     int64_t tokens = 0;
     const char *begin = text.data(), *end = begin + text.size();
     for (const char* at = begin; at < end;) {
       const char* start = at;
       at = piece_end(at, end);
-      if (strange.empty()) tokens += add_piece({start, static_cast<size_t>(at - start)},
-                                               start - begin, keep);
+      waiting_.add({start, static_cast<size_t>(at - start)}, known_->pieces);
+      if (waiting_.full()) tokens += add_waiting(begin, keep);
     }
-    return tokens;
+    return tokens + add_waiting(begin, keep);
   }
 
  private:
+  int64_t add_waiting(const char* begin, bool keep) {
+    int64_t tokens = 0;
+    if (strange.empty()) {
+      waiting_.each(known_->pieces, known_->parts, [&](std::string_view piece, uint64_t hash) {
+        tokens += add_piece(piece, hash, piece.data() - begin, keep);
+      });
+    }
+    waiting_.clear();
+    return tokens;
+  }
+
   Class class_at(const char* at, int& size) {
     const Character character = character_at(at);
     size = character.size;
@@ -376,8 +388,7 @@ class Pieces {
     return contraction(folded, folded + size);
   }
 
-  int64_t add_piece(std::string_view piece, int64_t begin, bool keep) {
-    const uint64_t hash = hash_of(piece);
+  int64_t add_piece(std::string_view piece, uint64_t hash, int64_t begin, bool keep) {
     int64_t number = known_->pieces.find(piece, hash);
     if (number == Numbered::kNone) {
       const int64_t old = older_ ? older_->pieces.find(piece, hash) : Numbered::kNone;
@@ -418,6 +429,7 @@ class Pieces {
   }
 
   std::vector<uint8_t> classes_;
+  Together waiting_;
   const Pattern pattern_;
   std::vector<int32_t> made_;
   std::unique_ptr<Merges> merges_;  // none where the tokenizer is asked for new pieces

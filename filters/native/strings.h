@@ -58,6 +58,17 @@ class Numbered {
     if (!slots_.empty()) __builtin_prefetch(&slots_[hash & mask_]);
   }
 
+  // The same, one step further each: the entry, once the slot is here, and then its text.
+  void prefetch_entry(uint64_t hash) const {
+    if (const uint32_t slot = first_slot(hash)) __builtin_prefetch(&entries_[slot - 1]);
+  }
+  int64_t prefetch_text(uint64_t hash) const {
+    const uint32_t slot = first_slot(hash);
+    if (slot == 0) return kNone;
+    __builtin_prefetch(pool_.data() + entries_[slot - 1].offset);
+    return slot - 1;
+  }
+
   // `text` must not be there yet.
   uint32_t add(std::string_view text, uint64_t hash) {
     if (2 * (entries_.size() + 1) > slots_.size()) grow();
@@ -81,6 +92,8 @@ class Numbered {
     uint32_t size;
   };
 
+  uint32_t first_slot(uint64_t hash) const { return slots_.empty() ? 0 : slots_[hash & mask_]; }
+
   void place(uint32_t number) {
     size_t slot = entries_[number].hash & mask_;
     while (slots_[slot] != 0) slot = (slot + 1) & mask_;
@@ -97,6 +110,40 @@ class Numbered {
   std::vector<uint32_t> slots_;  // a number plus one; 0 is empty
   size_t mask_ = 0;
   std::string pool_;
+};
+
+// Strings that are looked up a few at a time. After an extraction nothing of the tables is in
+// the processor's caches, so each step of the way is asked for before the first is needed.
+class Together {
+ public:
+  bool full() const { return strings_.size() == kMost; }
+  void clear() { strings_.clear(); }
+
+  void add(std::string_view text, const Numbered& table) {
+    strings_.push_back({text, hash_of(text)});
+    table.prefetch(strings_.back().hash);
+  }
+
+  // Calls `use(text, hash)` for all, in order, and forgets them; `parts` says more of a number.
+  template <typename Parts, typename Use>
+  void each(const Numbered& table, const Parts& parts, Use use) {
+    for (const String& string : strings_) table.prefetch_entry(string.hash);
+    for (const String& string : strings_) {
+      const int64_t likely = table.prefetch_text(string.hash);
+      if (likely != Numbered::kNone) __builtin_prefetch(&parts[likely]);
+    }
+    for (const auto& [text, hash] : strings_) use(text, hash);
+    strings_.clear();
+  }
+
+ private:
+  struct String {
+    std::string_view text;
+    uint64_t hash;
+  };
+
+  static constexpr size_t kMost = 32;
+  std::vector<String> strings_;
 };
 
 }  // namespace cuvee
