@@ -13,7 +13,7 @@ from typing import Any
 from filters.contamination import GramTable, gram_signal
 from filters.errors import UsageError, nearest
 from filters.signal import Signal
-from pipelines.files import sha256_of
+from pipelines.files import check_unchanged, sha256_of
 
 HUB = "hf://datasets/"
 DEFAULT_GRAMS = (13,)
@@ -79,12 +79,7 @@ def table_of(benchmark: Benchmark) -> GramTable:
     UsageError too where the file is not the one that the recipe means.
     """
     path = items_file(benchmark.items)
-    found = sha256_of(path)
-    if benchmark.sha256 not in ("", found):
-        raise UsageError(
-            f"benchmarks.{benchmark.name}: {benchmark.items} has changed: sha256 {found[:16]}…\n"
-            f"  The recipe asks for {benchmark.sha256[:16]}…: mend either."
-        )
+    check_unchanged(path, benchmark.sha256, f"benchmarks.{benchmark.name}: {benchmark.items}")
     return GramTable(read_items(path, benchmark.fields), benchmark.ngrams)
 
 

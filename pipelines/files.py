@@ -58,6 +58,19 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def check_unchanged(path: Path, wanted: str, place: str) -> None:
+    """Compare a file that a recipe names, at `place`, with the sha256 that it was read with.
+
+    UsageError where it is another file by now; an empty sha256 is that of any.
+    """
+    found = sha256_of(path)
+    if wanted not in ("", found):
+        raise UsageError(
+            f"{place} has changed: sha256 {found[:16]}…\n"
+            f"  The recipe asks for {wanted[:16]}…: mend either."
+        )
+
+
 def sizes_of(paths: Iterable[Path]) -> dict[Path, int]:
     """Return the sizes of those files that are there. On S3, listings tell of many at once."""
     sizes: dict[Path, int] = {}

@@ -13,7 +13,7 @@ from filters.errors import UsageError, nearest
 from filters.signal import Signal
 from filters.word_list import WordList, word_signal
 from pipelines.assets import Report, say_nothing
-from pipelines.files import sha256_of
+from pipelines.files import check_unchanged, sha256_of
 from pipelines.pinned_lists import PINNED_LISTS, fetch_list, kept_list
 
 OPTIONS = {
@@ -63,12 +63,7 @@ def words_of(named: NamedList) -> WordList:
     UsageError too where the file is not the one that the recipe means.
     """
     path = list_file(named.file)
-    found = sha256_of(path)
-    if named.sha256 not in ("", found):
-        raise UsageError(
-            f"word_lists.{named.name}: {named.file} has changed: sha256 {found[:16]}…\n"
-            f"  The recipe asks for {named.sha256[:16]}…: mend either."
-        )
+    check_unchanged(path, named.sha256, f"word_lists.{named.name}: {named.file}")
     return WordList(read_words(path), anywhere=named.anywhere)
 
 
