@@ -11,6 +11,7 @@ counts what it met.
 
 import re
 from types import MappingProxyType
+from typing import NamedTuple
 
 from filters.edit import Edit, Edited, Options, own_signals
 from filters.signal import signal
@@ -52,9 +53,16 @@ def edit_lines(text: Text, options: Options) -> Edited:
     """Take out lines that are no sentences of prose, and citation marks from the others."""
     counts = dict.fromkeys(_SIGNALS, 0)
     kept: list[str] = []
-    phrases = _phrases(text.raw, options)
+    cites = bool(options["citations"] and CITATION.search(text.raw))
+    phrases = _phrases(text.raw, options, cites=cites)
+    wanted = _Wanted(
+        options["max_word_length"],
+        options["min_words_per_line"],
+        cites,
+        options["terminal_punctuation"],
+    )
     for raw in text.lines:
-        line = _long_enough(raw.strip(), options)
+        line = _long_enough(raw.strip(), wanted)
         if line is None:
             continue
         lowered = line.lower() if phrases else ""
@@ -74,7 +82,7 @@ def edit_lines(text: Text, options: Options) -> Edited:
     return Edited("\n".join(kept).strip(), counts, words)
 
 
-def _phrases(raw: str, options: Options) -> list[str]:
+def _phrases(raw: str, options: Options, *, cites: bool) -> list[str]:
     """Return the phrases to look for in the lines of a text.
 
     One that the whole text does not hold in lower case is in no line either, unless it
@@ -84,24 +92,35 @@ def _phrases(raw: str, options: Options) -> list[str]:
     phrases = [LOREM]
     phrases += [_JAVASCRIPT] if options["javascript"] else []
     phrases += POLICY_PHRASES if options["policy"] else ()
-    if options["citations"] and CITATION.search(raw):
+    if cites:
         return phrases
     lowered = raw.lower()
     return [phrase for phrase in phrases if phrase in lowered]
 
 
-def _long_enough(line: str, options: Options) -> str | None:
+class _Wanted(NamedTuple):
+    """What lines must be like."""
+
+    longest_word: int
+    fewest_words: int
+    cites: bool
+    """Whether there are citations to be taken out."""
+    ends: bool
+    """Whether a line must end as a sentence does."""
+
+
+def _long_enough(line: str, wanted: _Wanted) -> str | None:
     """Return the line without citations if its words and its end are as they should be.
 
     Words are counted before citations are taken out, as datatrove does: `a [1] b` has three.
     """
-    longest, fewest = options["max_word_length"], options["min_words_per_line"]
+    longest, fewest, cites, ends = wanted
     if len(line) > longest and any(len(word) > longest for word in line.split()):
         return None
     long_enough = len(line.split(None, fewest)) >= fewest  # no need to split the rest
-    if options["citations"]:
+    if cites:
         line = CITATION.sub("", line)
-    if options["terminal_punctuation"] and (not line.endswith(END_MARKS) or line.endswith("...")):
+    if ends and (not line.endswith(END_MARKS) or line.endswith("...")):
         return None
     return line if long_enough else None
 

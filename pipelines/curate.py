@@ -47,10 +47,11 @@ class Outputs:
     ) -> None:
         def table(folder: str, schema: pa.Schema) -> TableWriter:
             final = f"{folder}/{job.file.unit}.parquet"
-            return stack.enter_context(TableWriter(attempt, final, schema))
+            return stack.enter_context(TableWriter(attempt, final, schema, quick_if_small=True))
 
         self._curator = curator
         self._job = job
+        self._has_optout_gates = bool(job.recipe.optout_gates)
         self._ledger = table("stages/curate/ledger", curator.schema)
         # Which pages are kept is known only after deduplication: then these are sifted.
         kept_only = job.recipe.keep_text == "kept"
@@ -72,7 +73,7 @@ class Outputs:
         """Write what became of a page."""
         row, judgement = curated.row, curated.judgement
         self.counts.update(["pages", row["status"]])
-        if self._job.recipe.optout_gates:
+        if self._has_optout_gates:
             for name, count in tally(row):
                 self.opt_outs[name] += count
         if row["status"] == "failed":

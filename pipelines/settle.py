@@ -225,7 +225,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
     edits: Counter[str] = Counter()
     loss = LossTally()
     unit = job.file.pages.unit
-    with TableWriter(attempt, f"ledger/{unit}.parquet", schema) as ledger:
+    with TableWriter(attempt, f"ledger/{unit}.parquet", schema, quick_if_small=True) as ledger:
         for row, done in work.each(_begun(settler, job)):
             if done is not None:
                 settler.end(row, done)
@@ -271,7 +271,8 @@ def _write_published(
         row["folder"] = language_folder(row["language"] or "") if by_language else ""
     rows.sort(key=lambda r: (r["dump"], r["folder"], r["host"], r["url"] or "", r["record"]))
     schema = LANGUAGE_SETTLED if by_language else SETTLED
-    with TableWriter(attempt, f"stages/settle/rows/{unit}.parquet", schema) as writer:
+    final = f"stages/settle/rows/{unit}.parquet"
+    with TableWriter(attempt, final, schema, quick_if_small=True) as writer:
         for row in rows:
             writer.add(row)
     sizes: Counter[tuple[str, ...]] = Counter()
@@ -282,7 +283,8 @@ def _write_published(
         counts[key] += 1
         sizes[key] += len(row["text"].encode())
     schema = LANGUAGE_HOSTS if by_language else HOSTS
-    with TableWriter(attempt, f"stages/settle/hosts/{unit}.parquet", schema) as writer:
+    final = f"stages/settle/hosts/{unit}.parquet"
+    with TableWriter(attempt, final, schema, quick_if_small=True) as writer:
         for key in sorted(counts):
             size = {"rows": counts[key], "bytes": sizes[key]}
             writer.add({**dict(zip(names, key, strict=True)), **size})

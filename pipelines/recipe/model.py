@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from filters.catalog import TEXT
@@ -111,7 +112,7 @@ class GateStage:
 Stage: TypeAlias = GateStage | DropStage | EditStage | BlockStage | DedupStage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipe:
     """A checked recipe; every key is resolved, every rule reads something that is measured."""
 
@@ -256,7 +257,7 @@ class Recipe:
             named[signal.name] = signal
         return named
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The sha256 of the canonical form; equal digests mean the same recipe."""
         plain = self.resolved()
@@ -267,7 +268,7 @@ class Recipe:
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def work_digest(self) -> str:
         """The digest of all that is done to a page, wherever it comes from."""
         return replace(self, input=()).digest

@@ -38,17 +38,22 @@ Ask: TypeAlias = Page | Row | Again
 """What a page is curated from."""
 _KINDS: Mapping[str, Callable[..., Page | Row]] = {"page": Page, "row": Row}
 _BODY = {"page": "body", "row": "text"}
+_ABOUT = {
+    kind: [field.name for field in fields(made) if field.name != _BODY[kind]]
+    for kind, made in (("page", Page), ("row", Row))
+}
+"""Names of what is said of a page besides its bytes, by kind."""
 
 
 def item_of(ask: Ask) -> Item:
     """Return what the child gets."""
     if isinstance(ask, Again):
-        about: list[Any] = ["again", ask.row, _plain(ask.decision)]
-        return Item(json.dumps(about).encode(), ask.text.encode(*_UTF8))
+        again = ["again", ask.row, _plain(ask.decision)]
+        return Item(json.dumps(again).encode(), ask.text.encode(*_UTF8))
     kind = "page" if isinstance(ask, Page) else "row"
     body = ask.body if isinstance(ask, Page) else ask.text.encode(*_UTF8)
-    names = (field.name for field in fields(ask) if field.name != _BODY[kind])
-    return Item(json.dumps([kind, {name: getattr(ask, name) for name in names}]).encode(), body)
+    about = [kind, {name: getattr(ask, name) for name in _ABOUT[kind]}]
+    return Item(json.dumps(about).encode(), body)
 
 
 def ask_of(about: bytes, body: bytes) -> Ask:
