@@ -145,13 +145,17 @@ def ellipses(text: Text) -> int:
 @signal(version=1, settings={"bullets": BULLETS})
 def bullet_lines(text: Text) -> int:
     """Count lines that begin with a bullet or a hyphen, after whitespace."""
-    return sum(line.lstrip().startswith(BULLETS) for line in text.lines)
+    if not any(bullet in text.raw for bullet in BULLETS):  # spares the look at each line
+        return 0
+    return [line.lstrip().startswith(BULLETS) for line in text.lines].count(True)
 
 
 @signal(version=1, settings={"ellipses": ELLIPSES})
 def ellipsis_lines(text: Text) -> int:
     """Count lines that end with an ellipsis, before whitespace."""
-    return sum(line.rstrip().endswith(ELLIPSES) for line in text.lines)
+    if not any(mark in text.raw for mark in ELLIPSES):  # spares the look at each line
+        return 0
+    return [line.rstrip().endswith(ELLIPSES) for line in text.lines].count(True)
 
 
 @signal(version=1)
