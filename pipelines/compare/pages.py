@@ -1,5 +1,6 @@
 """Pages curated for several recipes at a time, in the sandbox: what they share is found once."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from filters.datatrove_block import BlockStage
 from filters.errors import UnitError
 from filters.memo import Memo
 from pipelines.crawl import CrawlFile, Damage, Item
-from pipelines.curator import Curated, Curator
+from pipelines.curator import Curated, Curator, work_key
 from pipelines.ledger_row import base_row
 from pipelines.recipe.model import Recipe
 from pipelines.sandbox.child import Handler
@@ -33,7 +34,7 @@ def curators_for(recipes: Sequence[Recipe]) -> tuple[Memo, list[Curator]]:
 
     Only the latest are kept in memory.
     """
-    key = tuple(recipe.work_digest for recipe in recipes)
+    key = tuple(map(work_key, recipes))
     if key not in _LOADED:
         _LOADED.clear()
         memo = Memo(remembers=True)
@@ -53,7 +54,7 @@ class PagesTogether(UnitWork):
         tokenizers: Sequence[str | None],
     ) -> None:
         recipes = tuple(curator.recipe for curator in curators)
-        super().__init__(_sandbox(recipes) if all(recipe.limits for recipe in recipes) else None)
+        super().__init__(_sandbox(recipes) if recipes[0].limits else None)
         self._curators, self._memo = curators, memo
         self._file, self._again, self._tokenizers = file, again, list(tokenizers)
         self.found: Counter[str] = Counter()
@@ -106,7 +107,9 @@ class PagesTogether(UnitWork):
         return Curated(base, None, None)
 
     def _book(self, said: bytes) -> None:
-        self.found.update(json.loads(said))
+        with contextlib.suppress(*_MALFORMED):  # no more than counts for the table are lost
+            told = json.loads(said)
+            self.found.update({str(kind): int(count) for kind, count in told.items()})
 
 
 def _sent(item: Item) -> Sent | None:
@@ -188,7 +191,7 @@ def _sandbox(recipes: Sequence[Recipe]) -> Sandbox:
     return open_sandbox(
         load,
         recipes,
-        f"pages {' '.join(recipe.work_digest for recipe in recipes)}",
+        f"pages {' '.join(map(work_key, recipes))}",
         limits,
         keeps_state=any(isinstance(stage, BlockStage) for r in recipes for stage in r.blocks),
     )
