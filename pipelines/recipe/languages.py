@@ -20,6 +20,7 @@ from pipelines.recipe.model import Recipe
 from pipelines.recipe.one_language import OneLanguage
 from pipelines.recipe.override import COMMAND_LAYER, rule_maps
 from pipelines.recipe.problems import Problems, known_entries, shown
+from pipelines.recipe.rule_stages import EARLY_STAGES
 from pipelines.recipe.source import Node, Place, refuse
 from pipelines.recipe.words import read_stop_words, read_words
 
@@ -123,7 +124,7 @@ def check_languages(recipe: Recipe, place: Place, problems: Problems) -> None:
                     f"rule '{rule.name}' has a constant for '{label}', no language of the recipe."
                 )
                 problems.add(place, fact, f"Its languages: {', '.join(labels[:8]) or 'one alone'}.")
-        if rule.others and stage in ("url", "optout"):
+        if rule.others and stage in EARLY_STAGES:
             fact = f"rule '{rule.name}' is judged before the language of a page is known."
             problems.add(place, fact, "It can have one constant only.")
     for fact, hint in _unfit(recipe) if labels else ():
