@@ -9,7 +9,11 @@ COUNTED = (
     "top_2gram_chars", "top_3gram_chars", "top_4gram_chars", "dup_5gram_chars", "dup_6gram_chars",
     "dup_7gram_chars", "dup_8gram_chars", "dup_9gram_chars", "dup_10gram_chars", "bullet_lines",
     "ellipsis_lines", "short_lines", "terminal_lines", "alpha_words", "distinct_stop_words",
-    "hashes", "ellipses",
+    "hashes", "ellipses", "redpajama_ellipsis_lines", "redpajama_bullet_lines",
+    "redpajama_terminal_lines", "redpajama_javascript_lines", "redpajama_wordless_lines",
+    "redpajama_one_word_lines", "redpajama_short_lines", "redpajama_capital_lines",
+    "redpajama_numeral_lines", "redpajama_symbols", "redpajama_curly_brackets",
+    "redpajama_no_alph_words", "redpajama_all_caps_words",
 )  # fmt: skip
 """Signals of any text of which parts are marked."""
 
