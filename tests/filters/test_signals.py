@@ -1,6 +1,9 @@
 """Promises that every signal keeps, and counts that no golden row can exhaust."""
 
 import itertools
+import re
+import string
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -22,6 +25,7 @@ from filters.native import kernels
 from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
 from filters.rule import parse_rule
 from filters.segment import segmenter
+from filters.signal import NoValueError
 from filters.text import Text
 from filters.words import numbered
 
@@ -55,6 +59,43 @@ def test_signals_are_counts_within_the_length(raw):
         ("short_lines", "nonblank_lines"), ("terminal_lines", "nonblank_lines"),
     ):  # fmt: skip
         assert values[part] <= values[whole]
+
+
+def normalised(line: str) -> str:
+    """Return a line as RedPajama-v2 normalises it, one step after the other."""
+    bare = "".join(char for char in line if char not in string.punctuation).lower().strip()
+    return unicodedata.normalize("NFD", re.sub(r"\s+", " ", bare))
+
+
+ODD = st.text(
+    alphabet=st.sampled_from("aB1.-#\n\r \x1c\u2000\u2028Σσİ\u0301\u0327½三"), max_size=60
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | ODD)
+def test_lines_normalised_together_are_those_normalised_alone(raw):
+    lines = [normalised(line) for line in raw.removesuffix("\n").split("\n")] if raw else []
+    words = [line.split() for line in lines]
+    values = measured(raw)
+    assert values["redpajama_lines"] == len(lines)
+    assert values["redpajama_words"] == sum(map(len, words)) == len(normalised(raw).split())
+    assert values["redpajama_normal_chars"] == len(normalised(raw))
+    assert values["redpajama_one_word_lines"] == sum(len(each) == 1 for each in words)
+    assert values["redpajama_wordless_lines"] == sum(not each for each in words)
+    assert values["redpajama_numeral_lines"] == sum(map(str.isnumeric, lines))
+    assert values["redpajama_numerals"] == sum(map(str.isnumeric, "".join(lines)))
+    measure = text_signals()["redpajama_numerical_shares"].measure
+    assert measure is not None
+    expected = [sum(map(str.isnumeric, line)) / len(line) for line in lines if line]
+    assert measure(Text(raw, segmenter("en"))) == pytest.approx(sum(expected), abs=1e-9)
+
+
+def test_there_is_no_entropy_without_words():
+    measure = text_signals()["redpajama_unigram_entropy"].measure
+    assert measure is not None
+    with pytest.raises(NoValueError, match="no words"):
+        measure(Text(" - \n", segmenter("en")))
 
 
 @given(st.text())
