@@ -27,7 +27,7 @@ from filters.text import Text
 BULLETS = ("•", "‣", "▶", "◀", "◦", "■", "□", "▪", "▫", "–")
 TERMINALS = (".", "!", "?", "”")
 SHORT = 2
-"""Words of the longest line that is short: C4's code keeps lines of three and more."""
+"""Words of the longest line that is short: C4's filter in datatrove keeps those of three."""
 JAVASCRIPT = "javascript"
 
 
