@@ -33,7 +33,7 @@ DUP_SIZES = (5, 6, 7, 8, 9, 10)
 
 RAW_WORD = re.compile(r"\w+|[^\w\s]+")
 LATIN_LETTER = re.compile(r"[a-zA-Z]")
-PUNCTUATION = str.maketrans("", "", string.punctuation)
+ASCII_MARKS = re.compile(f"[{re.escape(string.punctuation)}]+")
 _SENTENCE = re.compile(r"\b[^.!?]+[.!?]*")
 _LOREM_IPSUM = "lorem ipsum"
 _ANY_LOREM_IPSUM = re.compile(_LOREM_IPSUM, re.IGNORECASE)
@@ -50,7 +50,7 @@ def folded(text: Text) -> str:
     Only its spaces are not yet those of the normalised text. Neither a word in lower case nor its
     decomposition depends on what is behind a space, so its lines are those of the text.
     """
-    return unicodedata.normalize("NFD", text.raw.translate(PUNCTUATION).lower())
+    return unicodedata.normalize("NFD", ASCII_MARKS.sub("", text.raw).lower())
 
 
 def normal_words(text: Text) -> list[str]:

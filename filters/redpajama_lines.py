@@ -54,26 +54,20 @@ def redpajama_javascripts(text: Text) -> int:
     return sum(words.count(JAVASCRIPT) for words in text.share(_line_words))
 
 
-def _counted(lines: list[str], of: str, wanted: Callable[[str], bool]) -> list[int]:
-    """Return how many characters each line has that are wanted; `of` has all characters."""
-    table = dict.fromkeys(ord(char) for char in set(of) if wanted(char))
-    return [len(line) - len(line.translate(table)) for line in lines]
-
-
 def _capitals(text: Text) -> list[tuple[int, int]]:
     """Return of each line how many capitals it has, of how many characters with its end."""
     lines = text.share(_lines)
-    lengths = [len(line) + 1 for line in lines]
+    ends = [1] * len(lines)
     if lines and not text.raw.endswith("\n"):
-        lengths[-1] -= 1
-    return list(zip(_counted(lines, text.raw, str.isupper), lengths, strict=True))
+        ends[-1] = 0
+    counted = zip(lines, ends, strict=True)
+    return [(sum(map(str.isupper, line)), len(line) + end) for line, end in counted]
 
 
 def _numerals(text: Text) -> list[tuple[int, int]]:
     """Return of each normalised line how many numerals it has, of how many characters."""
-    lines = [" ".join(words) for words in text.share(_line_words)]
-    numerals = _counted(lines, text.share(folded), str.isnumeric)
-    return list(zip(numerals, map(len, lines), strict=True))
+    lines = (" ".join(words) for words in text.share(_line_words))
+    return [(sum(map(str.isnumeric, line)), len(line)) for line in lines]
 
 
 def _share_sum(counts: list[tuple[int, int]]) -> float:

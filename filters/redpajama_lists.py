@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from filters.redpajama import PUNCTUATION, RAW_WORD, normal_words, raw_words
+from filters.redpajama import ASCII_MARKS, RAW_WORD, normal_words, raw_words
 from filters.span import Span
 from filters.text import Text
 from filters.word_list import ListedWords
@@ -38,7 +38,7 @@ class NormalWords:
         chunks = [
             found.span()
             for found in _CHUNK.finditer(text.raw)
-            if found.group().translate(PUNCTUATION)
+            if not ASCII_MARKS.fullmatch(found.group())
         ]
         return [Span(chunks[a][0], chunks[b - 1][1], _WHAT) for a, b in sorted(self._places(text))]
 
