@@ -2,13 +2,17 @@
 
 import itertools
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from filters.catalog import text_signals
+from filters.imported import CATALOGS
 from filters.judge import Judge
+from filters.redpajama import DUP_SIZES, TOP_SIZES
 from filters.segment import segmenter
 from pipelines.recipe import load_recipe
 from tests.command import shell
@@ -53,6 +57,7 @@ def test_every_command_of_the_page_works_in_its_order(desk: Path):
     assert (desk / "runs/compared/fineweb/manifest.json").exists()
 
 
+NAME = re.compile(r"`([\w /.]+)`")
 SYLLABLES = ("ka", "lo", "mi", "ne", "ru", "so", "ta")
 NOUNS = ["".join(parts) for parts in itertools.permutations(SYLLABLES, 3)]
 
@@ -89,6 +94,31 @@ def test_each_rule_by_redpajamas_signals_takes_its_page(tmp_path):
     ours = {rule.name for _, rule in recipe.rules()}
     published = {rule.name for _, rule in load_recipe("redpajama2").rules()}
     assert ours - published == LEAVE.keys() - {"few_words"}
+
+
+def test_each_signal_of_redpajamas_card_has_a_row():
+    section = PAGE.partition("## RedPajama-v2's signals")[2].partition("\n## ")[0]
+    cells = [
+        line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")
+    ]
+    theirs = {each for cell, _ in cells for name in NAME.findall(cell) for each in sized(name)}
+    card = {name.removeprefix("redpajama2.").partition("__")[0] for name in CATALOGS["redpajama2"]}
+    corrected = {f"rps_doc_{x}_importance_length_correction" for x in ("wikipedia", "books")}
+    corrected |= {"rps_doc_openwebtext_importance_length_correction"}
+    assert theirs - {"_length_correction"} == card - corrected
+    ours = {each for _, cell in cells for name in NAME.findall(cell) for each in sized(name)}
+    ours = {part for name in ours for part in name.split(" / ")}
+    assert {name for name in ours if name.startswith("redpajama_")} <= text_signals().keys()
+    measured = {name for name in text_signals() if name.startswith("redpajama_")}
+    assert measured - ours <= {"redpajama_lines", "redpajama_raw_words"}
+
+
+def sized(name: str) -> list[str]:
+    """Return the names that one with an N stands for."""
+    if "Ngram" not in name:
+        return [name]
+    sizes = TOP_SIZES if "top" in name else DUP_SIZES
+    return [name.replace("Ngram", f"{n}gram") for n in sizes]
 
 
 def test_the_page_names_every_recipe():
