@@ -20,7 +20,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain, compress
 
 from filters.gopher import ELLIPSES
 from filters.repeated_grams import repeated_grams
@@ -155,15 +155,17 @@ register(
 
 def _repeats(text: Text) -> dict[int, int]:
     """Return characters of the commonest n-gram, each time, or of all words in repeated ones."""
-    upto = text.share(_upto)
+    words, upto = text.share(normal_words), text.share(_upto)
     found = {}
-    for n, again in repeated_grams(text.share(normal_words), DUP_SIZES[-1]):
+    for n, again in repeated_grams(words, DUP_SIZES[-1]):
         if n in TOP_SIZES:
             most = max(again, key=len, default=[])
             found[n] = len(most) * (upto[most[0] + n] - upto[most[0]]) if most else 0
         else:
-            covered = {at for places in again for start in places for at in range(start, start + n)}
-            found[n] = sum(upto[at + 1] - upto[at] for at in covered)
+            covered, whole = bytearray(len(words)), b"\1" * n
+            for start in chain.from_iterable(again):
+                covered[start : start + n] = whole
+            found[n] = sum(map(len, compress(words, covered)))
     return found
 
 

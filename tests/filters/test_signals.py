@@ -23,6 +23,7 @@ from filters.catalog import text_signals
 from filters.gopher import duplicates
 from filters.native import kernels
 from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
+from filters.repeated_grams import repeated_grams
 from filters.rule import parse_rule
 from filters.segment import segmenter
 from filters.signal import NoValueError
@@ -114,6 +115,16 @@ def check_ngrams(words):
         grams = get_n_grams(words, n)
         assert chars == (find_top_duplicate(grams) if grams else 0)
     assert dup_ngram_chars(numbered(words)) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+
+
+@settings(max_examples=300, deadline=None)
+@given(WORDS)
+def test_repeated_grams_are_those_that_occur_again(words):
+    for n, again in repeated_grams(words, 10):
+        grams: dict[tuple[str, ...], list[int]] = {}
+        for start in range(len(words) - n + 1):
+            grams.setdefault(tuple(words[start : start + n]), []).append(start)
+        assert again == [places for places in grams.values() if len(places) > 1]
 
 
 def test_ngrams_of_words_with_spaces_inside():
