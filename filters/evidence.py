@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate
 from types import MappingProxyType
-from typing import TypeAlias
 
 from datatrove.utils.text import TERMINAL_PUNCTUATION
 
@@ -24,7 +23,6 @@ from filters.imported import family_of
 from filters.ngrams import DUP_SIZES, TOP_SIZES
 from filters.parts import (
     Part,
-    ended_parts,
     line_parts,
     nonblank_parts,
     paragraph_parts,
@@ -32,13 +30,11 @@ from filters.parts import (
     word_places,
 )
 from filters.pii import PII, email_spans, ip_spans
-from filters.redpajama import LATIN_LETTER, RAW_WORD, SYMBOLS
-from filters.redpajama_lines import KINDS, LineKind
+from filters.redpajama import SYMBOLS
+from filters.redpajama_marks import redpajama_finders
 from filters.refinedweb import REFINEDWEB_LINES, lines_to_correct
-from filters.span import Span
+from filters.span import Finder, Span
 from filters.text import Text
-
-Finder: TypeAlias = Callable[[Text], Iterable[Span]]
 
 _LINES_OF: Mapping[str, Callable[[str, Options], list[int]]] = MappingProxyType(
     {REFINEDWEB_LINES.name: lines_to_correct, ENDED_LINES.name: unended_lines}
@@ -170,20 +166,6 @@ def _words(wanted: Callable[[str], bool], what: str, text: Text) -> Iterator[Spa
             yield Span(start, end, what)
 
 
-def _raw_words(wanted: Callable[[str], bool], what: str, text: Text) -> Iterator[Span]:
-    for word in RAW_WORD.finditer(text.raw):
-        if wanted(word.group()):
-            yield Span(*word.span(), what)
-
-
-def _lines_of(kind: LineKind, text: Text) -> Iterator[Span]:
-    """Yield the lines of a kind, or all others where those are what tells more."""
-    marked, what = kind.name not in COMPLEMENTS, kind.what
-    for (start, line), is_one in zip(ended_parts(text.raw), kind.which(text), strict=True):
-        if is_one is marked:
-            yield Span(start, start + len(line), what if marked else f"no {what}")
-
-
 def _top_ngram(n: int, text: Text) -> Iterator[Span]:
     """Yield every occurrence of the commonest n-gram; they may overlap."""
     words = text.words
@@ -267,13 +249,9 @@ def _finders() -> dict[str, Finder]:
         _STOP_WORDS: partial(_words, STOP_WORDS.__contains__, "stop word"),
         "hashes": partial(_marks, "#", "number sign"),
         "ellipses": partial(_marks, ELLIPSES, "ellipsis"),
-        **{kind.name: partial(_lines_of, kind) for kind in KINDS},
+        **redpajama_finders(),
         "redpajama_symbols": partial(_marks, SYMBOLS, "number sign or ellipsis"),
         "redpajama_curly_brackets": partial(_marks, "{}", "curly bracket"),
-        "redpajama_no_alph_words": partial(
-            _raw_words, lambda word: LATIN_LETTER.search(word) is None, "word without a to z"
-        ),
-        "redpajama_all_caps_words": partial(_raw_words, str.isupper, "word in capitals"),
         "emails": _emails,
         "ips": _ips,
     }

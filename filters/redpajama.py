@@ -18,12 +18,12 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import accumulate, chain, compress
 
 from filters.gopher import ELLIPSES
-from filters.repeated_grams import repeated_grams
+from filters.repeated_grams import Places, repeated_grams
 from filters.signal import NoValueError, Signal, register, signal
 from filters.text import Text
 
@@ -34,6 +34,7 @@ DUP_SIZES = (5, 6, 7, 8, 9, 10)
 RAW_WORD = re.compile(r"\w+|[^\w\s]+")
 LATIN_LETTER = re.compile(r"[a-zA-Z]")
 ASCII_MARKS = re.compile(f"[{re.escape(string.punctuation)}]+")
+_CHUNK = re.compile(r"\S+")
 _SENTENCE = re.compile(r"\b[^.!?]+[.!?]*")
 _LOREM_IPSUM = "lorem ipsum"
 _ANY_LOREM_IPSUM = re.compile(_LOREM_IPSUM, re.IGNORECASE)
@@ -56,6 +57,12 @@ def folded(text: Text) -> str:
 def normal_words(text: Text) -> list[str]:
     """Return the normalised words; to be shared."""
     return text.share(folded).split()
+
+
+def normal_places(text: Text) -> list[tuple[int, int]]:
+    """Return start and end of what each normalised word is in the text; to be shared."""
+    chunks = _CHUNK.finditer(text.raw)
+    return [chunk.span() for chunk in chunks if not ASCII_MARKS.fullmatch(chunk.group())]
 
 
 def _normal(text: Text) -> str:
@@ -162,11 +169,16 @@ def _repeats(text: Text) -> dict[int, int]:
             most = max(again, key=len, default=[])
             found[n] = len(most) * (upto[most[0] + n] - upto[most[0]]) if most else 0
         else:
-            covered, whole = bytearray(len(words)), b"\1" * n
-            for start in chain.from_iterable(again):
-                covered[start : start + n] = whole
-            found[n] = sum(map(len, compress(words, covered)))
+            found[n] = sum(map(len, compress(words, covered_words(len(words), n, again))))
     return found
+
+
+def covered_words(count: int, n: int, again: Iterable[Places]) -> bytearray:
+    """Return of so many words which are part of an n-gram that occurs again: 1, or 0."""
+    covered, whole = bytearray(count), b"\1" * n
+    for start in chain.from_iterable(again):
+        covered[start : start + n] = whole
+    return covered
 
 
 def _measure(n: int, text: Text) -> int:

@@ -116,10 +116,12 @@ class LineKind:
     name: str
     summary: str
     what: str
-    """What one of them is called where it is marked."""
+    """What a line that is marked is called."""
     which: Callable[[Text], Sequence[bool]]
     """Says of each line of a text whether it is one."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    marks_rest: bool = False
+    """Whether all other lines are marked, which tell more."""
 
     def count(self, text: Text) -> int:
         """Return how many there are."""
@@ -180,9 +182,10 @@ KINDS = (
     LineKind(
         "redpajama_terminal_lines",
         "Count lines that end with a full stop, `!`, `?` or `”`, before whitespace.",
-        "line that ends as a sentence",
+        "line that does not end as a sentence",
         _terminal,
         {"marks": TERMINALS},
+        marks_rest=True,
     ),
     LineKind(
         "redpajama_javascript_lines",

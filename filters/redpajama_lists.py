@@ -6,16 +6,14 @@ upper case, with ASCII punctuation or with a composed letter (`é`) is never a n
 one with punctuation is never a raw word.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from filters.redpajama import ASCII_MARKS, RAW_WORD, normal_words, raw_words
+from filters.redpajama import RAW_WORD, normal_places, normal_words, raw_words
 from filters.span import Span
 from filters.text import Text
 from filters.word_list import ListedWords
 
-_CHUNK = re.compile(r"\S+")
 _WHAT = "word of a list"
 
 
@@ -35,12 +33,8 @@ class NormalWords:
 
     def spans(self, text: Text) -> list[Span]:
         """Return the places in the order in which they begin."""
-        chunks = [
-            found.span()
-            for found in _CHUNK.finditer(text.raw)
-            if not ASCII_MARKS.fullmatch(found.group())
-        ]
-        return [Span(chunks[a][0], chunks[b - 1][1], _WHAT) for a, b in sorted(self._places(text))]
+        places = text.share(normal_places)
+        return [Span(places[a][0], places[b - 1][1], _WHAT) for a, b in sorted(self._places(text))]
 
     def _places(self, text: Text) -> Iterator[tuple[int, int]]:
         """Yield the first word of each place, and the one behind its last."""
