@@ -7,11 +7,10 @@ lines. Of those with whole numbers it is their sum: `redpajama_terminal_lines` o
 `rps_lines_ending_with_terminal_punctution_mark`, `redpajama_bullet_lines` of
 `rps_lines_start_with_bulletpoint`, `redpajama_javascripts` of `rps_lines_javascript_counts` and
 `redpajama_words` of `rps_lines_num_words`, with `redpajama_lines` for their means. Of the two
-fractions the sums are scores: `redpajama_uppercase_shares` and `redpajama_numerical_shares`, of
-fractions that are not rounded; `redpajama_capitals` are the characters behind the first, as many
-as its fractions say of the lines' lengths. The other counts are of lines at which C4 and
-RefinedWeb look: of few words, with 'javascript', mainly of capitals, of digits alone. Which line
-has which number is not kept.
+fractions the sums are scores, of fractions that are not rounded: `redpajama_uppercase_shares` and
+`redpajama_numerical_shares`; `redpajama_capitals` and `redpajama_numerals` count the characters
+behind them. The other counts are of lines at which C4 and RefinedWeb look: of few words, with
+'javascript', mainly of capitals, of numerals alone. Which line has which number is not kept.
 """
 
 import math
