@@ -14,6 +14,7 @@ from filters import (
     optout,
     pii,
     redpajama,
+    redpajama_lines,
     refinedweb,
     url,
 )
@@ -25,7 +26,7 @@ from filters.signal import SIGNALS, Signal
 TEXT = "text"
 """The revision that a crawl's extractor made, before any edit."""
 
-MODULES = (gopher, ngrams, c4, fineweb, refinedweb, dolma, redpajama)
+MODULES = (gopher, ngrams, c4, fineweb, refinedweb, dolma, redpajama, redpajama_lines)
 """Importing a module registers its signals; a new module is named here."""
 
 EDITS: Mapping[str, Edit] = MappingProxyType(

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate
 from types import MappingProxyType
-from typing import TypeAlias
 
 from datatrove.utils.text import TERMINAL_PUNCTUATION
 
@@ -31,11 +30,11 @@ from filters.parts import (
     word_places,
 )
 from filters.pii import PII, email_spans, ip_spans
+from filters.redpajama import SYMBOLS
+from filters.redpajama_marks import redpajama_finders
 from filters.refinedweb import REFINEDWEB_LINES, lines_to_correct
-from filters.span import Span
+from filters.span import Finder, Span
 from filters.text import Text
-
-Finder: TypeAlias = Callable[[Text], Iterable[Span]]
 
 _LINES_OF: Mapping[str, Callable[[str, Options], list[int]]] = MappingProxyType(
     {REFINEDWEB_LINES.name: lines_to_correct, ENDED_LINES.name: unended_lines}
@@ -45,7 +44,11 @@ _LINES_OF: Mapping[str, Callable[[str, Options], list[int]]] = MappingProxyType(
 _STOP_WORDS = "distinct_stop_words"
 
 COMPLEMENTS: Mapping[str, str] = MappingProxyType(
-    {"alpha_words": "words", "terminal_lines": "nonblank_lines"}
+    {
+        "alpha_words": "words",
+        "terminal_lines": "nonblank_lines",
+        "redpajama_terminal_lines": "redpajama_lines",
+    }
 )
 """Signals of which the rest is marked, with the count of the whole: words without a letter,
 lines that do not end as a sentence does."""
@@ -246,6 +249,9 @@ def _finders() -> dict[str, Finder]:
         _STOP_WORDS: partial(_words, STOP_WORDS.__contains__, "stop word"),
         "hashes": partial(_marks, "#", "number sign"),
         "ellipses": partial(_marks, ELLIPSES, "ellipsis"),
+        **redpajama_finders(),
+        "redpajama_symbols": partial(_marks, SYMBOLS, "number sign or ellipsis"),
+        "redpajama_curly_brackets": partial(_marks, "{}", "curly bracket"),
         "emails": _emails,
         "ips": _ips,
     }

@@ -40,6 +40,14 @@ def nonblank_parts(raw: str) -> Iterator[Part]:
         start += len(line) + 1
 
 
+def ended_parts(raw: str) -> Iterator[Part]:
+    r"""Yield the parts that a `\n` ends each, and what is behind the last one."""
+    start = 0
+    for line in raw.removesuffix("\n").split("\n") if raw else ():
+        yield start, line
+        start += len(line) + 1
+
+
 def _between(breaks: re.Pattern[str], raw: str, offset: int) -> Iterator[Part]:
     start = 0
     for match in breaks.finditer(raw):

@@ -6,15 +6,28 @@ C4 leaves out pages with a word of the List of Dirty, Naughty, Obscene or Otherw
 right before or behind it (`\W` of a regular expression), and `anywhere` for languages that are
 written without spaces. Their expression says whether there is such a word. Here every place is
 counted, those within another one as well: `by the sea` is two where `sea` is listed, too.
+
+With `among` a list is looked for as RedPajama-v2 does (`filters/redpajama_lists.py`): its entries,
+as they are written, among the words that `redpajama_words` or `redpajama_raw_words` counts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from filters.signal import Signal
 from filters.span import Span
 from filters.text import Text
+
+
+class ListedWords(Protocol):
+    """Finds the words of a list in texts."""
+
+    def count(self, text: Text) -> int:
+        """Return at how many places of a text a word of the list stands."""
+
+    def spans(self, text: Text) -> list[Span]:
+        """Return the places in the order in which they begin; spans may overlap."""
 
 
 class WordList:
@@ -75,7 +88,7 @@ def _lowered(text: Text) -> str:
     return text.raw.lower()
 
 
-def word_signal(name: str, made_of: Mapping[str, Any], words: Callable[[], WordList]) -> Signal:
+def word_signal(name: str, made_of: Mapping[str, Any], words: Callable[[], ListedWords]) -> Signal:
     """Return the signal that counts the places of a list's words in a text.
 
     `made_of` tells the list from others; `words` is asked for it when a text is measured.
@@ -90,5 +103,5 @@ def word_signal(name: str, made_of: Mapping[str, Any], words: Callable[[], WordL
     )
 
 
-def _count(words: Callable[[], WordList], text: Text) -> int:
+def _count(words: Callable[[], ListedWords], text: Text) -> int:
     return words().count(text)

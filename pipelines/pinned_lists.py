@@ -4,8 +4,12 @@ The English list of the List of Dirty, Naughty, Obscene or Otherwise Bad Words (
 C4 was made with 377 lines of it, which TensorFlow Datasets and datatrove name by their revision,
 25e679f. The package dolma has 403: those 377 in the same order, and 26 that came later. So C4's
 list is dolma's without these, byte for byte the file of that revision.
+
+RedPajama-v2 took its stop words from stopwords-json. Its 570 English ones are SMART's, Salton and
+Buckley's system of Cornell University; the package python-rake has the same, as a list in Python.
 """
 
+import ast
 import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,13 +34,20 @@ _DOLMA = Package(
     sha256="a7258eab560a832aaebf4e989d124d54cfd02bb4c4fc65a62531ac70788ca408",
     licence="Apache-2.0",
 )
+_PYTHON_RAKE = Package(
+    name="python-rake",
+    version="1.5.0",
+    archive="python-rake-1.5.0.tar.gz",
+    sha256="7165a713208890de0bdfc2da8eb4269336114985135be10cb8d752ba9fc3fbd4",
+    licence="MIT",
+)
 _MOST_BYTES = 1 << 20
 """Of a list in a package; those that are pinned have 4 KB."""
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedList:
-    """A file with a word or phrase on each line, inside a source package."""
+    """Words and phrases inside a source package: a file with one on each line, or of Python."""
 
     name: str
     package: Package
@@ -47,6 +58,8 @@ class PinnedList:
     source: str
     without: frozenset[int] = frozenset()
     """Numbers of the member's lines that the list leaves out, counted from 1."""
+    in_python: str = ""
+    """The name that a list has in the member, where that is a file of Python."""
 
 
 _LDNOOBW = "https://github.com/LDNOOBW/List-of-Dirty-Naughty-Obscene-and-Otherwise-Bad-Words"
@@ -76,6 +89,15 @@ PINNED_LISTS: Mapping[str, PinnedList] = {
             licence="CC-BY-4.0",
             source=f"{_LDNOOBW} at 25e679f, en",
             without=_LATER,
+        ),
+        PinnedList(
+            name="stop_words_en.txt",
+            package=_PYTHON_RAKE,
+            member="python-rake-1.5.0/RAKE/stoplists/SmartStopList.py",
+            sha256="9869c9b6c582d7485871e136b05b64556a1741657c2401fb0698d56a6cf190fe",
+            licence="MIT",
+            source="https://github.com/6/stopwords-json, en",
+            in_python="wordlist",
         ),
     )
 }
@@ -112,6 +134,18 @@ def _lines(archive: Path, pinned: PinnedList) -> bytes:
         member = packed.extractfile(pinned.member)
         if member is None:
             raise WorkError(f"{archive}: has no file {pinned.member}.\n  Fetch it again.")
-        lines = member.read(_MOST_BYTES).splitlines(keepends=True)
-    numbered = enumerate(lines, start=1)
+        written = member.read(_MOST_BYTES)
+    if pinned.in_python:
+        return _python_list(written, pinned.in_python)
+    numbered = enumerate(written.splitlines(keepends=True), start=1)
     return b"".join(line for number, line in numbered if number not in pinned.without)
+
+
+def _python_list(written: bytes, name: str) -> bytes:
+    """Return the words of a list that a file of Python, which is not run, gives that name."""
+    found = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(written).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+    return "".join(f"{word}\n" for word in found).encode()

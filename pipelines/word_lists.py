@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError, nearest
+from filters.redpajama_lists import AMONG
 from filters.signal import Signal
-from filters.word_list import WordList, word_signal
+from filters.word_list import ListedWords, WordList, word_signal
 from pipelines.assets import Report, say_nothing
 from pipelines.files import check_unchanged, sha256_of
 from pipelines.pinned_lists import PINNED_LISTS, fetch_list, kept_list
@@ -21,6 +22,9 @@ OPTIONS = {
     + ", ".join(PINNED_LISTS)
     + ".",
     "anywhere": "Find words within longer ones, too: for languages without spaces; `false`.",
+    "among": "Compare entries, as they are written, with the words that a signal counts: "
+    + ", ".join(AMONG)
+    + ".",
     "sha256": "Of the file; a resolved recipe says it, and another file is then refused.",
 }
 """Options of a list of words."""
@@ -39,15 +43,22 @@ class NamedList:
     """A file of this machine, or the name of a pinned list."""
     anywhere: bool = False
     sha256: str = ""
+    among: str = ""
+    """The signal among whose words it is looked for; empty: at any place of the text."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as a recipe writes it."""
-        return {"file": self.file, "anywhere": self.anywhere, "sha256": self.sha256}
+        said = {"file": self.file, "anywhere": self.anywhere, "sha256": self.sha256}
+        return {**said, **self._among}
+
+    @property
+    def _among(self) -> dict[str, str]:
+        return {"among": self.among} if self.among else {}
 
     @property
     def signal(self) -> Signal:
         """What counts its words in a text."""
-        made_of = {"words_sha256": self.sha256, "anywhere": self.anywhere}
+        made_of = {"words_sha256": self.sha256, "anywhere": self.anywhere, **self._among}
         return word_signal(self.name, made_of, partial(words_of, self))
 
 
@@ -57,14 +68,17 @@ def word_signals(lists: Sequence[NamedList]) -> Mapping[str, Signal]:
 
 
 @lru_cache(maxsize=_LISTS)
-def words_of(named: NamedList) -> WordList:
+def words_of(named: NamedList) -> ListedWords:
     """Return a list's words, made once in a process; errors as `list_file` and `read_words`.
 
     UsageError too where the file is not the one that the recipe means.
     """
     path = list_file(named.file)
     check_unchanged(path, named.sha256, f"word_lists.{named.name}: {named.file}")
-    return WordList(read_words(path), anywhere=named.anywhere)
+    words = read_words(path)
+    if named.among:
+        return AMONG[named.among](words)
+    return WordList(words, anywhere=named.anywhere)
 
 
 def word_list_digests(lists: Sequence[NamedList]) -> dict[str, str]:

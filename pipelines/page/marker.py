@@ -5,10 +5,10 @@ from functools import cached_property, partial
 
 from filters.edit import Options
 from filters.errors import UsageError
-from filters.evidence import Finder, can_mark, evidence, found_by
+from filters.evidence import can_mark, evidence, found_by
 from filters.gopher import STOP_WORDS
 from filters.segment import Segmenter, segmenter
-from filters.span import Span
+from filters.span import Finder, Span
 from filters.text import Text
 from pipelines.benchmarks import table_of
 from pipelines.recipe.recorded import recorded_benchmarks, recorded_word_lists

@@ -11,6 +11,7 @@ from filters.catalog import EDITS, GATE_SIGNALS, text_signals
 from filters.contamination import SIZES
 from filters.datatrove_block import known_blocks
 from filters.edit import Edit
+from filters.redpajama_lists import AMONG
 from pipelines.benchmarks import DEFAULT_GRAMS
 from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import options as known
@@ -148,6 +149,7 @@ def _word_list() -> dict[str, Any]:
     kinds: dict[str, dict[str, Any]] = {
         "file": text,
         "anywhere": {"type": "boolean", "default": False},
+        "among": {"enum": [*AMONG]},
         "sha256": {"type": "string"},
     }
     options = {key: {"description": WORD_LIST[key], **kinds[key]} for key in kinds}

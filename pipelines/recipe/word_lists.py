@@ -1,10 +1,13 @@
 """The recipe's key `word_lists`: lists of words, by the name of the signal that counts them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypedDict
 
 from filters.catalog import text_signals
-from filters.errors import UsageError
+from filters.errors import UsageError, nearest
+from filters.redpajama_lists import AMONG
 from pipelines.pinned_lists import PINNED_LISTS
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.options import RULE_NAME
@@ -37,7 +40,7 @@ def _looked_at(name: str, body: Node, problems: Problems) -> NamedList | None:
         problems.add(body.place, f"word_lists: '{name}' is a signal already.", "Rename it.")
     place = body.map["file"].place if isinstance(body.value, dict) else body.place
     sha256 = _digest(written, place, problems)
-    return NamedList(name, written.file, written.anywhere, sha256)
+    return replace(written, sha256=sha256)
 
 
 def recorded_word_list(name: str, body: Node, problems: Problems) -> NamedList | None:
@@ -56,15 +59,35 @@ def recorded_word_list(name: str, body: Node, problems: Problems) -> NamedList |
     if not is_told and (not isinstance(file, str) or not file):
         place = entries.get("file", body).place
         problems.add(place, f"{owner} must name a file, not {shown(file)}.", _EXAMPLE)
-    anywhere = entries["anywhere"].plain() if "anywhere" in entries else False
-    if not isinstance(anywhere, bool):
-        fact = f"{owner}.anywhere must be true or false, not {shown(anywhere)}."
-        problems.add(entries["anywhere"].place, fact, "The default is false.")
+    how = _how(owner, entries, problems)
     said = entries["sha256"].plain() if "sha256" in entries else ""
     if not isinstance(said, str):
         fact = f"{owner}.sha256 must be a text, not {shown(said)}."
         problems.add(entries["sha256"].place, fact, "Leave it out: it is taken of the file.")
-    return None if len(problems.found) > before else NamedList(name, str(file), anywhere, said)
+    return None if len(problems.found) > before else NamedList(name, str(file), sha256=said, **how)
+
+
+class _How(TypedDict):
+    anywhere: bool
+    among: str
+
+
+def _how(owner: str, entries: Mapping[str, Node], problems: Problems) -> _How:
+    """Return how a list is looked for, after noting what is wrong with that."""
+    anywhere = entries["anywhere"].plain() if "anywhere" in entries else False
+    if not isinstance(anywhere, bool):
+        fact = f"{owner}.anywhere must be true or false, not {shown(anywhere)}."
+        problems.add(entries["anywhere"].place, fact, "The default is false.")
+    among = entries["among"].plain() if "among" in entries else ""
+    if "among" in entries and (not isinstance(among, str) or among not in AMONG):
+        close = nearest(among, AMONG) if isinstance(among, str) else None
+        hint = f"Did you mean '{close}'?" if close else f"There are: {', '.join(AMONG)}."
+        fact = f"{owner}.among must name a signal that counts words, not {shown(among)}."
+        problems.add(entries["among"].place, fact, hint)
+    elif among and anywhere:
+        fact = f"{owner} is looked for among words, so not anywhere."
+        problems.add(entries["among"].place, fact, "Leave out either 'anywhere' or 'among'.")
+    return _How(anywhere=bool(anywhere), among=str(among))
 
 
 def _digest(named: NamedList, place: Place, problems: Problems) -> str:

@@ -26,7 +26,7 @@ from filters.text import Text
 from pipelines.assets import load_language_identifier
 from pipelines.blocklist import load_blocker
 from pipelines.recipe import load_recipe
-from pipelines.word_lists import words_of
+from pipelines.word_lists import NamedList, digest_of, words_of
 from tests.bench.crawl import read_lines
 
 _MILLI = 1e-6  # milliseconds of a nanosecond
@@ -38,6 +38,14 @@ _VIEWS: dict[str, Callable[[Text], Any]] = {
     "paragraphs": lambda text: text.paragraphs,
 }
 """Views of a text that signals share."""
+_AMONG = tuple(
+    NamedList(name, file, sha256=digest_of(file), among=among)
+    for name, file, among in (
+        ("redpajama_ldnoobw_words", "naughty_words_en.txt", "redpajama_words"),
+        ("redpajama_stop_words", "stop_words_en.txt", "redpajama_raw_words"),
+    )
+)
+"""Lists that RedPajama-v2 looks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,8 @@ def _costs(
     for name, view in _VIEWS.items():
         _timed(view, fresh())  # the segmenter's memo is filled, as it soon is in a worker
         yield Cost(name, "view", "filters/text.py", _timed(view, fresh()), None)
-    for signal in [*_by_source(text_signals().values()), _contamination(texts), _bad_words()]:
+    lists = [_list_signal(named) for named in (*load_recipe("c4").word_lists, *_AMONG)]
+    for signal in [*_by_source(text_signals().values()), _contamination(texts), *lists]:
         measure = signal.measure
         assert measure is not None
         alone = _timed(measure, fresh())
@@ -112,9 +121,8 @@ def _contamination(texts: Sequence[str]) -> Signal:
     return gram_signal("million", 13, {}, lambda: table)
 
 
-def _bad_words() -> Signal:
-    """Return the signal of C4's list of bad words, which is read."""
-    (named,) = load_recipe("c4").word_lists
+def _list_signal(named: NamedList) -> Signal:
+    """Return the signal of a list of words, which is read."""
     words_of(named)
     return named.signal
 

@@ -84,7 +84,8 @@ def test_every_signal_has_its_cost(tmp_path, monkeypatch):
     (tmp_path / "texts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     costs = signals.signal_costs(tmp_path, 1)
     assert {cost.name for cost in costs if cost.kind == "signal"} == {
-        *text_signals(), "million_13grams", "bad_words",
+        *text_signals(), "million_13grams", "bad_words", "redpajama_ldnoobw_words",
+        "redpajama_stop_words",
     }  # fmt: skip
     assert {cost.name for cost in costs if cost.kind == "edit"} == set(EDITS)
     assert all(cost.alone > 0 for cost in costs)

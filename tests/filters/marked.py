@@ -2,6 +2,7 @@
 
 from filters.evidence import COMPLEMENTS, evidence
 from filters.parts import word_places
+from filters.redpajama import normal_words
 from filters.text import Text
 
 COUNTED = (
@@ -9,7 +10,14 @@ COUNTED = (
     "top_2gram_chars", "top_3gram_chars", "top_4gram_chars", "dup_5gram_chars", "dup_6gram_chars",
     "dup_7gram_chars", "dup_8gram_chars", "dup_9gram_chars", "dup_10gram_chars", "bullet_lines",
     "ellipsis_lines", "short_lines", "terminal_lines", "alpha_words", "distinct_stop_words",
-    "hashes", "ellipses",
+    "hashes", "ellipses", "redpajama_ellipsis_lines", "redpajama_bullet_lines",
+    "redpajama_terminal_lines", "redpajama_javascript_lines", "redpajama_wordless_lines",
+    "redpajama_one_word_lines", "redpajama_short_lines", "redpajama_capital_lines",
+    "redpajama_numeral_lines", "redpajama_symbols", "redpajama_curly_brackets",
+    "redpajama_no_alph_words", "redpajama_all_caps_words", "redpajama_top_2gram_chars",
+    "redpajama_top_3gram_chars", "redpajama_top_4gram_chars", "redpajama_dupe_5gram_chars",
+    "redpajama_dupe_6gram_chars", "redpajama_dupe_7gram_chars", "redpajama_dupe_8gram_chars",
+    "redpajama_dupe_9gram_chars", "redpajama_dupe_10gram_chars",
 )  # fmt: skip
 """Signals of any text of which parts are marked."""
 
@@ -23,6 +31,8 @@ def added_up(text: Text, name: str, values: dict[str, int]) -> int:
         return values[COMPLEMENTS[name]] - len(spans)
     if name == "distinct_stop_words":
         return len(set(parts))
+    if name.startswith("redpajama_") and "gram" in name:
+        return sum(len("".join(normal_words(Text(part, text.segmenter)))) for part in parts)
     if name.startswith("top_"):
         return sum(len(gram) for gram in _joined(text, name, [span.start for span in spans]))
     if "gram" in name:

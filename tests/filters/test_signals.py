@@ -1,6 +1,9 @@
 """Promises that every signal keeps, and counts that no golden row can exhaust."""
 
 import itertools
+import re
+import string
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -20,8 +23,10 @@ from filters.catalog import text_signals
 from filters.gopher import duplicates
 from filters.native import kernels
 from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
+from filters.repeated_grams import repeated_grams
 from filters.rule import parse_rule
 from filters.segment import segmenter
+from filters.signal import NoValueError
 from filters.text import Text
 from filters.words import numbered
 
@@ -35,7 +40,8 @@ LONG_WORDS = st.lists(
 
 def measured(raw: str) -> dict[str, int]:
     text = Text(raw, segmenter("en"))
-    return {name: item.measure(text) for name, item in text_signals().items() if item.measure}
+    counts = {name: item for name, item in text_signals().items() if item.kind is int}
+    return {name: item.measure(text) for name, item in counts.items() if item.measure}
 
 
 @settings(max_examples=300, deadline=None)
@@ -56,6 +62,43 @@ def test_signals_are_counts_within_the_length(raw):
         assert values[part] <= values[whole]
 
 
+def normalised(line: str) -> str:
+    """Return a line as RedPajama-v2 normalises it, one step after the other."""
+    bare = "".join(char for char in line if char not in string.punctuation).lower().strip()
+    return unicodedata.normalize("NFD", re.sub(r"\s+", " ", bare))
+
+
+ODD = st.text(
+    alphabet=st.sampled_from("aB1.-#\n\r \x1c\u2000\u2028Σσİ\u0301\u0327½三"), max_size=60
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | ODD)
+def test_lines_normalised_together_are_those_normalised_alone(raw):
+    lines = [normalised(line) for line in raw.removesuffix("\n").split("\n")] if raw else []
+    words = [line.split() for line in lines]
+    values = measured(raw)
+    assert values["redpajama_lines"] == len(lines)
+    assert values["redpajama_words"] == sum(map(len, words)) == len(normalised(raw).split())
+    assert values["redpajama_normal_chars"] == len(normalised(raw))
+    assert values["redpajama_one_word_lines"] == sum(len(each) == 1 for each in words)
+    assert values["redpajama_wordless_lines"] == sum(not each for each in words)
+    assert values["redpajama_numeral_lines"] == sum(map(str.isnumeric, lines))
+    assert values["redpajama_numerals"] == sum(map(str.isnumeric, "".join(lines)))
+    measure = text_signals()["redpajama_numerical_shares"].measure
+    assert measure is not None
+    expected = [sum(map(str.isnumeric, line)) / len(line) for line in lines if line]
+    assert measure(Text(raw, segmenter("en"))) == pytest.approx(sum(expected), abs=1e-9)
+
+
+def test_there_is_no_entropy_without_words():
+    measure = text_signals()["redpajama_unigram_entropy"].measure
+    assert measure is not None
+    with pytest.raises(NoValueError, match="no words"):
+        measure(Text(" - \n", segmenter("en")))
+
+
 @given(st.text())
 def test_signals_measure_the_same_twice(raw):
     assert measured(raw) == measured(raw)
@@ -72,6 +115,16 @@ def check_ngrams(words):
         grams = get_n_grams(words, n)
         assert chars == (find_top_duplicate(grams) if grams else 0)
     assert dup_ngram_chars(numbered(words)) == {n: find_all_duplicate(words, n) for n in DUP_SIZES}
+
+
+@settings(max_examples=300, deadline=None)
+@given(WORDS)
+def test_repeated_grams_are_those_that_occur_again(words):
+    for n, again in repeated_grams(words, 10):
+        grams: dict[tuple[str, ...], list[int]] = {}
+        for start in range(len(words) - n + 1):
+            grams.setdefault(tuple(words[start : start + n]), []).append(start)
+        assert again == [places for places in grams.values() if len(places) > 1]
 
 
 def test_ngrams_of_words_with_spaces_inside():

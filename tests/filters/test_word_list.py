@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from filters.redpajama_lists import NormalWords, RawWords
 from filters.segment import segmenter
 from filters.text import Text
 from filters.word_list import WordList
@@ -58,3 +59,23 @@ def test_a_word_that_is_listed_twice_is_one_and_an_empty_list_is_none():
     assert words.count(text("plum, pear")) == 2
     with pytest.raises(ValueError, match="without words"):
         WordList(["", " "])
+
+
+@pytest.mark.parametrize("row", rows("redpajama_lists"), ids=lambda row: row["what"])
+@pytest.mark.parametrize(("how", "kind"), [("normal", NormalWords), ("raw", RawWords)])
+def test_golden_among_words(row, how, kind):
+    words, made = kind(row["list"]), text(row["text"])
+    spans = words.spans(made)
+    assert words.count(made) == row[how] == len(spans)
+    assert spans == sorted(spans, key=lambda span: (span.start, span.end))
+    for span in spans:
+        marked = made.raw[span.start : span.end]
+        again = text(marked)
+        assert words.count(again) >= 1, marked
+        assert marked == marked.strip()
+
+
+@pytest.mark.parametrize("kind", [NormalWords, RawWords])
+def test_an_empty_list_is_none_among_words(kind):
+    with pytest.raises(ValueError, match="without words"):
+        kind(["", " "])

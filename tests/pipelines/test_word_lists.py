@@ -8,12 +8,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from filters.errors import RecipeError, UsageError, WorkError
+from filters.segment import segmenter
+from filters.text import Text
 from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest
 from pipelines.pinned_lists import PINNED_LISTS, fetch_list, kept_list
 from pipelines.recipe import load_recipe
+from pipelines.recipe.recorded import recorded_word_lists
+from pipelines.recipe.source import read_file
 from pipelines.verify import verify_run
 from pipelines.word_lists import list_file, read_words, words_of
 from tests.command import cuvee
@@ -111,6 +116,14 @@ WRONG = {
     "word_lists.animals must name a file, not 5.": "{animals: 5}",
     "word_lists.animals has no option 'files'.": "{animals: {files: good.txt}}",
     "word_lists.animals.anywhere must be true or false": "{animals: {file: good.txt, anywhere: 1}}",
+    "word_lists.animals.among must name a signal that counts words, not 'words'.": (
+        "{animals: {file: good.txt, among: words}}"
+    ),
+    "Did you mean 'redpajama_raw_words'?": "{animals: {file: good.txt, among: redpajama_raw_word}}",
+    "There are: redpajama_words, redpajama_raw_words.": "{animals: {file: good.txt, among: 5}}",
+    "word_lists.animals is looked for among words, so not anywhere.": (
+        "{animals: {file: good.txt, among: redpajama_words, anywhere: true}}"
+    ),
     "word_lists: '1a' is no name for a list.": "{animals: good.txt, 1a: good.txt}",
     "word_lists: 'words' is a signal already.": "{animals: good.txt, words: good.txt}",
     "word_lists names 'plants', which no rule reads.": "{animals: good.txt, plants: good.txt}",
@@ -134,6 +147,35 @@ def test_what_is_wrong_is_told_before_a_run(says: str, written: str, tmp_path, m
     assert says in str(caught.value)
     assert len(str(caught.value).splitlines()) <= 3
     assert str(caught.value).startswith("r.yaml:2: ")
+
+
+def test_a_list_is_looked_for_among_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("words.txt").write_text("sea cow\n")
+    for among, count in {"redpajama_words": 2, "redpajama_raw_words": 0, None: 1}.items():
+        named = {"file": "words.txt", **({"among": among} if among else {})}
+        recipe = {
+            "recipe": "r",
+            "word_lists": {"animals": named},
+            "stages": [{"drop": {"zoo": "animals > 0"}}],
+        }
+        Path("r.yaml").write_text(yaml.safe_dump(recipe))
+        read = load_recipe("r.yaml")
+        (signal,) = read.own_signals.values()
+        assert signal.measure is not None
+        assert signal.measure(Text("Sea - cow, sea cow!", segmenter("en"))) == count
+        assert (signal.settings.get("among"), read.word_lists[0].among) == (among, among or "")
+        Path("again.yaml").write_text(yaml.safe_dump(read.resolved()))
+        assert load_recipe("again.yaml") == read
+        node = read_file(Path("again.yaml"), "again.yaml", 0)
+        assert recorded_word_lists(node) == list(read.word_lists)
+
+
+def test_stop_words_of_a_file_in_python_are_its_words():
+    smart = read_words(fetch_list(PINNED_LISTS["stop_words_en.txt"]))
+    assert (len(smart), len(set(smart))) == (571, 570)
+    assert {"a", "a's", "zero"} < set(smart)
+    assert all(re.fullmatch(r"[a-z']+", word) for word in smart)
 
 
 def test_a_name_that_a_benchmark_has_is_taken(tmp_path, monkeypatch):
