@@ -65,6 +65,8 @@ class Judgement:
     """The revision that was judged: the last one of a kept text, that of the decision otherwise."""
     values: Mapping[str, Value]
     """Measured values by column name (`revision.signal`); a missing name was not measured."""
+    broken: Mapping[str, str] = field(default_factory=dict)
+    """Why columns have no value, where their signal could not be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,12 @@ def decide(
     return Decision("failed", stage, reasons[0] if reasons else f"undefined:{rule.name}")
 
 
+def asked_rules(rules: Sequence[Rule], language: str | None) -> tuple[Rule, ...]:
+    """Return the rules that are asked of pages in a language, reading columns by full names."""
+    asked = (rule.of(language) for rule in rules)
+    return tuple(_with_full_names(rule) for rule in asked if rule is not None)
+
+
 class Judge:
     """The drop, edit and datatrove blocks of a recipe, ready for texts of one language."""
 
@@ -148,11 +156,13 @@ class Judge:
         own: Mapping[str, Signal] = MappingProxyType({}),
         memo: Memo | None = None,
         language: str | None = None,
+        later: Sequence[Rule] = (),
     ) -> None:
         """`own` are signals with settings of the recipe's own, by bare name.
 
         Rules are those of `language`; whatever they are, the same columns are measured.
-        `memo` is shared with the judges of other recipes that see the same pages.
+        `memo` is shared with the judges of other recipes that see the same pages. What rules
+        of `later` read is measured behind all blocks; they decide when others know more.
         """
         self._segmenter = segmenter
         self._own = own
@@ -170,7 +180,9 @@ class Judge:
                 revisions[block.revision] = (*earlier, block.made_by)
                 self._steps.append(Block(block))
             else:
-                self._add_drop(block, revisions)
+                self._add_drop(block.rules, block.rules, revisions)
+        if later:
+            self._add_drop(later, (), revisions)
 
     def warm_up(self, text: str) -> None:
         """Load the models of classifiers, by measuring a text."""
@@ -197,19 +209,23 @@ class Judge:
             self.columns.append(Column(column, own, edit.name, revisions[edit.name]))
         self._steps.append(_Revise(edit, options, _key(options)))
 
-    def _add_drop(self, block: DropStage, revisions: Mapping[str, tuple[Any, ...]]) -> None:
+    def _add_drop(
+        self,
+        read: Sequence[Rule],
+        rules: Sequence[Rule],
+        revisions: Mapping[str, tuple[Any, ...]],
+    ) -> None:
+        """Add a block that measures what some rules read, and decides by some of them."""
         known = {column.name for column in self.columns}
         fresh: dict[str, Column] = {}
-        for name in (qualified(name) for rule in block.rules for name in rule.reads):
+        for name in (qualified(name) for rule in read for name in rule.reads):
             if name not in known and name not in fresh and family_of(name) is None:
                 revision, _, bare = name.partition(".")
                 signal = self._own.get(bare) or resolve(name, tuple(revisions))
                 fresh[name] = Column(name, signal, revision, revisions[revision])
         self.columns.extend(fresh.values())
-        asked = (rule.of(self._language) for rule in block.rules)
-        rules = tuple(_with_full_names(rule) for rule in asked if rule is not None)
         columns = tuple((column, _key(column.signal.settings)) for column in fresh.values())
-        self._steps.append(_Measure(columns, rules))
+        self._steps.append(_Measure(columns, asked_rules(rules, self._language)))
 
     def judge(
         self,
@@ -241,7 +257,7 @@ class Judge:
                 state.decision = state.decision or decided
             if state.decision is None:
                 judged = state.text.raw
-        return Judgement(state.decision, judged, state.values)
+        return Judgement(state.decision, judged, state.values, state.broken)
 
     def _revise(self, step: _Revise, state: _State) -> None:
         name = step.edit.name

@@ -17,6 +17,7 @@ from filters.optout import tally
 from pipelines.crawl import CrawlFile, Item, Traffic, read_pages
 from pipelines.curator import Curated, Curator, curator_for
 from pipelines.dedup.bands import BandsWriter
+from pipelines.final_rules import BROKEN
 from pipelines.ledger import CANDIDATES, DOCUMENTS, JUDGED
 from pipelines.recipe.model import Recipe
 from pipelines.recipe.rule_stages import GATE_STAGES
@@ -56,7 +57,8 @@ class Outputs:
         # Which pages are kept is known only after deduplication: then these are sifted.
         kept_only = job.recipe.keep_text == "kept"
         self._documents = table("stages/curate/documents" if kept_only else "documents", DOCUMENTS)
-        self._candidates = table("stages/curate/candidates", CANDIDATES)
+        own = [BROKEN] if job.recipe.final_rules else []
+        self._candidates = table("stages/curate/candidates", pa.schema([*CANDIDATES, *own]))
         self._judged = None if job.tokenizer else table("stages/curate/judged", JUDGED)
         self._bands = None
         if (hasher := curator.minhasher) is not None:

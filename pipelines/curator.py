@@ -26,6 +26,7 @@ from pipelines.crawl import CrawlFile, Damage, Item, Page, Row
 from pipelines.crawl.archive.decode import decode_page
 from pipelines.extract import make_extractor
 from pipelines.files import sha256_of
+from pipelines.final_rules import broken_signals
 from pipelines.judges import Judges
 from pipelines.ledger import ledger_schema
 from pipelines.ledger_columns import cascade_columns, gate_columns, imported_columns
@@ -180,6 +181,8 @@ class Curator:
             imported=self._imported_values(row),
         )
         row.update(judgement.values)
+        if judgement.decision is None:
+            row.update(broken_signals(self.recipe, judgement.broken))
         self.clock.lap("quality")
         row = _decided(row, judgement.decision)
         return Curated(row, text, judgement, self._sign(row, judgement.text))

@@ -19,6 +19,7 @@ from datatrove.pipeline.writers.disk_base import DiskWriter
 from pipelines.crawl import CrawlFile, Row
 from pipelines.curator import Curated, Curator
 from pipelines.final_edits import FinalEdits
+from pipelines.final_rules import BROKEN, FinalRules
 from pipelines.recipe import load_recipe
 from pipelines.recipe.model import Recipe
 
@@ -30,8 +31,9 @@ class RecipeFilter(BaseFilter):  # type: ignore[misc]  # datatrove has no types
 
     The recipe's gates (on `metadata["url"]`, and on the language), drops and edits are
     applied from the text on; that it says how to extract does not matter. With
-    `final_edits` also the edits that it puts after deduplication, which is not done here:
-    datatrove's own stages for that can follow, and then these edits belong after them.
+    `final_edits` also the drops and edits that it puts after deduplication, which is not done
+    here: datatrove's own stages for that can follow, and then these belong after them. What
+    such a drop reads is measured and noted either way.
 
     Every document's metadata says what became of it: `cuvee_status` (kept, dropped or
     failed), `cuvee_stage`, `cuvee_rule`, and each of the recipe's signals by the ledger's
@@ -87,6 +89,7 @@ class _Judge:
     def __init__(self, recipe: Recipe, *, final_edits: bool) -> None:
         self._recipe = recipe
         self._with_edits = final_edits
+        self._rules = FinalRules(recipe)
         self._curator = Curator(recipe)
         self.restart()
 
@@ -102,13 +105,21 @@ class _Judge:
         self._seen += 1
         row, text = curated.row, _kept_text(curated)
         if text is not None and self._with_edits:
-            text, counts, failed = self._edits.apply(text)
-            row.update(counts)
-            if failed is not None:
-                row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
-                text = None
+            text = self._finished(row, text)
         self._note(doc, row)
         return text
+
+    def _finished(self, row: dict[str, Any], text: str) -> str | None:
+        """Return the text after all that follows deduplication; None where that drops it."""
+        decision = self._rules.decide(row, row.get(BROKEN.name))
+        counts: dict[str, int] = {}
+        if decision is None:
+            text, counts, decision = self._edits.apply(text)
+        row.update(counts)
+        if decision is None:
+            return text
+        row.update(status=decision.status, stage=decision.stage, rule=decision.rule)
+        return None
 
     def _described(self, doc: Document) -> tuple[Row, CrawlFile]:
         """Return the document as a row of a text input."""

@@ -23,7 +23,7 @@ class Judges:
         self.segmenter = segmenter(recipe.words)
         self._models = models
         own = {**recipe.own_signals, **models}
-        self.common = Judge(recipe.blocks, self.segmenter, own, memo)
+        self.common = Judge(recipe.blocks, self.segmenter, own, memo, later=recipe.final_rules)
         """That of a recipe of one language; of several, for pages in none of them."""
 
     @cached_property
@@ -51,5 +51,6 @@ class Judges:
             signal = stop_word_signal(its.stop_words)
             own = {**self._recipe.own_signals, signal.name: signal, **self._models}
             words = segmenter(its.words)
-            self._own[label] = Judge(self._recipe.blocks, words, own, self._memo, label)
+            blocks, later = self._recipe.blocks, self._recipe.final_rules
+            self._own[label] = Judge(blocks, words, own, self._memo, label, later)
         return self._own[label]

@@ -7,12 +7,14 @@ from functools import cached_property, reduce
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.catalog import TEXT
 from filters.errors import UsageError, nearest
 from pipelines.audit.ledger import Ledger, open_ledger
 from pipelines.ledger import LEDGER_FIELDS
+from pipelines.recipe.rule_stages import FINAL
 from pipelines.storage import CommitLog
 from pipelines.tables import open_files
 
@@ -84,12 +86,12 @@ class Pages:
         yield from map(self._with_text, rows)
 
     def alike(self, page: ShownPage, limit: int) -> list[ShownPage]:
-        """Return up to `limit` other pages of a page's cluster, those first that were kept."""
+        """Return up to `limit` other pages of a page's cluster, first what deduplication kept."""
         cluster = page.row["cluster_id"]
         if cluster is None or page.row["cluster_size"] == 1:
             return []
         others = (pc.field("cluster_id") == cluster) & ~_at(page.row)
-        kept = pc.field("status") == "kept"
+        kept = (pc.field("status") == "kept") | pc.is_in(pc.field("stage"), pa.array([FINAL]))
         rows = self._rows(others & kept, limit)
         rows += self._rows(others & ~kept, limit - len(rows))
         return [self._with_text(row) for row in rows]

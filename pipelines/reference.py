@@ -127,12 +127,12 @@ def recipe_reference() -> str:
         "",
         "## Stages",
         "",
-        "Gates come first, then drops and edits, then dedup, then edits.",
+        "Gates come first, then drops and edits, then dedup, then drops, then edits.",
         "",
     ]
     kinds = [(f"`{kind}`", meaning) for kind, meaning in known.STAGE_KINDS.items()]
     lines += _table(("stage", "meaning"), kinds)
-    lines += ["", _RULES, "", *_EXTENDS.splitlines()]
+    lines += ["", _RULES, "", *_AFTER_DEDUP.splitlines(), "", *_EXTENDS.splitlines()]
     for name, options in EXTRACTORS.items():
         lines += _options(f"`extract: {{{name}: …}}`", options)
     for name, edit in EDITS.items():
@@ -187,6 +187,27 @@ where the rule is not asked: `newlines / words > 0.3 (fr 0.2, ja off)`; the key 
 `--set 'RULE[LANGUAGE]=VALUE'` write that."""
 
 
+_AFTER_DEDUP = """\
+## Rules after deduplication
+
+A drop before `dedup` decides which pages can repeat each other; one right behind it decides which
+of those that stay are kept. Where a cluster's page is dropped there, nothing of it is left,
+as in a pipeline that filters what deduplication gave it.
+
+```yaml
+stages:
+- gate: {not_english: language.code != "en"}
+- dedup: {minhash: {keep: {highest: words}}}
+- drop: {too_short: words < 50}
+```
+
+What these rules read is measured before deduplication, of every page that comes to it, so they
+read the text as it is then: not without the lines that `lines` takes out, and not what a later edit
+makes of it; an edit comes behind them. Another threshold measures and compares nothing again: only
+what follows deduplication is done once more. In the ledger such a page has the stage `final`, and
+the cluster that it stood for."""
+
+
 _EXTENDS = """\
 ## Building on another recipe
 
@@ -206,6 +227,8 @@ set:                            # another constant, expression or option
 drop: [list_ratio, pii]         # rules, edits, blocks, kinds of deduplication
 add:                            # behind all other rules of the last gate or drop
   few_lines: c4_lines.nonblank_lines < 3
+  after_dedup:                  # behind deduplication
+    few_sentences: c4_lines.sentences < 7
 ```
 
 A recipe that is extended may extend another one; each changes what lies below it.

@@ -22,6 +22,7 @@ from pipelines.dedup.pages import Pages
 from pipelines.dedup.removals import LINES, Removals, removal_columns
 from pipelines.dedup.verdicts import Fates, read_fates
 from pipelines.final_edits import FinalEdits
+from pipelines.final_rules import BROKEN, FinalRules
 from pipelines.layout import language_folder
 from pipelines.ledger import (
     DOCUMENTS,
@@ -69,9 +70,24 @@ class CuratedFile:
         return read_fates(self.pages.ordinal, records, self.verdicts, shown)
 
     def texts(self) -> Iterator[tuple[int, str]]:
-        """Yield record and text of every page that passed the rules, as deduplication left it."""
+        """Yield record and text of every page that came to deduplication, as it left them."""
         zero = document_number(self.pages.ordinal, 0)
         return ((doc - zero, text) for doc, text in self.pages.texts())
+
+    def broken(self) -> Mapping[int, str]:
+        """Return by record what could not be measured for the rules after deduplication."""
+        rows = read_rows(self.pages.candidates, ["record", BROKEN.name])
+        return {row["record"]: row[BROKEN.name] for row in rows if row[BROKEN.name]}
+
+    def final_decisions(self, rules: FinalRules) -> dict[int, Decision]:
+        """Return by record what the rules after deduplication say of all pages that came to it."""
+        if not rules.reads:
+            return {}
+        broken = self.broken()
+        columns = ["record", "status", "language", *rules.reads]
+        rows = (row for row in read_rows(self.pages.ledger, columns) if row["status"] == "kept")
+        said = ((row["record"], rules.decide(row, broken.get(row["record"]))) for row in rows)
+        return {record: decision for record, decision in said if decision is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +132,10 @@ def train(attempt: Attempt, job: TrainJob) -> dict[str, Any]:
 def _surviving_texts(attempt: Attempt, job: TrainJob) -> Iterator[str]:
     """Yield what is published of every file; those texts that cannot be finished are left out."""
     for file in job.files:
-        fates = file.fates("")
+        gone = {*file.fates("").kinds, *file.final_decisions(FinalRules(job.recipe))}
 
-        def asks(file: CuratedFile = file, fates: Fates = fates) -> Iterator[Ask]:
-            texts = file.texts()
-            return (Ask(*pair, edit=True) for pair in texts if pair[0] not in fates.kinds)
+        def asks(file: CuratedFile = file, gone: set[int] = gone) -> Iterator[Ask]:
+            return (Ask(*pair, edit=True) for pair in file.texts() if pair[0] not in gone)
 
         work = TextWork(job.recipe, None, asks)
         try:
@@ -153,6 +168,7 @@ class _Settler:
         self._job = job
         self._counted = {column.name for column in self.edits.columns}
         self._candidates = dict(job.file.texts())
+        self._decisions = job.file.final_decisions(FinalRules(job.recipe))
         self._removals = Removals(job.file.pages, job.file.verdicts)
         self._judged = _texts(job.file.judged) if job.file.judged else {}
 
@@ -171,7 +187,10 @@ class _Settler:
         kind = self.fates.kinds.get(record)
         row.update(self._removals.of(record, kind))
         if kind is None:
-            return Ask(record, text, edit=True)
+            decision = self._decisions.get(record)
+            if decision is not None:
+                self._leave(row, decision)
+            return Ask(record, text, edit=decision is None)
         row.update(status="dropped", stage="dedup", rule=kind)
         if kind == SAME_RECORD:
             row.update(cluster_id=None, cluster_size=None)
@@ -184,15 +203,16 @@ class _Settler:
         row.update({name: n for name, n in done.counts.items() if name in self._counted})
         row["token_count"] = done.tokens
         if done.failed is not None:
-            self._fail(row, done.failed)
+            self._leave(row, done.failed)
         elif row["status"] == "kept":
             size = row["cluster_size"] if self._shown == MinHashOptions.kind else 1
             self.published.append({**row, "text": done.text, "minhash_cluster_size": size})
 
-    def _fail(self, row: dict[str, Any], failed: Decision) -> None:
-        """Book a page that cannot be published, or not even counted."""
-        self.failures[f"{failed.stage}: {failed.rule}"] += 1
-        row.update(status=failed.status, stage=failed.stage, rule=failed.rule)
+    def _leave(self, row: dict[str, Any], decision: Decision) -> None:
+        """Book a page that a rule drops, or that cannot be judged, published or counted."""
+        if decision.status == "failed":
+            self.failures[f"{decision.stage}: {decision.rule}"] += 1
+        row.update(status=decision.status, stage=decision.stage, rule=decision.rule)
 
     @cached_property
     def _originals(self) -> dict[int, str]:

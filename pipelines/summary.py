@@ -17,6 +17,7 @@ from pipelines.cascade import loss_in_words
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
 from pipelines.manifest import check_format, read_manifest
 from pipelines.recipe.reads import SignalRow
+from pipelines.recipe.rule_stages import TEXT_STAGES
 from pipelines.storage import CommitLog
 from pipelines.terminal import harmless
 from pipelines.timing import by_step
@@ -176,7 +177,7 @@ def _next_commands(root: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Return three commands that show something for this run."""
     where = shlex.quote(str(root))
     rules = [row for row in manifest["funnel"] if row["status"] == "dropped" and row["pages"]]
-    telling = [row for row in rules if row["stage"] == "quality"] or rules
+    telling = [row for row in rules if row["stage"] in TEXT_STAGES] or rules
     commands = []
     if telling:
         most = max(telling, key=lambda row: int(row["pages"]))

@@ -7,8 +7,9 @@ from typing import Any
 
 from filters.datatrove_block import BlockStage
 from filters.judge import DropStage
-from pipelines.recipe.model import GateStage, Recipe
-from pipelines.recipe.rule_stages import EARLY_STAGES
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.rule_stages import EARLY_STAGES, FINAL
+from pipelines.recipe.stage import GateStage
 from pipelines.storage import Commit
 from pipelines.timing import add_up
 
@@ -131,7 +132,8 @@ def _steps(recipe: Recipe) -> list[str]:
 def _order(
     steps: Sequence[str], blocks: Mapping[str, str], kinds: Sequence[str]
 ) -> Callable[[tuple[str, str, str]], tuple[int, int, str]]:
-    stages = ("read", "takedown", *EARLY_STAGES, "extract", "language", "quality", "dedup", "")
+    before = ("read", "takedown", *EARLY_STAGES, "extract", "language", "quality")
+    stages = (*before, "dedup", FINAL, "")
 
     def key(outcome: tuple[str, str, str]) -> tuple[int, int, str]:
         _, stage, rule = outcome

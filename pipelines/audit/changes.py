@@ -11,7 +11,7 @@ from filters.imported import imported_signal
 from filters.rule import parse_rule
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.steps import COLUMNS, Plan, Step, read_plan
-from pipelines.recipe.changes import last_drop
+from pipelines.recipe.changes import AFTER_DEDUP, add_rule
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.options import RULE_STAGES
 from pipelines.recipe.override import COMMAND_LAYER, apply_set, rule_maps, stages_of
@@ -34,7 +34,8 @@ class Changes:
     drops: tuple[str, ...] = ()
     """Names of rules that are left out."""
     adds: tuple[str, ...] = ()
-    """`NAME: signal [/ signal] > constant`: rules behind all others, before deduplication."""
+    """`NAME: signal [/ signal] > constant`: rules behind all others before deduplication, or
+    behind those after it where it is `after_dedup.NAME: …`."""
 
     def in_language(self, ledger: Ledger) -> "Changes":
         """Return what changes the whole recipe where these change that of a ledger's language.
@@ -87,7 +88,8 @@ def unknown_rule(name: str, plan: Plan) -> UsageError:
 
 def _add(tree: Node, text: str) -> None:
     name, colon, expression = text.partition(":")
-    name = name.strip()
+    late = name.strip().startswith(f"{AFTER_DEDUP}.")
+    name = name.strip().removeprefix(f"{AFTER_DEDUP}.")
     if not colon or not name.isidentifier():
         raise UsageError(
             f"--add '{text}' is not of the form 'NAME: signal [/ signal] > number'.\n"
@@ -102,7 +104,7 @@ def _add(tree: Node, text: str) -> None:
     except ValueError as error:
         raise UsageError(f"--add '{text}': {error}.") from None
     place = Place(COMMAND_LAYER, 0, 0, f"--add {text}")
-    last_drop(tree, place).map[name] = Node(expression.strip(), place)
+    add_rule(tree, name, Node(expression.strip(), place), after_dedup=late)
 
 
 def beyond_replay(old: Node, new: Node) -> list[str]:

@@ -19,7 +19,7 @@ from pipelines.audit.estimate import (
     tokens_beyond,
 )
 from pipelines.audit.ledger import Ledger
-from pipelines.audit.steps import FIRST_BLOCK, KEPT, Place, Plan, place_of, rank_place
+from pipelines.audit.steps import FIRST_BLOCK, KEPT, Place, Plan, Step, place_of, rank_place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,10 +67,10 @@ class Pages:
         block, _ = rank_place(self.plan, rank)
         return (self.block > block) | ((self.block == block) & (self.rank >= rank))
 
-    def measured(self, block: int) -> _Rows:
-        """Rows on which the rules of a block were measured."""
-        audited = self.audited & self.has_text if block >= FIRST_BLOCK else self.audited
-        return (self.block >= block) | audited
+    def measured(self, step: Step) -> _Rows:
+        """Rows on which the rules of a step's block were measured."""
+        audited = self.audited & self.has_text if step.block >= FIRST_BLOCK else self.audited
+        return (self.block >= step.measured_from) | audited
 
     @property
     def has_text(self) -> _Rows:
@@ -119,9 +119,9 @@ def alone(found: Pages, rank: int) -> Effect:
     """
     step = found.plan.steps[rank]
     concerned = found.block >= (FIRST_BLOCK if step.kind == "drop" else step.block)
-    known = concerned & found.measured(step.block)
+    known = concerned & found.measured(step)
     fires = found.answers[:, rank] == FIRES
-    before = concerned & (found.block < step.block)
+    before = concerned & (found.block < step.measured_from)
     pages, tokens = found.split(fires, before & known, before & ~known)
     return Effect(
         counted(found.count(known & fires)) + pages,

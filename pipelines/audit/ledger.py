@@ -146,7 +146,8 @@ def open_ledger(root: Path) -> Ledger:
     recipe = read_file(root / "recipe.yaml", str(root / "recipe.yaml"), 0)
     finished = read_manifest(root) is not None
     curated = list(log.commits("curate").values())
-    files, notes = _files(log, curated, finished=finished)
+    plan = read_plan(recipe)
+    files, notes = _files(log, curated, plan, finished=finished)
     if not files:
         raise UsageError(
             f"{root}: no crawl file is done yet, so there is no ledger.\n"
@@ -155,11 +156,11 @@ def open_ledger(root: Path) -> Ledger:
     schema = pq.read_schema(opened(files[0]))
     _check_columns(root, schema)
     reasons = {rule: block for commit in curated for block, rule in commit.facts.get("reasons", ())}
-    return Ledger(root, recipe, read_plan(recipe), files, schema, reasons, notes, finished)
+    return Ledger(root, recipe, plan, files, schema, reasons, notes, finished)
 
 
 def _files(
-    log: CommitLog, curated: Sequence[Commit], *, finished: bool
+    log: CommitLog, curated: Sequence[Commit], plan: Plan, *, finished: bool
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Return the ledger's files, and what is to be said of them."""
     settled = list(log.commits("settle").values())
@@ -172,7 +173,8 @@ def _files(
     units = log.progress().get("curate", {}).get("units", len(curated))
     note = (
         f"The run has not finished: these are the {len(curated):,} of {units:,} crawl files that "
-        "are done so far, before near-duplicates are removed."
+        "are done so far, before near-duplicates are removed"
+        + (" and the rules after that decide." if plan.final < len(plan.steps) else ".")
     )
     return files, (note,)
 

@@ -1,8 +1,8 @@
 """Pages on which every rule was measured, as a weighted sample of all pages with a text.
 
-Those that came to the last block stand for themselves; of the others only the audited ones were
-measured to the end, so each stands for as many as its stratum, the pages that left at the same
-rule, has. Tuning and the report's what-if panel count on such samples.
+Those that came to the last block, or to deduplication, stand for themselves; of the others only
+the audited ones were measured to the end, so each stands for as many as its stratum, the pages
+that left at the same rule, has. Tuning and the report's what-if panel count on such samples.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import pandas as pd
 from pipelines.audit.cube import quoted, value_sql
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.outcomes import JOINED, count_outcomes, placed, register
-from pipelines.audit.steps import FIRST_BLOCK, Plan
+from pipelines.audit.steps import DEDUP, FIRST_BLOCK, Plan
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -43,7 +43,7 @@ def _drawn(connection: "DuckDBPyConnection", ledger: Ledger, size: int) -> pd.Da
     plan = ledger.plan
     outcomes = placed(count_outcomes(connection), plan, ledger.reasons)
     outcomes = outcomes[outcomes["block"] >= 0].reset_index(drop=True)
-    outcomes["whole"] = outcomes["block"] >= plan.last_block()
+    outcomes["whole"] = outcomes["block"] >= min(plan.last_block(), DEDUP)
     register(connection, outcomes.assign(share=1.0))
     measured = f"(o.whole OR (audited AND {has_text_sql(plan)}))"
     counts = connection.execute(

@@ -2,7 +2,8 @@
 
 Read from the run's recipe without importing what it names: a run may be somebody else's.
 Pages meet the URL gates first, then those on the language, then the blocks in their order
-(`pipelines.curator`), wherever a recipe writes its gates.
+(`pipelines.curator`), wherever a recipe writes its gates. Rules after deduplication read what
+was measured before it, of every page that came to it, so together they are one block.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Literal, TypeAlias
 from filters.errors import UsageError
 from filters.judge import qualified
 from filters.rule import Rule, parse_rule
-from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
+from pipelines.recipe.rule_stages import FINAL, LedgerStage, ledger_stage
 from pipelines.recipe.source import Node
 
 COLUMNS: Mapping[str, str] = {"language.code": "language", "language.score": "language_score"}
@@ -38,7 +39,13 @@ class Step:
     kind: Literal["gate", "drop"]
     stage: LedgerStage
     block: int
-    """Gates on URL and opt-outs are block 0, on the language 1, what follows counts from 2."""
+    """Gates on URL and opt-outs are block 0, on the language 1, what follows counts from 2;
+    rules after deduplication are `FINAL_BLOCK`."""
+
+    @property
+    def measured_from(self) -> float:
+        """The block from which on every page that comes to it has what the rule reads."""
+        return min(float(self.block), DEDUP)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -72,6 +79,11 @@ class Plan:
         """Return the number of the last block that has rules."""
         return max((step.block for step in self.steps), default=FIRST_BLOCK)
 
+    @property
+    def final(self) -> int:
+        """Rank of the first rule after deduplication; the number of rules where there is none."""
+        return sum(step.block < FINAL_BLOCK for step in self.steps)
+
 
 Place: TypeAlias = tuple[float, int]
 """Block and rank in it: where a page's decision was taken; compares as pages meet them."""
@@ -79,6 +91,13 @@ KEPT: Place = (float("inf"), 1)
 """Where a page is that nothing has removed."""
 DEDUP: float = 1e9
 """Block number of deduplication."""
+FINAL_BLOCK = 1_000_000_001
+"""Block number of the rules after it."""
+
+
+def passed_rules(block: float) -> bool:
+    """Return whether no rule has removed the pages that were decided at a block of that number."""
+    return block >= DEDUP and block != FINAL_BLOCK
 
 
 def read_plan(recipe: Node) -> Plan:
@@ -93,6 +112,8 @@ def read_plan(recipe: Node) -> Plan:
             for rule in _rules(body):
                 stage = ledger_stage(rule)
                 gates[stage].append(Step(rule, "gate", stage, _GATES[stage]))
+        elif kind == "drop" and dedup:
+            drops += [Step(_full(rule), "drop", FINAL, FINAL_BLOCK) for rule in _rules(body)]
         elif kind == "drop":
             drops += [Step(_full(rule), "drop", "quality", block) for rule in _rules(body)]
             block += 1

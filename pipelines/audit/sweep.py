@@ -20,7 +20,7 @@ from pipelines.audit.ledger import Ledger
 from pipelines.audit.moves import PASSES, SEEN, UNSURE, Move, find_moves
 from pipelines.audit.outcomes import JOINED, count, count_outcomes, placed, register
 from pipelines.audit.published import Published, published_thresholds
-from pipelines.audit.steps import DEDUP, Step
+from pipelines.audit.steps import FINAL_BLOCK, Step, passed_rules
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -61,7 +61,7 @@ def sweep(ledger: Ledger, name: str, *, points: int = 40) -> Sweep:
         values = _values(connection, ledger, step)
     marks = [Published("this run", float(step.rule.constant), ""), *published_thresholds(step.rule)]
     curve = _curve(step.rule, values, [mark.threshold for mark in marks], points)
-    return Sweep(step.rule, curve, marks, [*ledger.notes, *_notes(values)])
+    return Sweep(step.rule, curve, marks, [*ledger.notes, *_notes(step, values)])
 
 
 def _values(connection: "DuckDBPyConnection", ledger: Ledger, step: Step) -> pd.DataFrame:
@@ -75,10 +75,11 @@ def _values(connection: "DuckDBPyConnection", ledger: Ledger, step: Step) -> pd.
     unsure, _ = count(connection, f"moved WHERE {UNSURE}")
     seen, _ = count(connection, f"moved WHERE {SEEN}")
     value = value_sql(step.rule)
-    register(connection, placed(outcomes, ledger.plan, ledger.reasons))
+    found = placed(outcomes, ledger.plan, ledger.reasons)
+    register(connection, found.assign(passed=[_passed(step, block) for block in found["block"]]))
     passing = connection.execute(
         f"SELECT {value} AS value, count(*) AS pages, coalesce(sum(token_count), 0) AS tokens,"
-        f" 0.0 AS estimated FROM {JOINED} WHERE o.block >= {DEDUP!r} GROUP BY ALL"
+        f" 0.0 AS estimated FROM {JOINED} WHERE o.passed GROUP BY ALL"
     ).df()
     factor = 1 + (unsure / seen if seen else 0.0)
     weight = f"CASE WHEN later THEN {factor!r}::DOUBLE ELSE 1.0 END"
@@ -92,6 +93,11 @@ def _values(connection: "DuckDBPyConnection", ledger: Ledger, step: Step) -> pd.
     frame = frame[frame["value"].notna()].sort_values("value", ignore_index=True)
     frame.attrs = {"unsure": unsure, "seen": seen}
     return frame
+
+
+def _passed(step: Step, block: float) -> bool:
+    """Return whether pages decided there passed all that a rule's pages come to before it."""
+    return passed_rules(block) and (step.block < FINAL_BLOCK or block > FINAL_BLOCK)
 
 
 def _curve(rule: Rule, values: pd.DataFrame, marked: list[float], points: int) -> pd.DataFrame:
@@ -127,9 +133,11 @@ def _nice(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _notes(values: pd.DataFrame) -> list[str]:
+def _notes(step: Step, values: pd.DataFrame) -> list[str]:
     unsure, seen = values.attrs["unsure"], values.attrs["seen"]
     notes = ["Pages that would pass every rule; near-duplicates are still among them."]
+    if step.block == FINAL_BLOCK:
+        notes = ["Pages that would be kept: this rule stands after deduplication."]
     if unsure:
         notes.append(
             f"{unsure:,} page(s) that it removed left before later rules were measured; "

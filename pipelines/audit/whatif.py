@@ -2,13 +2,14 @@
 
 Decisions are replayed exactly (`pipelines.audit.moves`). Where a page had left before later rules
 were measured, the audited pages give an estimate. What no ledger can say, such as which pages
-repeat each other among others than before, is said to be open, within what bounds.
+repeat each other among others than before, is said to be open, within what bounds
+(`pipelines.audit.repeats`). A rule after deduplication changes nothing of that: it is exact.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,26 +22,28 @@ from pipelines.audit.changes import (
     new_plan,
     touched_names,
 )
+from pipelines.audit.cube import literal
 from pipelines.audit.estimate import Estimate, Sample, counted, pages_beyond, tokens_beyond
 from pipelines.audit.impact import Effect
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.moves import LOST, PASSES, SEEN, UNSURE, Move, find_moves
-from pipelines.audit.outcomes import count, count_outcomes, one_row, placed
+from pipelines.audit.outcomes import count, count_outcomes, placed
+from pipelines.audit.repeats import LEAVES, NOTHING, Turn, find_turn, within
 from pipelines.audit.shifts import by_domain, by_language, examples
-from pipelines.audit.steps import DEDUP, Plan
+from pipelines.audit.steps import Plan, passed_rules
+from pipelines.recipe.rule_stages import FINAL
 from pipelines.recipe.source import Node
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_Returning: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""Pages and tokens of repeats that surely come back, and of all that may."""
-_NONE: _Returning = ((0, 0), (0, 0))
+_FINAL = f"stage IS NOT DISTINCT FROM {literal(FINAL)}"
+"""SQL for pages of `moved` that a rule after deduplication had removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Pages and tokens of a run: those that pass every rule, and those that stay after repeats."""
+    """Pages and tokens of a run: those that no rule removes, and those that stay after repeats."""
 
     passing: Effect
     kept: Effect
@@ -89,10 +92,10 @@ def whatif(ledger: Ledger, changes: Changes, *, shown: int = 10) -> WhatIf:
     with _moved(question) as (connection, outcomes):
         deduplicates = bool(plan.dedup) and ledger.finished
         lost = _lost(connection, plan)
-        gained, pages, tokens = _gained(connection)
+        gained, to_dedup = _gained(connection)
         before = _before(outcomes)
-        back = _returning(connection) if deduplicates else _NONE
-        after = _after(connection, before, Effect(pages, tokens), back, deduplicates=deduplicates)
+        turn = find_turn(connection, plan) if deduplicates else NOTHING
+        after = _after(connection, before, to_dedup, turn, deduplicates=deduplicates)
         return WhatIf(
             recipe=question.recipe,
             plan=plan,
@@ -106,7 +109,7 @@ def whatif(ledger: Ledger, changes: Changes, *, shown: int = 10) -> WhatIf:
             gained_examples=examples(connection, question.move.before, PASSES, shown),
             notes=[
                 *ledger.notes,
-                *_notes(connection, back, deduplicates=deduplicates),
+                *_notes(connection, turn, deduplicates=deduplicates),
                 *_of_tokenizer(ledger, moved=not lost.empty or not gained.empty),
             ],
             open=beyond_replay(ledger.recipe, question.recipe),
@@ -118,24 +121,24 @@ def moved_pages(ledger: Ledger, changes: Changes) -> pd.DataFrame:
 
     Columns: `file_path, record, status, stage, rule` as they are; `new_status, new_rule` as they
     would be: status `passes` where every rule lets it go, so that only deduplication can still
-    remove it, `unknown` where later rules were not measured.
+    remove it, `kept` where that had kept it, `unknown` where later rules were not measured.
     """
     question = _ask(ledger, changes)
     names = [step.rule.name for step in question.move.plan.steps]
     with _moved(question) as (connection, _):
         frame = connection.execute(
             "SELECT file_path, record, status, stage, rule, coalesce(own, whole) AS at,"
-            f" {PASSES} AS passes, {UNSURE} AS unsure, has_text FROM moved"
+            f" {PASSES} AS passes, {UNSURE} AS unsure, {_FINAL} AS final FROM moved"
             " ORDER BY file_path, record"
         ).df()
     told = [_told(names, row) for row in frame.itertuples()]
     frame["new_status"], frame["new_rule"] = zip(*told, strict=True) if told else ([], [])
-    return frame.drop(columns=["at", "passes", "unsure", "has_text"])
+    return frame.drop(columns=["at", "passes", "unsure", "final"])
 
 
 def _told(names: list[str], row: Any) -> tuple[str, str | None]:
     if row.passes:
-        return "passes", None
+        return "kept" if row.final else "passes", None
     if row.unsure or pd.isna(row.at):
         return "unknown", None
     name = names[int(row.at) // 2]
@@ -162,7 +165,7 @@ def _moved(question: _Question) -> "Iterator[tuple[DuckDBPyConnection, pd.DataFr
 
 
 def _before(outcomes: pd.DataFrame) -> Totals:
-    passing = outcomes[outcomes["block"] >= DEDUP]
+    passing = outcomes[[passed_rules(block) for block in outcomes["block"]]]
     kept = outcomes[outcomes["status"] == "kept"]
     return Totals(*(Effect(*map(counted, _sums(rows))) for rows in (passing, kept)))
 
@@ -182,10 +185,13 @@ def _lost(connection: "DuckDBPyConnection", plan: Plan) -> pd.DataFrame:
     return frame.assign(rule=names)[["rule", "pages", "tokens"]]
 
 
-def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, Estimate]:
-    """Return what would pass every rule, by the rule that had dropped it, and in all."""
+def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Effect]:
+    """Return what would pass every rule, by the rule that had dropped it.
+
+    Also how much of it, in all, has deduplication before it.
+    """
     frame = connection.execute(
-        "SELECT coalesce(rule, '') AS rule,"
+        f"SELECT coalesce(rule, '') AS rule, {_FINAL} AS final,"
         f" {PASSES} AS passes, {UNSURE} AS unsure, {SEEN} AS seen, count(*) AS pages,"
         " coalesce(sum(token_count), 0)::BIGINT AS tokens,"
         " coalesce(sum(token_count::DOUBLE * token_count), 0) AS squares"
@@ -195,9 +201,9 @@ def _gained(connection: "DuckDBPyConnection") -> tuple[pd.DataFrame, Estimate, E
     for rule, group in frame.groupby("rule", sort=True):
         pages, tokens = _passing(group)
         rows.append({"rule": rule, **_flat("pages", pages), **_flat("tokens", tokens)})
-    pages, tokens = _passing(frame)
-    named = ["rule", *_flat("pages", pages), *_flat("tokens", tokens)]
-    return pd.DataFrame(rows, columns=named), pages, tokens
+    to_dedup = Effect(*_passing(frame[~frame["final"].astype(bool)]))
+    named = ["rule", *_flat("pages", to_dedup.pages), *_flat("tokens", to_dedup.tokens)]
+    return pd.DataFrame(rows, columns=named), to_dedup
 
 
 def _passing(group: pd.DataFrame) -> tuple[Estimate, Estimate]:
@@ -225,72 +231,35 @@ def _after(
     connection: "DuckDBPyConnection",
     before: Totals,
     gained: Effect,
-    back: _Returning,
+    turn: Turn,
     *,
     deduplicates: bool,
 ) -> Totals:
-    leaving = count(connection, f"moved WHERE {_LEAVES}")
+    """Return the totals; `gained` are the pages that have deduplication before them."""
+    leaving = count(connection, f"moved WHERE {LEAVES}")
     lost = count(connection, f"moved WHERE {LOST}")
-    passing = _plus(_minus(before.passing, leaving), gained)
-    kept = _minus(before.kept, lost)
+    stays = count(connection, f"moved WHERE {_FINAL} AND {PASSES}")
+    passing = _plus(_more(_less(before.passing, leaving), stays), gained)
+    kept = _more(_less(before.kept, lost), stays)
     if not deduplicates:
         return Totals(passing, _plus(kept, gained))
     share = before.kept.pages.value / max(before.passing.pages.value, 1)
-    surely, most = back
-    return Totals(
-        passing,
-        Effect(
-            _open(kept.pages.value + surely[0], gained.pages, share, most[0] - surely[0]),
-            _open(kept.tokens.value + surely[1], gained.tokens, share, most[1] - surely[1]),
-        ),
-    )
+    return Totals(passing, within(kept, gained, share, turn))
 
 
-_LEAVES = "NOT touched AND (status = 'kept' OR stage = 'dedup')"
-"""Pages of `moved` that had passed every rule."""
+def _less(figure: Effect, less: tuple[int, int]) -> Effect:
+    return _more(figure, (-less[0], -less[1]))
 
 
-def _open(stays: float, gained: Estimate, share: float, back: float) -> Estimate:
-    """Return what stays after deduplication: of what is gained it may take anything."""
-    value = stays + gained.value * share
-    return Estimate(value, stays, stays + gained.high + back, gained.informed)
-
-
-def _minus(figure: Effect, less: tuple[int, int]) -> Effect:
-    return _plus(figure, Effect(counted(-less[0]), counted(-less[1])))
+def _more(figure: Effect, more: tuple[int, int]) -> Effect:
+    return _plus(figure, Effect(*map(counted, more)))
 
 
 def _plus(figure: Effect, more: Effect) -> Effect:
     return Effect(figure.pages + more.pages, figure.tokens + more.tokens)
 
 
-def _returning(connection: "DuckDBPyConnection") -> _Returning:
-    """Return how many repeats surely come back because what they repeat leaves, and at most.
-
-    Of each cluster whose kept page leaves, one of those that are left stays in its place; which
-    of them would be told apart is for deduplication to say.
-    """
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE broken AS"
-        " SELECT cluster_id, bool_or(status = 'kept') AS headless FROM moved"
-        f" WHERE {_LEAVES} AND cluster_id IS NOT NULL GROUP BY ALL"
-    )
-    surely, tokens, most, most_tokens = one_row(
-        connection,
-        "WITH left_over AS (SELECT l.cluster_id, b.headless, count(*) AS pages,"
-        " coalesce(sum(token_count), 0) AS tokens, coalesce(min(token_count), 0) AS least"
-        " FROM ledger AS l JOIN broken AS b USING (cluster_id)"
-        " WHERE l.stage = 'dedup' AND NOT EXISTS (SELECT 1 FROM moved AS m"
-        " WHERE m.file_path = l.file_path AND m.record = l.record) GROUP BY ALL)"
-        " SELECT count(*) FILTER (headless), coalesce(sum(least) FILTER (headless), 0)::BIGINT,"
-        " coalesce(sum(pages), 0)::BIGINT, coalesce(sum(tokens), 0)::BIGINT FROM left_over",
-    )
-    return (surely, tokens), (most, most_tokens)
-
-
-def _notes(
-    connection: "DuckDBPyConnection", back: _Returning, *, deduplicates: bool
-) -> Iterator[str]:
+def _notes(connection: "DuckDBPyConnection", turn: Turn, *, deduplicates: bool) -> Iterator[str]:
     unsure, _ = count(connection, f"moved WHERE {UNSURE}")
     if unsure:
         audited, _ = count(connection, f"moved WHERE {SEEN}")
@@ -305,7 +274,8 @@ def _notes(
             "Tokens of pages gained are those of the text that was judged; later edits may take "
             "some of it."
         )
-    if deduplicates and (gained or back[1][0]):
+    to_dedup, _ = count(connection, f"moved WHERE ({PASSES} OR {UNSURE}) AND NOT {_FINAL}")
+    if deduplicates and (to_dedup or turn.is_open):
         yield (
             "Deduplication has to run again to say which of the pages gained repeat others, and "
             "which repeats come back: 'kept' is given within what it can do."

@@ -11,6 +11,7 @@ from filters.errors import UsageError
 from filters.minhash import MinHasher
 from pipelines.manifest import load_manifest
 from pipelines.recipe.recorded import recorded_minhash
+from pipelines.recipe.rule_stages import FINAL
 from pipelines.tables import read_table
 
 
@@ -83,8 +84,8 @@ def draw_documents(root: Path, count: int, seed: int) -> Sample:
 def _reached(ledger: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the records of a file that passed every rule before deduplication."""
     table = read_table(ledger, ["record", "status", "stage"])
-    is_duplicate = pc.fill_null(pc.equal(table["stage"], "dedup"), fill_value=False)
-    reached = pc.or_(pc.equal(table["status"], "kept"), is_duplicate)
+    left_later = pc.is_in(table["stage"], value_set=pa.array(["dedup", FINAL]))
+    reached = pc.or_(pc.equal(table["status"], "kept"), left_later)
     records: np.ndarray[tuple[int], np.dtype[np.int64]] = table.filter(reached)["record"].to_numpy()
     return records
 

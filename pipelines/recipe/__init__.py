@@ -16,11 +16,9 @@ from pipelines.recipe.layouts import LAYOUTS, Columns, InputFormat
 from pipelines.recipe.model import (
     CascadeOptions,
     Extract,
-    GateStage,
     LanguageModel,
     Recipe,
     SignalModule,
-    Stage,
     TiktokenRanks,
     TokenOptions,
     TrainedTokenizer,
@@ -31,6 +29,7 @@ from pipelines.recipe.reads import SignalRow, describe_signals
 from pipelines.recipe.rules import check_stages
 from pipelines.recipe.schema import json_schema
 from pipelines.recipe.source import Node, Place
+from pipelines.recipe.stage import GateStage, Stage
 
 __all__ = [
     "LAYOUTS",

@@ -16,6 +16,9 @@ _FORMS = {
     "drop": "drop: [list_ratio]",
     "add": "add: {many_questions: question_lines / nonblank_lines > 0.1}",
 }
+AFTER_DEDUP = "after_dedup"
+"""The key of `add` whose rules stand behind deduplication."""
+_LATE_FORM = "add: {after_dedup: {many_questions: question_lines / nonblank_lines > 0.1}}"
 
 
 def take_changes(tree: Node) -> dict[str, Node]:
@@ -49,7 +52,10 @@ def apply_changes(tree: Node, changes: dict[str, Node]) -> None:
         drop_part(tree, node)
     if "add" in changes:
         for name, node in changes["add"].map.items():
-            _add(tree, name, node)
+            if name == AFTER_DEDUP:
+                _add_after_dedup(tree, node)
+            else:
+                add_rule(tree, name, node)
 
 
 def drop_part(tree: Node, wanted: Node) -> None:
@@ -71,7 +77,19 @@ def drop_part(tree: Node, wanted: Node) -> None:
     refuse(wanted.place, f"the recipe that is extended has no '{name}' to drop.", hint)
 
 
-def _add(tree: Node, name: str, node: Node) -> None:
+def _add_after_dedup(tree: Node, node: Node) -> None:
+    if not isinstance(node.value, dict) or not node.value:
+        fact = f"add.{AFTER_DEDUP} must be a map of rules, not {shown(node.plain())}."
+        refuse(node.place, fact, f"For example: {_LATE_FORM}")
+    for name, rule in node.map.items():
+        add_rule(tree, name, rule, after_dedup=True)
+
+
+def add_rule(tree: Node, name: str, node: Node, *, after_dedup: bool = False) -> None:
+    """Put a rule behind the others of the last gate, the last drop, or the one after dedup.
+
+    RecipeError for what is no rule, or has no place in the recipe.
+    """
     if any(name in rules.map for rules in rule_maps(tree)):
         fact = f"the recipe that is extended has a rule '{name}'."
         refuse(node.place, fact, f"Change it: set: {{{name}: …}}, or give this one another name.")
@@ -79,7 +97,12 @@ def _add(tree: Node, name: str, node: Node) -> None:
         rule = parse_rule(name, str(node.value))
     except ValueError as error:
         refuse(node.place, f"rule '{name}' {error}.", f"It says: {shown(node.plain())}")
-    rules = _last_gate(tree, node.place) if _is_gate(rule) else last_drop(tree, node.place)
+    if after_dedup:
+        rules = _final_drop(tree, node.place)
+    elif _is_gate(rule):
+        rules = _last_gate(tree, node.place)
+    else:
+        rules = _last_drop(tree, node.place)
     rules.map[name] = node
 
 
@@ -97,12 +120,29 @@ def _last_gate(tree: Node, place: Place) -> Node:
     return rules
 
 
-def last_drop(tree: Node, place: Place) -> Node:
+def _last_drop(tree: Node, place: Place) -> Node:
     """Return the rules of the drop right before deduplication; made where there is none."""
     stages = stages_of(tree)
     before = next((at for at, s in enumerate(stages) if "dedup" in s.map), len(stages))
-    if before and "drop" in stages[before - 1].map:
-        return stages[before - 1].map["drop"]
+    return _drop_before(stages, before, place)
+
+
+def _final_drop(tree: Node, place: Place) -> Node:
+    """Return the rules of the last drop after deduplication; made where there is none."""
+    stages = stages_of(tree)
+    at = next((at for at, stage in enumerate(stages) if "dedup" in stage.map), None)
+    if at is None:
+        fact = "the recipe has no dedup, so no rule can come after it."
+        refuse(place, fact, f"Add the rule as others are: {_FORMS['add']}")
+    behind = at + 1
+    while behind < len(stages) and "drop" in stages[behind].map:
+        behind += 1
+    return _drop_before(stages, behind, place)
+
+
+def _drop_before(stages: list[Node], at: int, place: Place) -> Node:
+    if at and "drop" in stages[at - 1].map:
+        return stages[at - 1].map["drop"]
     rules = Node({}, place)
-    stages.insert(before, Node({"drop": rules}, place))
+    stages.insert(at, Node({"drop": rules}, place))
     return rules

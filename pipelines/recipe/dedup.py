@@ -16,8 +16,8 @@ _EXAMPLE = "For example: dedup: {exact: {}, minhash: {}}"
 def read_dedup(body: Node, measured: Collection[str], problems: Problems) -> DedupStage | None:
     """Return the dedup stage, or None after noting what is wrong with it as a whole.
 
-    `measured` are the ledger's columns that every page has by then: numbers, by which a page
-    can be chosen.
+    `measured` are the ledger's columns that every page has by then: numbers that rules before
+    it or after it read, by which a page can be chosen.
     """
     if not isinstance(body.value, dict) or not body.value:
         listing = ", ".join(known.KINDS)
@@ -50,7 +50,7 @@ def _keep(kind: str, node: Node, plain: Any, measured: Collection[str], problems
         hint = f"Did you mean '{close}'?  " if close else ""
         fact = f"{kind}.keep is the highest '{written}', which nothing measures of every page."
         place = node.map["keep"].place
-        problems.add(place, fact, f"{hint}It must be a number that a rule before dedup reads.")
+        problems.add(place, fact, f"{hint}It must be a number that a gate or drop reads.")
     return Keep("highest", name)
 
 

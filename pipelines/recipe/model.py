@@ -23,8 +23,9 @@ from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.one_language import OneLanguage, plain_languages
 from pipelines.recipe.perplexity import Perplexity, signals_of
-from pipelines.recipe.plain import ordered, plain_options, plain_rules
-from pipelines.recipe.rule_stages import LedgerStage, ledger_stage
+from pipelines.recipe.plain import ordered
+from pipelines.recipe.rule_stages import FINAL, LedgerStage, ledger_stage
+from pipelines.recipe.stage import GateStage, Stage, around_dedup, plain_stage
 from pipelines.sandbox.limits import Limits
 from pipelines.word_lists import NamedList, word_signals
 
@@ -102,16 +103,6 @@ class SignalModule:
     is_package: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GateStage:
-    """Rules on the URL or the language: what they drop is not measured further."""
-
-    rules: tuple[Rule, ...]
-
-
-Stage: TypeAlias = GateStage | DropStage | EditStage | BlockStage | DedupStage
-
-
 @dataclass(frozen=True)
 class Recipe:
     """A checked recipe; every key is resolved, every rule reads something that is measured."""
@@ -186,7 +177,7 @@ class Recipe:
     @property
     def blocks(self) -> tuple[DropStage | EditStage | BlockStage, ...]:
         """What happens to a page on its own, before dedup: drops, edits and datatrove's blocks."""
-        before = self.stages[: self._dedup_index]
+        before, _ = around_dedup(self.stages)
         kinds = DropStage | EditStage | BlockStage
         return tuple(stage for stage in before if isinstance(stage, kinds))
 
@@ -199,14 +190,24 @@ class Recipe:
     @property
     def final_edits(self) -> tuple[EditStage | BlockStage, ...]:
         """Edits and formatters after dedup: what happens to a page that is kept."""
-        after = self.stages[self._dedup_index :]
+        _, after = around_dedup(self.stages)
         return tuple(stage for stage in after if isinstance(stage, EditStage | BlockStage))
+
+    @property
+    def final_rules(self) -> tuple[Rule, ...]:
+        """Rules after dedup: they decide on pages that it kept, by what was measured before it."""
+        _, after = around_dedup(self.stages)
+        return tuple(
+            rule for stage in after if isinstance(stage, DropStage) for rule in stage.rules
+        )
 
     def rules(self) -> Iterator[tuple[LedgerStage, Rule]]:
         """Yield every rule in order, with the ledger's name of the stage at which it drops."""
-        for stage in self.stages:
+        before, _ = around_dedup(self.stages)
+        for stage in before:
             if isinstance(stage, GateStage | DropStage):
                 yield from ((ledger_stage(rule), rule) for rule in stage.rules)
+        yield from ((FINAL, rule) for rule in self.final_rules)
 
     @property
     def read_columns(self) -> Columns:
@@ -234,13 +235,9 @@ class Recipe:
 
         Includes the edit's own signals; what gates read is no revision's.
         """
-        reads = (
-            revision_of(name)
-            for stage in self.blocks
-            if isinstance(stage, DropStage)
-            for rule in stage.rules
-            for name in rule.reads
-        )
+        drops = (stage for stage in self.blocks if isinstance(stage, DropStage))
+        rules = [rule for stage in drops for rule in stage.rules] + [*self.final_rules]
+        reads = (revision_of(name) for rule in rules for name in rule.reads)
         return tuple(dict.fromkeys(name for of, name in reads if of == revision))
 
     @property
@@ -298,7 +295,7 @@ class Recipe:
             "signals": {module.name: module.sha256 for module in self.modules},
             "classifiers": {each.name: each.plain() for each in self.classifiers},
             "perplexity": {each.name: each.plain() for each in self.perplexity},
-            "stages": [_plain_stage(stage) for stage in self.stages],
+            "stages": [plain_stage(stage) for stage in self.stages],
             "tokenizer": _plain_tokenizer(self.tokenizer),
             "tokens": asdict(self.tokens),
             "dataset": asdict(self.dataset),
@@ -309,11 +306,6 @@ class Recipe:
             "limits": self.limits.plain() if self.limits else False,
             "memory_per_worker": self.memory_per_worker,
         }
-
-    @property
-    def _dedup_index(self) -> int:
-        found = [i for i, stage in enumerate(self.stages) if isinstance(stage, DedupStage)]
-        return found[0] if found else len(self.stages)
 
 
 def revision_of(name: str) -> tuple[str, str]:
@@ -330,17 +322,3 @@ def _plain_tokenizer(tokenizer: GivenTokenizer | TrainedTokenizer) -> str | dict
             return {"tiktoken": asdict(tokenizer)}
         case str():
             return tokenizer
-
-
-def _plain_stage(stage: Stage) -> dict[str, Any]:
-    match stage:
-        case GateStage(rules):
-            return {"gate": plain_rules(rules)}
-        case DropStage(rules):
-            return {"drop": plain_rules(rules)}
-        case EditStage(name, options):
-            return {"edit": {name: plain_options(options)}}
-        case BlockStage(name, arguments):
-            return {"datatrove": {name: plain_options(arguments)}}
-        case DedupStage():
-            return {"dedup": stage.plain()}

@@ -15,8 +15,8 @@ RECIPE_KEYS = {
     "or whole expression by its name, an option or key by its dotted path.",
     "drop": "Names of rules, edits, blocks or kinds of deduplication that the extended recipe has "
     "and this one has not.",
-    "add": "Rules that come to those of the extended recipe: those on url.* and language.* at the "
-    "end of the last gate, others of the last drop.",
+    "add": "Rules that come to those of the extended recipe: on url.* and language.* in the last "
+    "gate, others in the last drop before dedup; under `after_dedup` in the last one behind it.",
     "input": "Files, folders, globs, lists of paths or addresses (s3:// https:// hf://): one, or "
     "several. `--input` replaces it.",
     "input_format": "How the input is laid out: auto (each file by its name), or the name of a "
@@ -82,8 +82,8 @@ STAGE_KINDS = {
     "edit": "One change of the text; signals after it can read the new revision by its name.",
     "datatrove": "A filter or formatter of datatrove by its class, or by module.Class; its reason "
     "becomes the rule, its text a revision named after the class.",
-    "dedup": "Repeats leave, kind by kind in the order written: exact, url, lines, minhash; only "
-    "edits and formatters can follow.",
+    "dedup": "Repeats leave, kind by kind as written: exact, url, lines, minhash. Then can come "
+    "drops, which read what was measured before it, then edits and formatters.",
 }
 RULE_STAGES = ("gate", "drop")
 

@@ -3,7 +3,7 @@
 A name that nothing measures is an error, never a rule that does not fire.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -88,14 +88,16 @@ def check_reads(
     place: Place,
     made: Iterable[str],
     edits: Mapping[str, Place],
+    last: Collection[str],
     input_format: InputFormat,
     own: Mapping[str, Signal],
     problems: Problems,
 ) -> Rule:
     """Check a rule of a gate or drop, and return it with `text.words` written as `words`.
 
-    `made` are the edits before the rule, `edits` all of the recipe with their places. Signals of
-    the input's own can be written without the name of its format, and are returned with it.
+    `made` are the edits before the rule, `edits` all of the recipe with their places, `last` those
+    after dedup. Signals of the input's own can be written without the name of its format, and are
+    returned with it.
     """
     made = list(made)
     rule = _with_format(_short(rule), readable(made, own), input_format)
@@ -104,7 +106,7 @@ def check_reads(
         known = readable(made, own) | _brought(rule.reads, input_format)
     unknown = [name for name in rule.reads if name not in known]
     for name in dict.fromkeys(unknown):
-        fact, hint = _why_unknown(name, kind, known, readable([*EDITS, *edits], own), edits)
+        fact, hint = _why_unknown(name, kind, known, readable([*EDITS, *edits], own), edits, last)
         problems.add(place, f"rule '{rule.name}' reads '{name}', {fact}", hint)
     if not unknown:
         signals = [known[name] for name in rule.reads]
@@ -146,6 +148,7 @@ def _why_unknown(
     known: Mapping[str, Signal],
     anywhere: Mapping[str, Signal],
     edits: Mapping[str, Place],
+    last: Collection[str],
 ) -> tuple[str, str]:
     family = _bringer(name, {**GATE_SIGNALS, **known})
     if family is not None:
@@ -156,7 +159,7 @@ def _why_unknown(
     if name in GATE_SIGNALS:
         return "which only gates read.", "Move it to a gate."
     if name in anywhere:
-        return _not_made(revision_of(name)[0], edits)
+        return _not_made(revision_of(name)[0], edits, last)
     return "which nothing measures.", _nearest_hint(name, known, anywhere)
 
 
@@ -177,10 +180,12 @@ def _not_brought(kind: str, family: str) -> tuple[str, str]:
     return fact, f"Write {ways.get(family, f'input_format: {family}')} if yours is one."
 
 
-def _not_made(revision: str, edits: Mapping[str, Place]) -> tuple[str, str]:
+def _not_made(revision: str, edits: Mapping[str, Place], last: Collection[str]) -> tuple[str, str]:
     if revision in edits:
         what = "edit" if revision in EDITS else "block"
         fact = f"but the {what} '{revision}' comes later ({edits[revision]})."
+        if revision in last:
+            return fact, f"Move the {what} before dedup: all that rules read is measured there."
         return fact, f"Move the rule to a drop after the {what}."
     hint = f"Put '- edit: {{{revision}: {{}}}}' before the drop."
     return f"but no edit makes the revision '{revision}'.", hint

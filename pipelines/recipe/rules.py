@@ -13,12 +13,12 @@ from filters.signal import Signal
 from pipelines.recipe.blocks import check_block, revision_in
 from pipelines.recipe.dedup import column_of, read_dedup
 from pipelines.recipe.layouts import InputFormat
-from pipelines.recipe.model import GateStage, Stage
 from pipelines.recipe.options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
 from pipelines.recipe.problems import Problems, checked_options, one_of, shown
 from pipelines.recipe.reads import check_reads
 from pipelines.recipe.rule_stages import ledger_stage
 from pipelines.recipe.source import Node, Place
+from pipelines.recipe.stage import GateStage, Stage
 
 
 @dataclass(slots=True)
@@ -34,8 +34,12 @@ class _Seen:
     kinds: dict[str, Place] = field(default_factory=dict)
     later: dict[str, Place] = field(default_factory=dict)
     """Every edit and block of the recipe, also those that come later."""
+    last: set[str] = field(default_factory=set)
+    """Those of them that come after dedup."""
     measured: dict[str, None] = field(default_factory=dict)
-    """Numbers that every page has which the stages so far keep: columns of the ledger."""
+    """Numbers that every page has which comes to dedup: columns of the ledger."""
+    final_edits: dict[str, Place] = field(default_factory=dict)
+    """Edits and blocks after dedup, whose texts no rule reads."""
     language_gate: Rule | None = None
 
     def name(self, what: str, name: str, place: Place) -> None:
@@ -48,6 +52,12 @@ class _Seen:
             self.problems.add(place, fact, "Give it another name.")
         self.names.setdefault(name, place)
 
+    def makes(self, name: str, place: Place) -> None:
+        """Note the revision of the text that an edit or block makes."""
+        if "dedup" in self.kinds:
+            self.final_edits[name] = place
+        self.edits[name] = place
+
 
 def check_stages(
     node: Node,
@@ -55,28 +65,39 @@ def check_stages(
     input_format: InputFormat,
     own: Mapping[str, Signal] = MappingProxyType({}),
 ) -> tuple[Stage, ...]:
-    """Return the stages of a recipe: gates, drops with edits and blocks, dedup, edits again."""
+    """Return the stages of a recipe: gates, drops with edits and blocks, dedup, drops, edits."""
     if not isinstance(node.value, list) or not node.value:
         fact = f"stages must be a list, not {shown(node.plain())}."
         problems.add(node.place, fact, f"Each item is one of: {', '.join(STAGE_KINDS)}.")
         return ()
     seen = _Seen(problems, input_format, own)
-    for item in node.items:
-        if "edit" in item.map:
-            seen.later.update({name: edit.place for name, edit in item.map["edit"].map.items()})
-        elif "datatrove" in item.map:
-            made = revision_in(item.map["datatrove"])
-            seen.later.update({name: block.place for name, block in made.items()})
-    stages = []
-    for item in node.items:
+    _look_ahead(node, seen)
+    stages: dict[int, Stage | None] = {}
+    dedup: list[tuple[int, Node]] = []
+    for at, item in enumerate(node.items):
         chosen = one_of("a stage", item, STAGE_KINDS, problems)
         if chosen is not None:
             kind, body = chosen
             _check_order(kind, body.place, seen)
             seen.kinds.setdefault(kind, body.place)
-            stage = _STAGES[kind](body, seen)
-            stages += [stage] if stage else []
-    return tuple(stages)
+            if kind == "dedup":  # what it may choose pages by, drops after it say as well
+                dedup.append((at, body))
+            else:
+                stages[at] = _STAGES[kind](body, seen)
+    stages |= {at: _dedup(body, seen) for at, body in dedup}
+    return tuple(stage for _, stage in sorted(stages.items()) if stage)
+
+
+def _look_ahead(node: Node, seen: _Seen) -> None:
+    """Note every edit and block, so that a rule before them can be told where they are."""
+    behind = False
+    for item in node.items:
+        behind = behind or "dedup" in item.map
+        made = item.map["edit"].map if "edit" in item.map else {}
+        if "datatrove" in item.map:
+            made = revision_in(item.map["datatrove"])
+        seen.later.update({name: each.place for name, each in made.items()})
+        seen.last.update(made if behind else ())
 
 
 def _check_order(kind: str, place: Place, seen: _Seen) -> None:
@@ -85,12 +106,13 @@ def _check_order(kind: str, place: Place, seen: _Seen) -> None:
             fact = f"a gate cannot come after {earlier} ({since})."
             seen.problems.add(place, fact, "Move it up: a gate saves measuring what it drops.")
             return
-        if kind == "drop" and earlier == "dedup":
-            fact = f"a drop cannot come after dedup ({since})."
-            hint = "Move it before dedup: what it drops must not stand for a duplicate."
-            seen.problems.add(place, fact, hint)
         if kind == "dedup" and earlier == "dedup":
             seen.problems.add(place, f"dedup comes twice; first in {since}.", "Remove one.")
+    if kind == "drop" and seen.final_edits:
+        name, since = next(iter(seen.final_edits.items()))
+        fact = f"a drop after dedup cannot come after '{name}' ({since})."
+        hint = "Move it right behind dedup: it reads what was measured before that."
+        seen.problems.add(place, fact, hint)
 
 
 def _gate(body: Node, seen: _Seen) -> Stage:
@@ -111,8 +133,9 @@ def _edit(body: Node, seen: _Seen) -> Stage | None:
         seen.problems.add(entry.place, fact, "Remove one.")
         return None
     seen.name("edit", name, entry.place)
-    seen.edits[name] = entry.place
-    seen.measured.update(dict.fromkeys(f"{name}.{own}" for own in EDITS[name].signals))
+    seen.makes(name, entry.place)
+    if name not in seen.final_edits:
+        seen.measured.update(dict.fromkeys(f"{name}.{own}" for own in EDITS[name].signals))
     return EditStage(name, checked_options(name, entry, edit_options(EDITS[name]), seen.problems))
 
 
@@ -129,10 +152,10 @@ def _datatrove(body: Node, seen: _Seen) -> Stage | None:
         return None
     if "dedup" in seen.kinds and is_filter(found):
         fact = f"the filter '{name}' cannot come after dedup ({seen.kinds['dedup']})."
-        hint = "Move it before dedup: what it drops must not stand for a duplicate."
+        hint = "Move it before dedup: only rules drop after it, by what was measured before."
         seen.problems.add(place, fact, hint)
     seen.name("block", name, place)
-    seen.edits[name] = place
+    seen.makes(name, place)
     return block
 
 
@@ -154,7 +177,6 @@ _STAGES: Mapping[str, Callable[[Node, _Seen], Stage | None]] = {
     "drop": _drop,
     "edit": _edit,
     "datatrove": _datatrove,
-    "dedup": _dedup,
 }
 
 
@@ -191,6 +213,7 @@ def _rule(name: str, node: Node, kind: str, seen: _Seen) -> Rule | None:
         place=node.place,
         made=seen.edits,
         edits=seen.later,
+        last=seen.last,
         input_format=seen.input_format,
         own=seen.own,
         problems=seen.problems,

@@ -16,6 +16,7 @@ from pipelines.benchmarks import DEFAULT_GRAMS
 from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import options as known
 from pipelines.recipe.blocks import accepted_arguments
+from pipelines.recipe.changes import AFTER_DEDUP
 from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.layers import shipped_recipes
 from pipelines.recipe.layouts import AUTO, LAYOUTS
@@ -62,7 +63,7 @@ def _key(key: str) -> dict[str, Any]:
         "extends": text,
         "set": _some({}),
         "drop": {"type": "array", "minItems": 1, "items": text},
-        "add": _some({"type": "string", "minLength": 1}),
+        "add": {**_some(text), "properties": {AFTER_DEDUP: _some(text)}},
         "input": {"oneOf": [text, {"type": "array", "items": text}]},
         "input_format": {"oneOf": [{"enum": list(LAYOUTS)}, _formats()], "default": AUTO},
         "dump": {"oneOf": [name, {"type": "null"}]},
@@ -307,7 +308,7 @@ def _size(option: Option) -> dict[str, Any]:
 
 
 def _survivor() -> dict[str, Any]:
-    highest = {"type": "string", "description": "A number that a rule before dedup reads."}
+    highest = {"type": "string", "description": "A number that a gate or drop reads."}
     return _one_of({"highest": highest})
 
 

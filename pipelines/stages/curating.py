@@ -13,6 +13,7 @@ from pipelines.curate import CurateJob, curate_file
 from pipelines.curator import curator_for
 from pipelines.execute import Task
 from pipelines.files import sha256_of
+from pipelines.final_rules import BROKEN
 from pipelines.ngram_models import is_perplexity
 from pipelines.recipe.layouts import AUTO
 from pipelines.stages.context import RunContext
@@ -45,6 +46,7 @@ def curate_tasks(run: RunContext, tokenizer: Path | None) -> list[Task]:
         [str(item.metadata) for item in curator.schema],
         curator.judges.fingerprint,
         *(list(asdict(its).values()) for _, its in run.recipe.languages),
+        *([BROKEN.name] if run.recipe.final_rules else []),
     ]
     tasks = []
     for file in number_parts(run):

@@ -21,8 +21,8 @@ def stages_before_dedup(recipe: Recipe) -> list[dict[str, Any]]:
     return stages[: _dedup_position(stages)]
 
 
-def stages_from_final_edits(recipe: Recipe) -> list[dict[str, Any]]:
-    """Return what happens to pages that are kept."""
+def stages_after_dedup(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return what happens to pages that deduplication kept."""
     stages = _plain_stages(recipe)
     return stages[_dedup_position(stages) + 1 :]
 

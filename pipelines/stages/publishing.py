@@ -25,7 +25,7 @@ from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, show
 from pipelines.settle import train as train_on_survivors
 from pipelines.stages.context import RunContext
 from pipelines.stages.curating import check_failed_pages
-from pipelines.stages.fingerprint import stages_from_final_edits
+from pipelines.stages.fingerprint import stages_after_dedup
 from pipelines.storage import CommitLog, digest
 from pipelines.tokenizer import tokenizer_place
 from pipelines.tokens.source import find_tokenizer
@@ -52,7 +52,7 @@ def train_tokenizer(run: RunContext, groups: Sequence[Group]) -> Path:
         [group.content("candidates") for group in groups],
         run.recipe.resolved()["tokenizer"],
         run.recipe.resolved()["limits"],
-        stages_from_final_edits(run.recipe),
+        stages_after_dedup(run.recipe),
     )
     job = TrainJob(run.recipe, tuple(file for file, _ in _curated_files(run, groups)))
     done = run.do("tokenizer", [Task("tokenizer", "all", fingerprint, train_on_survivors, job)])
@@ -82,7 +82,7 @@ def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
     sha256 = sha256_of(tokenizer)
     place = tokenizer_place(tokenizer, sha256)
     limits = run.recipe.resolved()["limits"]
-    facts = [sha256, stages_from_final_edits(run.recipe), limits, removals, shown]
+    facts = [sha256, stages_after_dedup(run.recipe), limits, removals, shown]
     facts += [run.recipe.dataset.by] if run.recipe.dataset.by_language else []
     tasks = [
         Task(

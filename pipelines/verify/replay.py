@@ -22,6 +22,7 @@ from pipelines.curator import Curated, Curator, asset_digests, curator_for
 from pipelines.dedup.removals import removal_columns
 from pipelines.files import sha256_of
 from pipelines.final_edits import FinalEdits
+from pipelines.final_rules import BROKEN, FinalRules
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.recipe.source import read_file
 from pipelines.recurate import taken_over, to_judge
@@ -149,7 +150,7 @@ class _Again:
         self._tokenizer = tokenizer_place(tokenizer, sha256_of(tokenizer))
         self._curator: Curator = curator_for(recipe)
         self._curator.judges.restart()
-        self._edits = FinalEdits(recipe)
+        self._rules, self._edits = FinalRules(recipe), FinalEdits(recipe)
         self._findings = findings
         self._published = published
         self._measured = [column.name for column in self._curator.columns]
@@ -173,9 +174,10 @@ class _Again:
             return _outcome(fresh.row)
         if row["stage"] == "dedup":
             return _outcome(row)
-        failed = self._edits.apply(fresh.judgement.text)[2]
-        if failed is not None:
-            return failed.status, failed.stage, failed.rule
+        decision = self._rules.decide(fresh.row, fresh.row.get(BROKEN.name))
+        decision = decision or self._edits.apply(fresh.judgement.text)[2]
+        if decision is not None:
+            return decision.status, decision.stage, decision.rule
         return _outcome(fresh.row)
 
     def _check_text(self, place: str, row: Mapping[str, Any], fresh: Curated) -> None:

@@ -1,7 +1,7 @@
 // The top: what went in, what came out, and at which stage the rest left.
 const STAGES = {
   read: 'Reading', takedown: 'On request', url: 'Address', optout: 'Opt-outs', extract: 'Extraction', language: 'Language',
-  quality: 'Quality', dedup: 'Duplicates',
+  quality: 'Quality', dedup: 'Duplicates', final: 'After duplicates',
 };
 
 function gone(row) {
