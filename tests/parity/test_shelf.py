@@ -26,6 +26,7 @@ from filters.segment import segmenter
 from filters.text import Text
 from pipelines.assets import load_language_identifier
 from pipelines.final_edits import FinalEdits
+from pipelines.final_rules import FinalRules
 from pipelines.recipe import Recipe, load_recipe
 from pipelines.recipe.fineweb2 import fineweb2_recipe
 from pipelines.word_lists import list_file, words_of
@@ -45,9 +46,10 @@ pytestmark = pytest.mark.usefixtures("oracle")  # which settles how spaCy meets 
 
 def judged(recipe: Recipe, texts: list[str]) -> list[Verdict]:
     """Return what a recipe's blocks say of texts that have passed its gates."""
-    judge = Judge(recipe.blocks, segmenter(recipe.words), recipe.own_signals)
-    found = map(judge.judge, texts)
-    return [Verdict(its.decision and its.decision.rule, its.text) for its in found]
+    words, later = segmenter(recipe.words), recipe.final_rules
+    judge, last = Judge(recipe.blocks, words, recipe.own_signals, later=later), FinalRules(recipe)
+    found = ((its.decision or last.decide(its.values), its.text) for its in map(judge.judge, texts))
+    return [Verdict(decision and decision.rule, text) for decision, text in found]
 
 
 def differences(recipe: Recipe, blocks: list[BaseFilter], texts: list[str]) -> list[str]:

@@ -17,6 +17,8 @@ drop: [list_ratio, pii]
 add:
   not_much: language.score < 0.7
   few_lines: c4_lines.nonblank_lines < 3
+  after_dedup:
+    few_sentences: c4_lines.sentences < 7
 """
 
 
@@ -32,17 +34,38 @@ def written(recipe):
 def test_rules_and_options_are_changed_left_out_and_added(tmp_path):
     fineweb, mine = load_recipe("fineweb"), load(tmp_path, CHANGED)
     before, after = written(fineweb), written(mine)
-    assert after.keys() == before.keys() - {"list_ratio"} | {"not_much", "few_lines"}
+    assert after.keys() == before.keys() - {"list_ratio"} | {
+        "not_much",
+        "few_lines",
+        "few_sentences",
+    }
     assert {name: rule for name, rule in after.items() if before.get(name) != rule} == {
         "gopher_short_doc": "lexical_words < 30",
         "top_2_gram": "top_2gram_chars / chars > 0.25",
         "not_much": "language.score < 0.7",
         "few_lines": "c4_lines.nonblank_lines < 3",
+        "few_sentences": "c4_lines.sentences < 7",
     }
     assert (mine.recipe, mine.keep_text, mine.dedup.minhash.bands) == ("mine", "all", 20)
     assert mine.final_edits == ()
     assert mine.text_gates[-1].name == "not_much"
     assert mine.blocks[-1].rules[-1].name == "few_lines"
+    assert [rule.name for rule in mine.final_rules] == ["few_sentences"]
+
+
+def test_rules_after_dedup_stand_behind_those_that_are_there_and_before_edits(tmp_path):
+    (tmp_path / "below.yaml").write_text("extends: fineweb\nadd: {after_dedup: {a: hashes > 5}}\n")
+    mine = load(
+        tmp_path, "extends: below.yaml\nadd: {b: hashes > 7, after_dedup: {c: hashes > 6}}\n"
+    )
+    assert [rule.name for rule in mine.final_rules] == ["a", "c"]
+    kinds = [type(stage).__name__ for stage in mine.stages]
+    assert kinds[-3:] == ["DedupStage", "DropStage", "EditStage"]
+    assert [stage for stage, rule in mine.rules() if rule.name in "abc"] == [
+        "quality",
+        "final",
+        "final",
+    ]
 
 
 def test_changes_are_those_of_the_command(tmp_path):
