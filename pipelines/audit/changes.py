@@ -194,10 +194,16 @@ def touched_names(old: Plan, new: Plan) -> set[tuple[str, str]]:
 
 
 def save_recipe(tree: Node, path: Path) -> None:
-    """Write a changed recipe as a file that `cuvee run` takes; checked again when it is run."""
+    """Write a changed recipe as a file that `cuvee run` takes; checked again when it is run.
+
+    A gate or drop of which no rule is left is left out: until then it keeps its place.
+    """
     from pipelines.files import write_whole
 
-    write_whole(path, recipe_yaml(tree.plain()).encode())
+    plain = tree.plain()
+    if "stages" in plain:
+        plain["stages"] = [stage for stage in plain["stages"] if any(stage.values())]
+    write_whole(path, recipe_yaml(plain).encode())
 
 
 def new_plan(tree: Node) -> Plan:
