@@ -28,7 +28,11 @@ Drops = Annotated[
 ]
 Adds = Annotated[
     list[str] | None,
-    typer.Option("--add", metavar="'NAME: a / b > c'", help="A rule behind all others; again."),
+    typer.Option(
+        "--add",
+        metavar="'NAME: a / b > c'",
+        help="A rule behind all others before dedup; after_dedup.NAME: behind it; again.",
+    ),
 ]
 Save = Annotated[
     Path | None, typer.Option(metavar="RECIPE", help="Write the changed recipe to this file.")

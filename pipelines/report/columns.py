@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from filters.rule import Rule
 from pipelines.audit.ledger import Ledger
-from pipelines.audit.steps import Plan, place_of
+from pipelines.audit.steps import DEDUP, FINAL_BLOCK, Plan, Step, place_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +40,14 @@ def sample_columns(ledger: Ledger, pages: "pd.DataFrame") -> dict[str, Any]:
     outcomes = sorted(set(triples), key=lambda triple: [part or "" for part in triple])
     exits = {triple: exit_of(ledger, triple) for triple in outcomes}
     number = {triple: at for at, triple in enumerate(outcomes)}
+    came = {triple: place_of(plan, ledger.reasons, *triple)[0] >= DEDUP for triple in outcomes}
+    known = pages["audited"].to_numpy(bool) | np.array([came[triple] for triple in triples], bool)
     return {
         "size": len(pages),
         "rules": [
-            _column(_compared(step.rule, pages[f"v{rank}"], pages), step.rule)
+            _column(
+                _compared(step.rule, _measured(step, pages[f"v{rank}"], known), pages), step.rule
+            )
             for rank, step in enumerate(plan.steps)
         ],
         "walls": foreign_walls(plan),
@@ -72,6 +76,14 @@ def foreign_walls(plan: Plan) -> list[int]:
     """Return after how many rules blocks of datatrove stand: what they would say is not known."""
     numbers = sorted(set(plan.foreign.values()))
     return [sum(step.block < number for step in plan.steps) for number in numbers]
+
+
+def _measured(step: Step, values: Any, known: npt.NDArray[np.bool_]) -> Any:
+    """Return a rule's values without those that only an earlier rule was asked about.
+
+    What rules after deduplication read is known of a page as a whole, or not at all.
+    """
+    return values.where(known) if step.block == FINAL_BLOCK else values
 
 
 def _compared(rule: Rule, values: Any, pages: "pd.DataFrame") -> Any:
