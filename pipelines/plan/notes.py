@@ -97,7 +97,7 @@ def _about_kept(recipe: Recipe, looked: Sequence[Looked]) -> Iterator[str]:
     yield (
         "Kept pages, and all that follows from them, are an upper bound: duplicates of pages "
         f"outside the sample are not seen. Within it, {lost:.1%} of the pages that had passed the "
-        "rules left as duplicates."
+        f"rules left as duplicates{' or by the rules after that' if recipe.final_rules else ''}."
     )
     if isinstance(recipe.tokenizer, TrainedTokenizer):
         yield "Tokens are counted with a tokenizer that was trained on the sample alone."

@@ -46,10 +46,11 @@ def given_tokenizer(run: RunContext) -> Path | None:
 
 
 def train_tokenizer(run: RunContext, groups: Sequence[Group]) -> Path:
-    """Train the recipe's tokenizer on what survived deduplication."""
+    """Train the recipe's tokenizer on what survived deduplication and the rules after it."""
+    decided = ["ledger"] if run.recipe.final_rules else []
     fingerprint = run.fingerprint(
         "tokenizer",
-        [group.content("candidates") for group in groups],
+        [group.content("candidates", *decided) for group in groups],
         run.recipe.resolved()["tokenizer"],
         run.recipe.resolved()["limits"],
         stages_after_dedup(run.recipe),
