@@ -17,6 +17,7 @@ from tests.pipelines.hosts import Host, Request, forwarded, lay_out, moto_s3, se
 from tests.pipelines.languages import run_by_language
 from tests.pipelines.small_run import (
     CARD_FILE,
+    LATE,
     RECIPE,
     REPOSITORY,
     Finished,
@@ -70,6 +71,15 @@ def garbage(small_crawl: Path) -> Path:
 def base(small_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     root = tmp_path_factory.mktemp("base") / "run"
     do_run(RECIPE, small_crawl, root)
+    return Finished(root)
+
+
+@pytest.fixture(scope="session")
+def late(base: Finished, small_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The small run gone on with rules after deduplication; its tokenizer is given."""
+    root = base.copy(tmp_path_factory.mktemp("late") / "run")
+    tokenizer = f"tokenizer: {base.root / 'tokenizer.json'}"
+    do_run(edited(LATE, "tokenizer: {train: {vocab_size: 400}}", tokenizer), small_crawl, root)
     return Finished(root)
 
 

@@ -15,6 +15,7 @@ from pipelines.recipe import load_recipe
 from tests.pipelines.units import Listener
 from tests.pipelines.warc_bytes import http, record
 
+DEDUP = "- dedup: {minhash: {ngram: 5, bands: 14, rows: 8}}\n"
 RECIPE = """\
 recipe: small
 input: crawl
@@ -41,6 +42,14 @@ tokenizer: {train: {vocab_size: 400}}
 audit_fraction: 0.3
 keep_text: gated
 """
+LATE = RECIPE.replace(
+    DEDUP,
+    f"""{DEDUP}- drop:
+    few_sentences: c4_lines.sentences < 13
+    numbers: c4_lines.alpha_words / c4_lines.words < 0.9
+""",
+)
+"""The same with rules after deduplication."""
 CARD_FILE = """\
 pretty_name: A small run
 purpose: Made for tests.

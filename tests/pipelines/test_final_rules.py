@@ -26,41 +26,21 @@ from pipelines.recipe import load_recipe
 from pipelines.report.columns import WHOLE_WALK, exit_of
 from pipelines.verify import Findings, replay, verify_run
 from tests.pipelines.small_run import (
-    RECIPE,
+    LATE,
     Finished,
     differing,
     do_run,
-    edited,
     prose,
     published,
     stamps,
 )
 from tests.pipelines.units import Listener
 
-DEDUP = "- dedup: {minhash: {ngram: 5, bands: 14, rows: 8}}\n"
-LATE = edited(
-    RECIPE,
-    DEDUP,
-    f"""{DEDUP}- drop:
-    few_sentences: c4_lines.sentences < 13
-    numbers: c4_lines.alpha_words / c4_lines.words < 0.9
-""",
-)
 FIRST, SECOND, THIRD = (f"<urn:uuid:{number:08d}>" for number in (0, 100, 101))
 """Three pages that are nearly the same; the first has 12 sentences, the others have 13."""
 FOLLOWING = {"settle", "plan", "dataset", "tokens"}
 
 Row = Mapping[str, Any]
-
-
-@pytest.fixture(scope="module")
-def late(base: Finished, small_crawl: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The small run gone on with rules after deduplication; its tokenizer is given."""
-    root = base.copy(tmp_path_factory.mktemp("late") / "run")
-    tokenizer = f"tokenizer: {base.root / 'tokenizer.json'}"
-    written = edited(LATE, "tokenizer: {train: {vocab_size: 400}}", tokenizer)
-    do_run(written, small_crawl, root)
-    return Finished(root)
 
 
 def by_id(run: Finished) -> dict[str, Row]:

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page
 from filters.rule import Rule
 from pipelines.audit.changes import Changes
 from pipelines.audit.ledger import Ledger, open_ledger
+from pipelines.audit.steps import DEDUP, place_of
 from pipelines.audit.whatif import moved_pages
 from pipelines.report import write_report
 from pipelines.report.columns import WHOLE_WALK, exit_of
@@ -81,6 +82,9 @@ def decided(ledger: Ledger, row: Any, rules: dict[int, Rule]) -> str:
     steps = ledger.plan.steps
     end = exit_of(ledger, (row["status"], row["stage"], row["rule"]))
     values = [None if _missing(row[f"v{rank}"]) else row[f"v{rank}"] for rank in range(len(steps))]
+    came = place_of(ledger.plan, {}, row["status"], row["stage"], row["rule"])[0] >= DEDUP
+    if not came and not row["audited"]:
+        values[ledger.plan.final :] = [None] * (len(steps) - ledger.plan.final)
     for rank, step in enumerate(steps):
         if rank == end:
             return "as it was"
@@ -134,11 +138,13 @@ def test_it_opens_whole_and_at_once_and_asks_nobody(browser: Browser, report: Pa
         assert f"{figures['kept']:,} came out" in shown.inner_text("h1")
 
 
-@pytest.mark.parametrize("run", ["measured to the end", "audited here and there"])
+@pytest.mark.parametrize(
+    "run", ["measured to the end", "audited here and there", "with rules after deduplication"]
+)
 def test_a_slider_says_what_python_and_whatif_say(
-    browser: Browser, run: str, demo_run: Path, base: Finished, tmp_path: Path
+    browser: Browser, run: str, demo_run: Path, base: Finished, late: Finished, tmp_path: Path
 ):
-    root = demo_run if run == "measured to the end" else base.root
+    root = {"measured": demo_run, "audited": base.root, "with": late.root}[run.split(maxsplit=1)[0]]
     ledger = open_ledger(root)
     with ledger.connect() as connection:
         sampled = panel_sample(connection, ledger, 5_000)
@@ -162,7 +168,7 @@ def test_a_slider_says_what_python_and_whatif_say(
             shown.get_by_role("button", name="Reset").click()
             assert verdict(shown) == before
         assert moved >= 3
-        assert (unknown > 0) == (root == base.root)
+        assert (unknown > 0) == (root != demo_run)
 
 
 def change(shown: Page, chance: random.Random) -> None:
@@ -181,6 +187,10 @@ def change(shown: Page, chance: random.Random) -> None:
         row.locator("input[type=checkbox]").uncheck()
 
 
+STAYS = ("passes", "kept")
+"""What is said of pages that no rule removes: before deduplication, after it."""
+
+
 def replayed(ledger: Ledger, changes: Changes, before: tuple[int, int, int]) -> tuple[int, ...]:
     """Return what `cuvee whatif` says of every page: kept pages, tokens, undecided pages."""
     if changes == Changes():
@@ -190,7 +200,7 @@ def replayed(ledger: Ledger, changes: Changes, before: tuple[int, int, int]) -> 
         tokens = connection.execute("SELECT file_path, record, token_count FROM ledger").df()
     moved = moved.merge(tokens, on=["file_path", "record"])
     moved["token_count"] = moved["token_count"].fillna(0)
-    lost, gained = moved[moved["status"] == "kept"], moved[moved["new_status"] == "passes"]
+    lost, gained = moved[moved["status"] == "kept"], moved[moved["new_status"].isin(STAYS)]
     pages = before[0] - len(lost) + len(gained)
     held = before[1] - lost["token_count"].sum() + gained["token_count"].sum()
     return pages, int(held), int((moved["new_status"] == "unknown").sum())
