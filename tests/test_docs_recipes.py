@@ -34,8 +34,12 @@ def shortened(command: str) -> str:
 
 @pytest.mark.slow
 def test_every_command_of_the_page_works_in_its_order(desk: Path):
-    mine, words, _, by_hand = blocks("yaml")
+    mine, scored, words, _, by_hand = blocks("yaml")
     (desk / "mine.yaml").write_text(mine)
+    (desk / "scored.yaml").write_text(scored)
+    assert [rule.name for rule in load_recipe(str(desk / "scored.yaml")).final_rules] == [
+        "few_sentences"
+    ]
     (desk / "by-hand.yaml").write_text(by_hand)
     (desk / "words.txt").write_text("river\n")
     (desk / "words.yaml").write_text(words.replace("words.txt", str(desk / "words.txt")))

@@ -44,6 +44,7 @@ stages:
     too_few_sentences: c4_lines.sentences < 3
     short: lexical_words < 20
 - dedup: {url: {}, lines: {}}
+- drop: {few_words: alpha_words < 40}
 tokenizer: {train: {vocab_size: 400}}
 """
 STRICT = edited(edited(RECIPE, "recipe: small", "recipe: strict"), "words < 50", "words < 60")

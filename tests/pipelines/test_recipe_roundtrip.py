@@ -100,7 +100,7 @@ def values_of(option):
 
 @st.composite
 def recipes(draw):
-    taken = iter(draw(st.lists(rule_names, min_size=6, max_size=6, unique=True)))
+    taken = iter(draw(st.lists(rule_names, min_size=7, max_size=7, unique=True)))
 
     def rule(reads, constant, op=operators):
         denominator = draw(st.none() | reads)
@@ -120,6 +120,7 @@ def recipes(draw):
         EditStage("c4_lines", {**EDITS["c4_lines"].options, "javascript": draw(st.booleans())}),
         DropStage((rule(edited | counts, constants),)),
         DedupStage(tuple(draw(kinds_of_dedup()))),
+        DropStage((rule(edited | counts, constants),)),
         EditStage("pii", {"kinds": draw(st.sampled_from([("ip",), ("ip", "email")]))}),
     )
     extractor = draw(st.sampled_from(sorted(EXTRACTORS)))
