@@ -87,7 +87,7 @@ LEAVE = {
 
 
 def test_each_rule_by_redpajamas_signals_takes_its_page(tmp_path):
-    (tmp_path / "more.yaml").write_text(blocks("yaml")[2])
+    (tmp_path / "more.yaml").write_text(blocks("yaml")[3])
     recipe = load_recipe(str(tmp_path / "more.yaml"))
     judge = Judge(recipe.blocks, segmenter("en"), recipe.own_signals)
     assert judge.judge("\n".join(lines())).decision is None
