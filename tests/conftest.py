@@ -19,7 +19,11 @@ from tests.hub.server import Hub, serve
 
 
 def pytest_configure() -> None:
-    """Listen to Ctrl-C: a job in the background ignores it, and so would all that tests start."""
+    """Have what tests start listen to Ctrl-C, which a job in the background ignores.
+
+    And have it keep what it compiles: that is the same for hundreds of processes.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
