@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parent.parent
 _LOADED = (
     "datatrove.utils.word_tokenizers",
     "duckdb",
+    "httpx",
     "pandas",
     "pipelines.audit",
     "pipelines.card",
@@ -63,16 +65,23 @@ def can_be_forked(env: Mapping[str, str]) -> bool:
 
 
 def run_forked(
-    words: Sequence[str], *, cwd: Path, env: Mapping[str, str], search: Path, timeout: float
+    words: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    search: Path,
+    timeout: float = 300,
+    together: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run `cuvee`, of which `words` are `sys.argv`, to its end.
 
-    `search` is the folder that Python looks for modules in first. TimeoutExpired after
+    `search` is the folder that Python looks for modules in first. With `together` what goes to
+    standard error is in `stdout`, too, in the order in which it was said. TimeoutExpired after
     `timeout` seconds, when the command has been killed.
     """
     order = {"words": words, "cwd": str(cwd), "env": dict(env), "search": str(search)}
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
-        code = _server().run(order, (said, complained), timeout)
+        code = _server().run(order, (said, said if together else complained), timeout)
         outputs = []
         for stream in (said, complained):
             stream.seek(0)
@@ -167,6 +176,9 @@ def _become(
     for number, file in enumerate(files, start=1):
         os.dup2(file, number)
         os.close(file)
+    sys.stdout.reconfigure(line_buffering=True)  # standard error is so, too
+    if env.get("PYTHONWARNINGS"):
+        warnings._processoptions(env["PYTHONWARNINGS"].split(","))
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)

@@ -5,6 +5,7 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -47,8 +48,11 @@ def extract_texts(folder: Path, step: int = 1) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def sample_texts(sample_crawl: Path) -> list[str]:
-    return extract_texts(sample_crawl)
+def sample_texts(demo_run: Path) -> list[str]:
+    """Every text of the sample crawl, in its order, as the demo has kept it."""
+    rows = pq.read_table(demo_run / "documents", partitioning=None).to_pylist()
+    rows.sort(key=lambda row: (row["file_path"], row["record"]))
+    return [row["text"] for row in rows]
 
 
 @pytest.fixture(scope="session")
