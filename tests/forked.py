@@ -194,7 +194,8 @@ def _become(
     # As the interpreter ends, but for taking apart what was loaded: that takes half a second.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    sys.stdout.flush()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
     os._exit(code or 0)
 
 

@@ -36,7 +36,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def extract_texts(folder: Path, step: int = 1) -> list[str]:
     """Return the text of every page, or every `step`th, that has one, in the crawl's order."""
     ((name, options),) = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))["extract"].items()
-    extract = make_extractor(name, options)
+    extract = make_extractor(name, options, accelerate=True)
     pages = (
         page
         for file in find_inputs([str(folder)])
