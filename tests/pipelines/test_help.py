@@ -17,13 +17,13 @@ _EXAMPLE = re.compile(r"^ +(cuvee .+)$", re.MULTILINE)
 # Runs from nothing are made in this process and of few pages; that Ray does the same, and how
 # long whole runs take, is tested elsewhere.
 _SHORTER = {
-    "run": " --engine inline --limit 20",
+    "run": " --engine inline --limit 10",
     "doctor": " --engine inline",
     "plan": " --engine inline --pages 40",
     "calibrate": " --engine inline --pages 80",
     "dedup-check": " --sample 2",
     "tokenize": " --engine inline",
-    "compare": " --engine inline --limit 20",
+    "compare": " --engine inline --limit 10",
 }
 _LONG = {"compare", "calibrate", "plan", "dedup-check", "run"}
 
