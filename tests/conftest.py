@@ -38,7 +38,8 @@ class ByFile(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Share out the tests (`make test` runs several processes)."""
+    """Share out the tests (`make test` runs several processes), files in the order below."""
+    config.option.loadscopereorder = False  # else by their number of tests, which says nothing
     return ByFile(config, log)
 
 
