@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -10,39 +12,59 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.forked import ROOT, can_be_forked, run_forked
+
 FOLDERS = ("ledger", "documents", "dataset/data", "tokens")
 """What "the same bytes" means."""
+_BIN = Path(sys.executable).parent
+_SHELL = re.compile(r"[^\w\s./:@%+=,'\"{}-]")
+"""What makes a line more than a program and its words."""
 
 
 def cuvee(
-    *arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 300
+    *arguments: str | Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 300,
+    fresh: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `cuvee` to its end."""
+    """Run `cuvee` to its end: as `tests.forked` says, or from Python's start if `fresh`."""
+    words = [str(ROOT / "pipelines/__main__.py"), *map(str, arguments)]
+    given = {**os.environ, **(env or {})}
+    if not fresh and can_be_forked(given):
+        return run_forked(words, cwd=Path.cwd(), env=given, search=Path.cwd(), timeout=timeout)
     return subprocess.run(
-        [sys.executable, "-m", "pipelines", *map(str, arguments)],
+        [sys.executable, "-m", "pipelines", *words[1:]],
         capture_output=True,
         text=True,
         check=False,
         timeout=timeout,
-        env={**os.environ, **(env or {})},
+        env=given,
     )
 
 
-def succeed(*arguments: str | Path, env: Mapping[str, str] | None = None) -> str:
+def succeed(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, fresh: bool = False
+) -> str:
     """Run `cuvee`, expect exit code 0 and return what it printed."""
-    done = cuvee(*arguments, env=env)
+    done = cuvee(*arguments, env=env, fresh=fresh)
     assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
 
-def shell(command: list[str] | str, desk: Path) -> str:
+def shell(command: list[str] | str, desk: Path, *, fresh: bool = False) -> str:
     """Run what a reader types in a folder; expect exit code 0, return output.
 
-    Without the Hub, unless the environment says that it is on this machine.
+    Without the Hub, unless the environment says that it is on this machine. A line that is
+    `cuvee` and its words alone goes without a shell, by `tests.forked`, unless it is `fresh`.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{_BIN}{os.pathsep}{os.environ['PATH']}"
     away = {} if "HF_ENDPOINT" in os.environ else {"HF_HUB_OFFLINE": "1"}
     env = {**os.environ, "PATH": path, **away, "HF_HOME": str(desk / "hf")}
+    if isinstance(command, str) and not fresh and is_plain(command) and can_be_forked(env):
+        words = [str(_BIN / "cuvee"), *shlex.split(command)[1:]]
+        done = run_forked(words, cwd=desk, env=env, search=_BIN, timeout=300)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
     done = subprocess.run(
         command,
         shell=isinstance(command, str),
@@ -50,6 +72,11 @@ def shell(command: list[str] | str, desk: Path) -> str:
     )  # fmt: skip
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def is_plain(line: str) -> bool:
+    """Return whether a line is `cuvee` and its words, with nothing for a shell to do."""
+    return line.startswith("cuvee ") and not _SHELL.search(line)
 
 
 def contents(root: Path) -> dict[str, str]:

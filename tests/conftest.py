@@ -19,7 +19,11 @@ from tests.hub.server import Hub, serve
 
 
 def pytest_configure() -> None:
-    """Listen to Ctrl-C: a job in the background ignores it, and so would all that tests start."""
+    """Have what tests start listen to Ctrl-C, which a job in the background ignores.
+
+    And have it keep what it compiles: that is the same for hundreds of processes.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -34,7 +38,8 @@ class ByFile(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Share out the tests (`make test` runs several processes)."""
+    """Share out the tests (`make test` runs several processes), files in the order below."""
+    config.option.loadscopereorder = False  # else by their number of tests, which says nothing
     return ByFile(config, log)
 
 

@@ -29,7 +29,7 @@ def blocks(language: str) -> list[str]:
 def shortened(command: str) -> str:
     """Runs are made in one process and of few pages: that Ray does the same is tested elsewhere."""
     run = command.startswith(("cuvee run", "cuvee compare"))
-    return f"{command} --engine inline --limit 20" if run else command
+    return f"{command} --engine inline --limit 10" if run else command
 
 
 @pytest.mark.slow
@@ -56,7 +56,7 @@ def test_every_command_of_the_page_works_in_its_order(desk: Path):
         assert shell(shortened(command), desk).strip() or ">" in command, command
     for run in ("gopher", "mine", "german", "several"):
         manifest = json.loads((desk / "runs" / run / "manifest.json").read_text())
-        assert manifest["pages"] == 40
+        assert manifest["pages"] == 20
         shutil.rmtree(desk / "runs" / run)
     assert (desk / "runs/compared/fineweb/manifest.json").exists()
 

@@ -52,7 +52,7 @@ class Chaos:
         self.crawl, self.recipe = lay_out(folder)
         undisturbed = folder / "undisturbed"
         with (folder / "undisturbed.log").open("wb") as said:
-            done = self._start(undisturbed, "--workers", "2", said=said).wait(_PATIENCE)
+            done = self._start(undisturbed, "--engine", "inline", said=said).wait(_PATIENCE)
         assert done == 0, (folder / "undisturbed.log").read_text()
         self.undisturbed = contents(undisturbed)
         self._commits = commit_count(undisturbed)

@@ -11,31 +11,11 @@ from typing import Any
 
 import yaml
 
+from tests.forked import run_forked
 from tests.hub.repository import Blob
 from tests.hub.server import Hub
 
 TOKEN = "hf_aTokenThatIsNobodys"  # noqa: S105  nobody's
-
-# One process for many commands: starting one takes longer than publishing.
-_COMMANDS = """
-import io, json, sys
-from contextlib import redirect_stderr, redirect_stdout
-from pipelines.cli import main
-from pipelines.cli import console
-
-def run(words):
-    said = io.StringIO()
-    for shown in (console.out, console.err):
-        shown.file = said
-    sys.argv = ["cuvee", *words]
-    with redirect_stdout(said), redirect_stderr(said):
-        try:
-            main()
-        except SystemExit as ended:
-            return [ended.code or 0, said.getvalue()]
-
-print(json.dumps([run(words) for words in json.loads(sys.argv[1])]))
-"""
 
 
 def environment(hub: Hub, home: Path, **more: str) -> dict[str, str]:
@@ -70,8 +50,13 @@ def run_commands(
     commands: Sequence[Sequence[str | Path]], env: Mapping[str, str]
 ) -> list[tuple[int, str]]:
     """Run commands of cuvee one after another; return exit code and what was said of each."""
-    words = [[str(word) for word in command] for command in commands]
-    return [(code, said) for code, said in run_program(_COMMANDS, json.dumps(words), env=env)]
+    told = []
+    for command in commands:
+        words = ["cuvee", *map(str, command)]
+        done = run_forked(words, cwd=Path.cwd(), env=env, search=Path.cwd(), together=True)
+        assert TOKEN not in done.stdout
+        told.append((done.returncode, done.stdout))
+    return told
 
 
 def shown_by(files: Mapping[str, Blob]) -> dict[str, set[str]]:

@@ -17,13 +17,13 @@ _EXAMPLE = re.compile(r"^ +(cuvee .+)$", re.MULTILINE)
 # Runs from nothing are made in this process and of few pages; that Ray does the same, and how
 # long whole runs take, is tested elsewhere.
 _SHORTER = {
-    "run": " --engine inline --limit 20",
+    "run": " --engine inline --limit 10",
     "doctor": " --engine inline",
     "plan": " --engine inline --pages 40",
     "calibrate": " --engine inline --pages 80",
     "dedup-check": " --sample 2",
     "tokenize": " --engine inline",
-    "compare": " --engine inline --limit 20",
+    "compare": " --engine inline --limit 10",
 }
 _LONG = {"compare", "calibrate", "plan", "dedup-check", "run"}
 
@@ -96,7 +96,7 @@ def test_every_example_runs(name: str, desk: Path):
 def test_json_is_one_object_and_nothing_else(name: str, desk: Path):
     lists_of_nobody(desk)
     command = shortened(name, examples(name)[0]).replace("runs/mine", "runs/json")
-    said = shell(f"{command} --json", desk)
+    said = shell(f"{command} --json", desk, fresh=True)  # which also imports in its own order
     assert isinstance(json.loads(said), dict)
     assert said.isascii()
 

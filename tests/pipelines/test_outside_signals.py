@@ -99,10 +99,12 @@ def test_another_function_measures_stored_text_again_and_ends_like_a_fresh_run(
     assert {commit.facts["read"] for commit in curated} == {"documents"}
 
 
-def test_workers_of_ray_measure_with_the_source_that_the_recipe_carries(folder, small_crawl):
-    arguments = ("--input", small_crawl, "--output", folder / "run", "--workers", "1")
-    succeed("run", folder / "r.yaml", *arguments)
+def test_a_worker_of_ray_measures_with_the_source_that_the_recipe_carries(folder, small_crawl):
+    arguments = ("--input", small_crawl, "--output", folder / "run", "--limit", "30")
+    succeed("run", folder / "r.yaml", *arguments, "--workers", "1")
     assert sum(count or 0 for count in rivers_of(folder / "run").values()) > 10
+    do_run(RECIPE, small_crawl, folder / "inline")
+    assert differing(published(folder / "run"), published(folder / "inline")) == []
 
 
 def test_a_changed_module_is_loaded_again_and_another_recipe_does_not_see_it(folder):

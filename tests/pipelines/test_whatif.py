@@ -148,7 +148,7 @@ def test_intervals_hold_the_truth_of_a_real_run_in_18_of_20_trials(demo_run: Pat
     save_recipe(changed_recipe(open_ledger(demo_run), looser), recipe)
     again = tmp_path / "again"
     shutil.copytree(demo_run, again, copy_function=shutil.copy2)
-    succeed("run", recipe, "--output", again, "--workers", "2")
+    succeed("run", recipe, "--output", again, "--engine", "inline")
     rows = pq.read_table(again / "ledger", partitioning=None).to_pylist()
     truth = sum(map(past_rules, rows))
     exact = whatif(open_ledger(demo_run), looser).after.passing.pages
