@@ -102,7 +102,7 @@ class MinHasher:
         """Return one hash per n-gram of the simplified text, in order."""
         words = segmenter(self.words).numbered(simplify(text))
         library = kernels()
-        if library is None:
+        if library is None or words.broken:
             return self._shingles(words.all)
         hashes = np.empty(max(len(words) - self.ngram + 1, 0), np.uint64)
         numbers, listing = words.numbers.ctypes.data, words.listing

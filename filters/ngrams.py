@@ -55,7 +55,7 @@ def dup_ngram_chars(words: Words) -> dict[int, int]:
     without separators; the scan steps over a duplicate as a whole.
     """
     library = kernels()
-    if library is None:
+    if library is None or words.broken:
         return {n: _dup_chars(words.all, n) for n in DUP_SIZES}
     found = _DupCounts()
     numbers, lengths = words.numbers.ctypes.data, words.lengths.ctypes.data

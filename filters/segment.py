@@ -48,8 +48,12 @@ _PACKAGES = {
     ("KhmerTokenizer", None): ("khmer-nltk",),
     ("TibetanTokenizer", None): ("botok",),
     ("StanzaTokenizer", None): ("stanza",),
+    ("IndicNLPTokenizer", None): ("indic-nlp-library",),
+    ("BurmeseTokenizer", None): ("pyidaungsu-numpy2",),
 }
 """Packages of datatrove's tokenizers by class and language, whose version decides on words."""
+_NUMBERED = "numbered-2"
+"""Raised when what is made of datatrove's own words changes; part of their fingerprint."""
 _LOST = "IS_ALPHA"
 _SOME_WORD = "word"
 
@@ -211,7 +215,7 @@ def segmenter(language: str) -> Segmenter:
         raise UsageError(
             f"words: the tokenizer of language '{language}' does not work here.\n  {reason}"
         ) from error
-    made_by = [f"datatrove-{version}:{language}", *_packages(tokenizer)]
+    made_by = [_NUMBERED, f"datatrove-{version}:{language}", *_packages(tokenizer)]
     return DatatroveSegmenter(language, tokenizer, " ".join(made_by))
 
 

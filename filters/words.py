@@ -29,7 +29,11 @@ class Words:
     letters: NDArray[np.bool_]
     """Which of the distinct words are made of letters alone (`str.isalpha`)."""
     listing: bytes
-    r"""The distinct words in UTF-8 with `\n` before, between and behind; no word holds one."""
+    r"""The distinct words in UTF-8 with `\n` before, between and behind."""
+    broken: tuple[str, ...] = ()
+    r"""The distinct words, where one holds `\n` itself, so that `listing` does not tell them apart.
+
+    A kernel that reads the listing must not be asked then."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -37,7 +41,9 @@ class Words:
     @cached_property
     def distinct(self) -> list[str]:
         """The distinct words."""
-        return self.listing[1:-1].decode("utf-8", SURROGATES).split("\n") if len(self) else []
+        if self.broken or not len(self):
+            return list(self.broken)
+        return self.listing[1:-1].decode("utf-8", SURROGATES).split("\n")
 
     @cached_property
     def all(self) -> list[str]:
@@ -46,6 +52,8 @@ class Words:
 
     def holds(self, word: str) -> bool:
         """Whether a word is among them."""
+        if self.broken:
+            return word in self.broken
         return f"\n{word}\n".encode() in self.listing
 
 
@@ -54,10 +62,13 @@ def numbered(words: Sequence[str]) -> Words:
     distinct: defaultdict[str, int] = defaultdict(count().__next__)
     numbers = np.fromiter(map(distinct.__getitem__, words), np.int32, len(words))
     size = len(distinct)
+    # What splits languages of India leaves line breaks inside words.
+    broken = tuple(distinct) if any("\n" in word for word in distinct) else ()
     return Words(
         numbers,
         np.bincount(numbers, minlength=size).astype(np.int32),
         np.fromiter(map(len, distinct), np.int32, size),
         np.fromiter(map(str.isalpha, distinct), np.bool_, size),
         "".join(["\n", *(f"{word}\n" for word in distinct)]).encode("utf-8", SURROGATES),
+        broken,
     )

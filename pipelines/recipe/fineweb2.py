@@ -16,6 +16,7 @@ from filters.ngrams import DUP_SIZES, TOP_SIZES
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.problems import Problems, known_entries, shown
 from pipelines.recipe.source import Node, Place, read_file
+from pipelines.recipe.words import read_stop_words
 
 GLOTLID = "model_v3.bin"
 """The name of GlotLID's model file, whose labels and scores FineWeb-2 goes by."""
@@ -37,6 +38,8 @@ _OFF_AT_ZERO = (
     "dup_line_frac", "min_avg_word_length", "max_avg_word_length", "max_non_alpha_words_ratio",
 )  # fmt: skip
 """Keys of which datatrove takes 0 or nothing for 'no such rule'."""
+_OFF_BELOW_ZERO = "line_punct_thr"
+"""A key that is -1 in many files: less than any page has, so the language has no such rule."""
 _GRAMS = {
     "top_n_grams": ("top_{}_gram", TOP_SIZES),
     "dup_n_grams": ("duplicated_{}_n_grams", DUP_SIZES),
@@ -142,7 +145,7 @@ def _read(path: Path, place: Place | None = None) -> tuple[dict[str, float | Non
             problems.add(tree.place, f"the key '{key}' is missing.", _NONE)
     problems.raise_first()
     changes = dict(_constants(keys, problems))
-    stop_words = _stop_words(keys["stopwords"], problems)
+    stop_words = list(read_stop_words(keys["stopwords"], problems, "stopwords"))
     problems.raise_first()
     return changes, stop_words
 
@@ -153,8 +156,9 @@ def _constants(keys: dict[str, Node], problems: Problems) -> Iterator[tuple[str,
         value = keys[key].plain()
         if key in _OFF_AT_ZERO and not value:
             yield rule, None
-        else:
-            yield rule, _number(key, keys[key], value, problems)
+            continue
+        number = _number(key, keys[key], value, problems)
+        yield rule, None if key == _OFF_BELOW_ZERO and number < 0 else number
     for key, (rule, sizes) in _GRAMS.items():
         yield from _gram_constants(key, keys[key], rule, sizes, problems)
 
@@ -182,11 +186,3 @@ def _number(key: str, node: Node, value: Any, problems: Problems) -> float:
         return value
     problems.add(node.place, f"{key} must be a number, not {shown(value)}.", _START)
     return 0.0
-
-
-def _stop_words(node: Node, problems: Problems) -> list[str]:
-    words = node.plain()
-    if isinstance(words, list) and words and all(isinstance(word, str) and word for word in words):
-        return words
-    problems.add(node.place, f"stopwords must be a list of words, not {shown(words)}.", _START)
-    return []

@@ -30,7 +30,7 @@ _OWN = ("signals", "classifiers", "perplexity", "benchmarks", "word_lists")
 _STOP_WORDS = {
     "type": "array",
     "minItems": 1,
-    "items": {"type": "string", "pattern": r"^\S+$"},
+    "items": {"type": "string", "pattern": r"^\S+( \S+)*$"},
 }
 
 

@@ -5,6 +5,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -18,9 +19,10 @@ from datatrove.utils.text import PUNCTUATION_SET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters import ngrams
+from filters import minhash, ngrams
 from filters.catalog import text_signals
-from filters.gopher import duplicates
+from filters.gopher import duplicates, stop_word_signal
+from filters.minhash import MinHasher
 from filters.native import kernels
 from filters.ngrams import DUP_SIZES, TOP_SIZES, dup_ngram_chars, top_ngram_chars
 from filters.repeated_grams import repeated_grams
@@ -28,7 +30,7 @@ from filters.rule import parse_rule
 from filters.segment import segmenter
 from filters.signal import NoValueError
 from filters.text import Text
-from filters.words import numbered
+from filters.words import Words, numbered
 
 LINES = st.text(alphabet=st.sampled_from("ab.#-•…\n \u2028\x85{1é"), max_size=120)
 # Few letters, so that n-grams repeat, also joined without their separators.
@@ -125,6 +127,47 @@ def test_repeated_grams_are_those_that_occur_again(words):
         for start in range(len(words) - n + 1):
             grams.setdefault(tuple(words[start : start + n]), []).append(start)
         assert again == [places for places in grams.values() if len(places) > 1]
+
+
+class AtSpaces:
+    """Splits at spaces alone, so that a line break may lie inside a word, as in Hindi."""
+
+    fingerprint = "spaces"
+
+    def words(self, text: str) -> list[str]:
+        return text.split(" ")
+
+    def numbered(self, text: str) -> Words:
+        return numbered(self.words(text))
+
+    def sentence_count(self, text: str) -> int:
+        return text.count(".")
+
+    def line_counts(self, lines: Sequence[str]) -> tuple[int | None, int]:
+        return None, len(lines)
+
+
+@pytest.mark.parametrize("library", [kernels(), None])
+def test_words_with_line_breaks_inside(library, monkeypatch):
+    monkeypatch.setattr(ngrams, "kernels", lambda: library)
+    monkeypatch.setattr(minhash, "kernels", lambda: library)
+    raw = " ".join([*["हम", "दिल्ली", "गए", "खाया\nऔर", "12\n13", ".", "सोए"] * 9, "और"])
+    text = Text(raw, AtSpaces())
+    words = raw.split(" ")
+    assert text.numbered_words.all == words
+    assert not text.numbered_words.holds("खाया")
+    assert text.numbered_words.holds("और")
+    signals = text_signals()
+    measured = {name: signals[name].measure(text) for name in ("alpha_words", "lexical_words")}
+    assert measured == {"alpha_words": 46, "lexical_words": 55}
+    assert dup_ngram_chars(text.numbered_words) == {
+        n: find_all_duplicate(words, n) for n in DUP_SIZES
+    }
+    assert stop_word_signal(["खाया", "और", "13"]).measure(text) == 1
+    hasher = MinHasher(ngram=2)
+    monkeypatch.setattr(minhash, "segmenter", lambda _: AtSpaces())
+    monkeypatch.setattr(minhash, "simplify", lambda text: text)
+    assert hasher.shingles(raw).tolist() == hasher._shingles(words).tolist()
 
 
 def test_ngrams_of_words_with_spaces_inside():

@@ -173,7 +173,7 @@ OWN = {
     "hin_Deva": [
         "बच्चे बगीचे में खेल रहे हैं और बिल्ली मेज पर सो रही है।",
         "क्या तुमने मेरी किताब देखी? वह कल शाम यहीं थी।",
-        "पिछले साल हम दिल्ली गए और वहाँ अच्छा खाना खाया।",
+        "पिछले साल हम दिल्ली गए और वहाँ अच्छा खाना खाया",
     ],
 }
 TESTED = tuple(LANGUAGES) if EVERYTHING else ("fr", "ru", "ar", "zh")
@@ -260,6 +260,46 @@ def test_fineweb2_in_a_language(code, texts_by_language, tmp_path: Path, compare
     )
     assert found == []
     assert len(reasons) > 1 or len(texts) < _FEW
+
+
+REAL = {
+    "deu_Latn": {
+        "dup_line_frac": 0.263,
+        "dup_n_grams": [[5, 0.141], [6, 0.134], [7, 0.126], [8, 0.117], [9, 0.108], [10, 0.098]],
+        "language_score": 0.821, "line_punct_thr": 0.0, "max_avg_word_length": 15,
+        "max_non_alpha_words_ratio": 0.774, "min_avg_word_length": 0, "new_line_ratio": 0.152,
+        "stopwords": ["der", "und", "die", "in", "von", "im", "den", "des", "mit", "das", "er",
+                      "dem", "als", "wurde", "für"],
+        "top_n_grams": [[2, 0.169], [3, 0.153], [4, 0.137]],
+    },
+    "ace_Arab": {
+        "dup_line_frac": 0.077,
+        "dup_n_grams": [[5, 0.178], [6, 0.136], [7, 0.015], [8, 0.0], [9, 0.0], [10, 0.0]],
+        "language_score": 0.3, "line_punct_thr": -1, "max_avg_word_length": 11,
+        "max_non_alpha_words_ratio": 0.84, "min_avg_word_length": 4, "new_line_ratio": 0.1,
+        "stopwords": ["،", "يڠ", "ڠن", "جيه", "ڽن", "بق", "دان", "د", "نا", "دري", "ڽڠ"],
+        "top_n_grams": [[2, 0.407], [3, 0.56], [4, 0.199]],
+    },
+}  # fmt: skip
+"""huggingface/fineweb-2, configs/ at 05e6729 and baedee4: one of much text, one of little."""
+
+
+@pytest.mark.parametrize(("language", "code"), [("deu_Latn", "de"), ("ace_Arab", "ar")])
+def test_real_files_of_fineweb2(language, code, texts_by_language, tmp_path: Path, compared):
+    path = tmp_path / f"{language}.yml"
+    path.write_text(yaml.safe_dump(REAL[language]), "utf-8")  # with escapes, as theirs
+    (tmp_path / "mine.yaml").write_text(fineweb2_recipe(path), "utf-8")
+    recipe = load_recipe(str(tmp_path / "mine.yaml"))
+    pages = texts_by_language[code] + (texts_by_language["fa"] if code == "ar" else [])
+    texts = [*pages[: None if EVERYTHING else 12], *damaged(pages, SEED, 20)]
+    found = differences(recipe, fineweb2_blocks(language, REAL[language]), texts)
+    reasons = {verdict.reason for verdict in judged(recipe, texts)}
+    compared.append(
+        f"{len(texts)} pages by FineWeb-2's file of {language}, {len(reasons)} outcomes, "
+        f"{len(found)} differences"
+    )
+    assert found == []
+    assert len(reasons) > 3
 
 
 def test_thai_and_hebrew_and_hindi(tmp_path: Path, compared):

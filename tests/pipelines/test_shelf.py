@@ -4,6 +4,7 @@ import json
 from fractions import Fraction
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -13,6 +14,7 @@ from pipelines.audit.steps import read_plan
 from pipelines.recipe import load_recipe, shipped_recipes
 from pipelines.recipe.fineweb2 import fineweb2_recipe
 from pipelines.recipe.layers import describe_recipes, load_layers
+from pipelines.recipe.schema import json_schema
 from tests.command import cuvee, succeed
 
 FRENCH = {
@@ -104,6 +106,38 @@ def test_a_language_has_thresholds_words_and_a_label_of_its_own(tmp_path):
     assert _words(mine) == ("swh_Latn", ("na", "ya"))
 
 
+ODD = {
+    "ace_Arab": ({"line_punct_thr": -1, "dup_n_grams": [[7, 0.015], [8, 0.0]]}, ["\u060c", "د"]),
+    "cop_Copt": ({"line_punct_thr": -1, "top_n_grams": [[3, 1.266], [4, 1.675]]}, ["ϫⲉ", "ⲁⲩⲱ"]),
+    "deu_Latn": ({"line_punct_thr": 0.0, "min_avg_word_length": 0}, ["der", "für"]),
+    "dzo_Tibt": ({"language_score": 0.32}, ["\u0f0d", "\u0f0d \u0f0d", "དང\u0f0b"]),
+    "lao_Laoo": ({"line_punct_thr": 0.0}, ["\u200b", "ແລະ"]),
+    "fin_Latn": ({"max_avg_word_length": 13}, ["on", "no", "s.", "\u2019n"]),
+}
+"""What is odd in huggingface/fineweb-2, configs/, by the file: some of its keys and stop words."""
+
+
+@pytest.mark.parametrize("language", ODD)
+def test_odd_files_are_read_as_they_are(tmp_path, language):
+    changed, stop_words = ODD[language]
+    settings = {**FRENCH, **changed, "stopwords": stop_words}
+    (tmp_path / "mine.yaml").write_text(adapted(tmp_path, language, settings, None), "utf-8")
+    mine = load_recipe(str(tmp_path / "mine.yaml"))
+    rules = {rule.name: rule.constant for _, rule in mine.rules()}
+    punctuation = settings["line_punct_thr"]
+    assert rules.get("line_punct_ratio") == (None if punctuation < 0 else punctuation)
+    assert rules.get("gopher_below_avg_threshold") == (settings["min_avg_word_length"] or None)
+    assert rules["unsure_language"] == settings["language_score"]
+    for size, share in settings["dup_n_grams"]:
+        assert rules[f"duplicated_{size}_n_grams"] == share, "0.0 drops whatever repeats"
+    for size, share in settings["top_n_grams"]:
+        assert rules[f"top_{size}_gram"] == share
+    assert _words(mine) == (language, tuple(stop_words))
+    (tmp_path / "again.yaml").write_text(mine.to_yaml(), "utf-8")
+    assert load_recipe(str(tmp_path / "again.yaml")) == mine
+    jsonschema.validate(mine.resolved(), json_schema())
+
+
 @pytest.mark.parametrize(
     ("name", "change", "says"),
     [
@@ -116,6 +150,13 @@ def test_a_language_has_thresholds_words_and_a_label_of_its_own(tmp_path):
         ("fra_Latn", {"top_n_grams": [[7, 0.2]]}, ": top_n_grams holds [7, 0.2], which is no pair"),
         ("fra_Latn", {"dup_n_grams": 5}, ": dup_n_grams must be a list, not 5."),
         ("fra_Latn", {"stopwords": []}, ": stopwords must be a list of words, not []."),
+        ("fra_Latn", {"language_score": ...}, ": the key 'language_score' is missing.\n"),
+        (
+            "fra_Latn",
+            {"stopwords": [True]},
+            ": stopwords must be a list of words, which true is not.\n  YAML",
+        ),
+        ("fra_Latn", {"new_line_ratio": None}, ": new_line_ratio must be a number, not nothing."),
         ("fra_Latn", {"line_punkt_thr": 1}, ": a FineWeb-2 configuration has no key 'line_punkt"),
         ("french", {}, ": the file's name is not that of a language and script."),
     ],
@@ -130,10 +171,16 @@ def test_a_language_without_thresholds_is_told(tmp_path, name, change, says):
 
 def test_wrong_stop_words_are_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for wrong in ("le", "[]", "['de la']", "[5]"):
-        (tmp_path / "mine.yaml").write_text(f"extends: fineweb2\nstop_words: {wrong}\n")
-        with pytest.raises(RecipeError, match=r"^mine.yaml:2: stop_words must be a list of words"):
+    wrong = {
+        "le": ", not 'le'.", "[]": ", not [].", "[le, 'de la']": ", which 'de la' is not.",
+        "[5]": ", which 5 is not.", "[' .']": ", which ' .' is not.",
+    }  # fmt: skip
+    for written, says in wrong.items():
+        (tmp_path / "mine.yaml").write_text(f"extends: fineweb2\nstop_words: {written}\n")
+        with pytest.raises(RecipeError) as caught:
             load_recipe("mine.yaml")
+        first = str(caught.value).partition("\n")[0]
+        assert first == f"mine.yaml:2: stop_words must be a list of words{says}"
 
 
 @pytest.mark.parametrize("command", ["show", "fineweb2"])
