@@ -62,13 +62,14 @@ def score_threshold(ledger: Ledger) -> float:
 def stop_words(ledger: Ledger) -> list[str]:
     """Return the most frequent words of the language's pages, the most frequent first.
 
-    UsageError where the run has kept no text.
+    Words with a letter, as not all of Hindi's or Thai's signs count as letters, nor does the
+    apostrophe of `l'`. UsageError where the run has kept no text.
     """
     named = ledger.recipe.map.get("words")
     words = segmenter(str(named.plain()) if named else "en")
     counts: Counter[str] = Counter()
     for text in _texts(ledger):
-        counts.update(word.lower() for word in words.words(text) if word.isalpha())
+        counts.update(word.lower() for word in words.words(text) if any(map(str.isalpha, word)))
     if not counts:
         raise UsageError(
             f"{ledger.root}: it has no text in {ledger.language} to find stop words in.\n"

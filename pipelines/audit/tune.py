@@ -6,7 +6,7 @@ reference is another run, or the run itself; to keep a given share, all rules' r
 multiplied by one factor, so that a rule that removes twice as much as another still does.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -22,8 +22,10 @@ from pipelines.audit.steps import Step
 from pipelines.recipe.rule_stages import GATE_STAGES
 
 _SAMPLE = 50_000
-Method: TypeAlias = Literal["quantile", "meanstd", "10tail"]
-"""How a threshold is found; the names are FineWeb-2's."""
+Method: TypeAlias = Literal["quantile", "meanstd", "medianratio", "10tail"]
+"""How a threshold is found; the names are those that FineWeb-2's paper gives its methods."""
+BY_REFERENCE = ("meanstd", "medianratio")
+"""Methods that need a reference and leave no say in the kept share."""
 _TAIL = 0.1
 """Share of the pages that each rule alone removes, by `10tail`."""
 _MOST = 1 << 20
@@ -93,7 +95,8 @@ def tune(
 
     `like` is a reference run whose quantiles are taken; without `keep` exactly those. With
     another `method` thresholds stand as many standard deviations from the mean as the
-    reference's (`meanstd`), or where each rule alone removes a tenth of the pages (`10tail`).
+    reference's (`meanstd`), at as many times the median (`medianratio`), or where each rule alone
+    removes a tenth of the pages (`10tail`).
     UsageError for a run without measured pages or without rules that have a threshold.
     """
     for asked in (ledger, like):
@@ -131,8 +134,9 @@ def tune(
 def _tuned(
     pages: _Pages, reference: _Pages | None, keep: float | None, method: Method
 ) -> list[Rule]:
-    if method == "meanstd" and reference is not None:
-        return [*_as_far_from_the_mean(pages, reference)]
+    if reference is not None and method in BY_REFERENCE:
+        carried = _as_far_from_the_mean if method == "meanstd" else _at_as_many_medians
+        return [*_carried(pages, reference, carried)]
     if method == "10tail":
         return _moved_rules(pages, [_TAIL] * len(pages.steps), 1.0)
     own = pages.removed([step.rule for step in pages.steps])
@@ -141,29 +145,67 @@ def _tuned(
     return _moved_rules(pages, shares, factor)
 
 
-def _as_far_from_the_mean(pages: _Pages, reference: _Pages) -> Iterator[Rule]:
-    """Yield the rules, each as many standard deviations from the mean as in the reference."""
+_Weighted: TypeAlias = tuple[_Floats, _Floats]
+"""What a rule reads on the pages that it is known of, and those pages' weights."""
+
+
+def _carried(
+    pages: _Pages,
+    reference: _Pages,
+    carried: Callable[[float, _Weighted, _Weighted], float | None],
+) -> Iterator[Rule]:
+    """Yield the rules, each with its threshold in the reference carried over to the pages.
+
+    A rule keeps its own where the reference has none of its name, or `carried` has no answer.
+    """
     theirs = {step.rule.name: at for at, step in enumerate(reference.steps)}
     for at, step in enumerate(pages.steps):
         other = theirs.get(step.rule.name)
-        here = _spread(pages, at)
-        there = None if other is None else _spread(reference, other)
-        if other is None or here is None or there is None or not _moves(step):
+        if other is None or not _moves(step):
             yield step.rule
             continue
         constant: Any = reference.steps[other].rule.constant
-        value = here[0] + (float(constant) - there[0]) / there[1] * here[1]
-        yield replace(step.rule, constant=_as_before(step.rule, max(value, 0.0)))
+        value = carried(float(constant), _known(reference, other), _known(pages, at))
+        if value is None:
+            yield step.rule
+        else:
+            yield replace(step.rule, constant=_as_before(step.rule, max(value, 0.0)))
 
 
-def _spread(pages: _Pages, at: int) -> tuple[float, float] | None:
-    """Return mean and standard deviation of what a rule reads; None where nothing varies."""
+def _known(pages: _Pages, at: int) -> _Weighted:
     values = pages.values[at]  # noqa: PD011  no pandas
     known = ~np.isnan(values)
-    if not known.any():
+    return values[known], pages.weight[known]
+
+
+def _as_far_from_the_mean(constant: float, there: _Weighted, here: _Weighted) -> float | None:
+    """Return what is as many standard deviations from the mean; None where nothing varies."""
+    theirs, ours = _spread(*there), _spread(*here)
+    if theirs is None or ours is None:
         return None
-    mean = float(np.average(values[known], weights=pages.weight[known]))
-    variance = float(np.average((values[known] - mean) ** 2, weights=pages.weight[known]))
+    return ours[0] + (constant - theirs[0]) / theirs[1] * ours[1]
+
+
+def _at_as_many_medians(constant: float, there: _Weighted, here: _Weighted) -> float | None:
+    """Return what is as many times the median; None where a median is 0."""
+    theirs, ours = _median(*there), _median(*here)
+    return constant / theirs * ours if theirs and ours else None
+
+
+def _median(values: _Floats, weight: _Floats) -> float:
+    """Return the least value with half of the weight at or below it; 0 without values."""
+    if not len(values):
+        return 0.0
+    distinct, below = _cumulated(values, weight)
+    return float(distinct[np.searchsorted(below, below[-1] / 2)])
+
+
+def _spread(values: _Floats, weight: _Floats) -> tuple[float, float] | None:
+    """Return mean and standard deviation; None where nothing varies."""
+    if not len(values):
+        return None
+    mean = float(np.average(values, weights=weight))
+    variance = float(np.average((values - mean) ** 2, weights=weight))
     return (mean, variance**0.5) if variance > 0 else None
 
 

@@ -173,9 +173,10 @@ def tune(
         typer.Option(metavar="DIR", help="Take the quantiles that this run's thresholds have."),
     ] = None,
     method: Annotated[
-        Literal["quantile", "meanstd", "10tail"],
+        Literal["quantile", "meanstd", "medianratio", "10tail"],
         typer.Option(
-            help="By quantile or distance from the mean as in --like, or a tenth removed by each."
+            help="By quantile, distance from the mean or multiple of the median as in --like, or a "
+            "tenth removed by each."
         ),
     ] = "quantile",
     language: OfLanguage = None,
@@ -220,11 +221,13 @@ def tune(
 
 
 def _check_method(method: str, keep: float | None, like: Path | None) -> None:
+    from pipelines.audit.tune import BY_REFERENCE
+
     if method == "quantile" and keep is None and like is None:
         raise UsageError("tune: say what to tune to.\n  --keep SHARE, or --like DIR, or both.")
-    if method == "meanstd" and like is None:
+    if method in BY_REFERENCE and like is None:
         raise UsageError(
-            "tune: meanstd takes distances from a reference.\n  Say which run: --like DIR"
+            f"tune: {method} takes thresholds over from a reference.\n  Say which run: --like DIR"
         )
     if method != "quantile" and keep is not None:
         raise UsageError(

@@ -14,6 +14,7 @@ from filters.errors import UsageError
 from pipelines.audit import Audit
 from pipelines.audit.changes import Changes, changed_recipe, save_recipe
 from pipelines.audit.ledger import open_ledger
+from pipelines.audit.proposal import stop_words
 from pipelines.audit.steps import COLUMNS
 from pipelines.audit.whatif import moved_pages
 from pipelines.curator import Curator
@@ -248,7 +249,7 @@ def test_nothing_of_a_recipe_of_one_language_is_new():
     assert not any(rule.others for _, rule in recipe.rules())
 
 
-@pytest.mark.parametrize("method", ["quantile", "meanstd", "10tail"])
+@pytest.mark.parametrize("method", ["quantile", "meanstd", "medianratio", "10tail"])
 def test_thresholds_of_a_language_by_another(method, several: Finished):
     german, english = Audit(several.root, "de"), Audit(several.root, "en")
     tuned = german.tune(like=english, method=method)
@@ -268,6 +269,33 @@ def test_thresholds_of_a_language_by_another(method, several: Finished):
             (np.average(f["value.short"], weights=f["weight"]), weighted_spread(f)) for f in frames
         )
         assert rules.loc["short", "after"] == round(max(here + (50 - mean) / std * spread, 0))
+    if method == "medianratio":
+        theirs, ours = (middle(audit) for audit in (english, german))
+        assert rules.loc["short", "after"] == round(50 / theirs * ours)
+
+
+def middle(audit: Audit) -> float:
+    """Return the least value of `short` with half of the pages' weight at or below it."""
+    frame = audit.sample().query("stage != 'language'").sort_values("value.short")
+    below = frame["weight"].cumsum()
+    return float(frame["value.short"][below >= below.iloc[-1] / 2].iloc[0])
+
+
+def test_methods_that_need_a_reference_say_so(several: Finished):
+    for method in ("meanstd", "medianratio"):
+        refused = cuvee("tune", several.root, "--language", "de", "--method", method)
+        assert (refused.returncode, refused.stderr) == (
+            2,
+            f"cuvee: tune: {method} takes thresholds over from a reference.\n"
+            "  Say which run: --like DIR\n",
+        )
+
+
+def test_stop_words_have_signs_that_are_no_letters(several: Finished):
+    """As FineWeb-2's of French, in configs/fra_Latn.yml: l' and d' are among them."""
+    found = stop_words(open_ledger(several.root).of_language("fr"))
+    assert {"l'", "d'"} & set(found)
+    assert all(any(map(str.isalpha, word)) for word in found)
 
 
 def weighted_spread(frame) -> float:
