@@ -6,6 +6,7 @@ from types import MappingProxyType
 from filters import (
     c4,
     dolma,
+    dolma_pii,
     fineweb,
     gopher,
     language,
@@ -26,13 +27,19 @@ from filters.signal import SIGNALS, Signal
 TEXT = "text"
 """The revision that a crawl's extractor made, before any edit."""
 
-MODULES = (gopher, ngrams, c4, fineweb, refinedweb, dolma, redpajama, redpajama_lines)
+MODULES = (gopher, ngrams, c4, fineweb, refinedweb, dolma, dolma_pii, redpajama, redpajama_lines)
 """Importing a module registers its signals; a new module is named here."""
 
 EDITS: Mapping[str, Edit] = MappingProxyType(
     {
         edit.name: edit
-        for edit in (c4.C4_LINES, refinedweb.REFINEDWEB_LINES, dolma.ENDED_LINES, pii.PII)
+        for edit in (
+            c4.C4_LINES,
+            refinedweb.REFINEDWEB_LINES,
+            dolma.ENDED_LINES,
+            dolma_pii.DOLMA_PII,
+            pii.PII,
+        )
     }
 )
 

@@ -8,6 +8,7 @@ Where what is missing tells more than what is there, that is marked: see `COMPLE
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import accumulate
+from operator import attrgetter
 from types import MappingProxyType
 
 from datatrove.utils.text import TERMINAL_PUNCTUATION
@@ -16,6 +17,7 @@ from filters.c4 import C4_LINES
 from filters.catalog import TEXT
 from filters.cuts import Cut, cut_lines, marked_lines
 from filters.dolma import ENDED_LINES, unended_lines
+from filters.dolma_pii import found_places
 from filters.edit import Options
 from filters.fineweb import SHORT_LINE
 from filters.gopher import BULLETS, ELLIPSES, STOP_WORDS
@@ -213,6 +215,20 @@ def _ips(text: Text) -> Iterator[Span]:
             yield Span(start, end, "IP address")
 
 
+_PLACES = {"email": "e-mail address", "phone": "telephone number", "ip": "IP address"}
+
+
+def _personal_data(text: Text, kinds: Collection[str] = tuple(_PLACES)) -> list[Span]:
+    """Return what Dolma's tagger finds; of two that overlap the first."""
+    places = text.share(found_places)
+    spans = [Span(*place, _PLACES[kind]) for kind in kinds for place in places[kind]]
+    found: list[Span] = []
+    for span in sorted(spans, key=attrgetter("start")):
+        if not found or span.start >= found[-1].end:
+            found.append(span)
+    return found
+
+
 def _emails(text: Text) -> Iterator[Span]:
     return (Span(start, end, "e-mail address") for start, end in email_spans(text.raw))
 
@@ -254,6 +270,8 @@ def _finders() -> dict[str, Finder]:
         "redpajama_curly_brackets": partial(_marks, "{}", "curly bracket"),
         "emails": _emails,
         "ips": _ips,
+        "dolma_personal_data": _personal_data,
+        **{f"dolma_{kind}s": partial(_personal_data, kinds=(kind,)) for kind in _PLACES},
     }
 
 

@@ -31,6 +31,9 @@ FIELD_MEANINGS = {
 _EDITS = {
     "pii.emails": "e-mail addresses",
     "pii.ips": "public IP addresses",
+    "dolma_pii.emails": "e-mail addresses",
+    "dolma_pii.phones": "telephone numbers",
+    "dolma_pii.ips": "IP addresses",
 }
 
 

@@ -8,6 +8,7 @@ from filters.c4 import C4_LINES, edit_lines
 from filters.catalog import EDITS, text_signals
 from filters.cuts import cut_lines
 from filters.differences import differing as differences
+from filters.dolma_pii import DOLMA_PII
 from filters.evidence import _FINDERS, can_mark, evidence
 from filters.parts import word_places
 from filters.pii import PII, redact
@@ -23,6 +24,7 @@ PIECES = st.sampled_from(
      " ", "\t", "x.", "1", "{", "Lorem ipsum ", "javascript ", "use cookies ", "[12]", "[edit]",
      "IS_ALPHA", "é", "AB", "ABC\n", "İ", "don't ", "a@b.org ", "8.8.8.8 ", "10.0.0.1 "]
 )  # fmt: skip
+DOLMA = ("dolma_emails", "dolma_phones", "dolma_ips", "dolma_personal_data")
 TEXTS = st.lists(PIECES, max_size=80).map("".join)
 OPTIONS = st.fixed_dictionaries(
     {},
@@ -47,7 +49,7 @@ def measured(text: Text) -> dict[str, int]:
 
 
 def test_every_signal_that_marks_is_compared():
-    assert set(COUNTED) | {"emails", "ips"} == set(_FINDERS)
+    assert set(COUNTED) | {"emails", "ips", *DOLMA} == set(_FINDERS)
 
 
 @settings(max_examples=300, deadline=None)
@@ -97,6 +99,16 @@ def test_personal_data_is_marked_where_it_is_replaced(raw):
     counts = redact(text, PII.options).counts
     for name in ("emails", "ips"):
         assert len(evidence(text, f"pii.{name}")) == counts[name]
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS)
+def test_personal_data_of_dolma_is_marked_where_it_is_replaced(raw):
+    text = text_of(raw)
+    counts = DOLMA_PII.apply(text, DOLMA_PII.options).counts
+    assert len(evidence(text, "dolma_personal_data")) == sum(counts.values())
+    for name in DOLMA[:-1]:
+        assert len(evidence(text, name)) == measured(text)[name]
 
 
 def test_reasons_of_cut_lines_are_told():

@@ -13,7 +13,7 @@ from tests.filters.golden import measure, revision, rows
 from tests.parity.dolma_numbers import ours
 
 RECIPE = Path(__file__).parents[2] / "configs" / "fineweb.yaml"
-SIGNAL_FILES = ("gopher", "ngrams", "c4", "fineweb", "refinedweb", "redpajama", "pii")
+SIGNAL_FILES = ("gopher", "ngrams", "c4", "fineweb", "refinedweb", "redpajama", "pii", "dolma_pii")
 
 
 def each(*names: str):
@@ -46,6 +46,11 @@ def test_what_the_package_dolma_says(row):
 @pytest.mark.parametrize("row", each("pii"))
 def test_personal_data(row):
     assert revision(row["text"], "pii")[0] == row["becomes"]
+
+
+@pytest.mark.parametrize("row", each("dolma_pii"))
+def test_personal_data_as_dolmas_mixer_replaces_it(row):
+    assert revision(row["text"], "dolma_pii")[0] == row["becomes"]
 
 
 @pytest.mark.parametrize("row", each("segment"))

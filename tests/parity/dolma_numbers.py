@@ -1,6 +1,6 @@
 """What the package dolma says of texts, and what we say, in its terms.
 
-`python tests/parity/dolma_numbers.py < texts.jsonl`, run by a Python that has the package dolma
+`python -m tests.parity.dolma_numbers < texts.jsonl`, run by a Python that has the package dolma
 1.2.1, adds its numbers to each line, which is how `tests/golden/dolma.jsonl` was made. Only the two
 taggers' own modules are loaded: the package as a whole wants models and NumPy 1.
 """
@@ -71,7 +71,7 @@ def ours(raw: str) -> dict[str, Any]:
     return {"numbers": numbers, "becomes": EDITS["ended_lines"].apply(text, {}).text}
 
 
-def _only_the_taggers() -> None:
+def only_the_taggers() -> None:
     """Let `dolma.taggers.gopher` be imported without what the packages around it import."""
     found = importlib.util.find_spec("dolma")
     assert found is not None, "the package dolma is not installed here"
@@ -83,7 +83,7 @@ def _only_the_taggers() -> None:
 
 
 if __name__ == "__main__":
-    _only_the_taggers()
+    only_the_taggers()
     for line in sys.stdin:
         row = json.loads(line)
         print(json.dumps({**row, **theirs(row["text"])}, ensure_ascii=False))  # noqa: T201
