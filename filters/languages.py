@@ -117,10 +117,11 @@ def language_of(label: str) -> Language:
     found = find_language(label)
     if found is not None:
         return found
-    close = nearest(label, _short_labels())
+    close = None if "_" in label else nearest(label, _short_labels())
+    meant = f"Did you mean '{close}'?  " if close else ""
     raise UsageError(
         f"Language label {label!r}: no label of lid.176, GlotLID or OpenLID is written like that.\n"
-        f"  Did you mean '{close or 'fr'}'?  In full it is ISO 639-3 and ISO 15924: fra_Latn."
+        f"  {meant}In full it is ISO 639-3 and ISO 15924: fra_Latn."
     )
 
 

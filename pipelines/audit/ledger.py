@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.errors import UsageError, nearest
+from filters.errors import UsageError
 from filters.rule import LANGUAGE
 from pipelines.audit.steps import Plan, read_plan
 from pipelines.bucket.path import S3Path
 from pipelines.ledger import LEDGER_FIELDS
 from pipelines.manifest import check_format, read_manifest
+from pipelines.near_label import near_label
 from pipelines.recipe.by_language import find_label, for_language
 from pipelines.recipe.source import Node, read_file
 from pipelines.storage import Commit, CommitLog
@@ -66,7 +67,7 @@ class Ledger:
         labels = _labels(self.recipe, self.plan)
         label = find_label(labels, wanted)
         if label is None:
-            close = nearest(wanted, labels)
+            close = near_label(wanted, labels)
             raise UsageError(
                 f"{self.root}: its recipe lets no page in '{wanted}' pass.\n"
                 f"  {f'Did you mean {close!r}?  ' if close else ''}It has: {', '.join(labels[:8])}."

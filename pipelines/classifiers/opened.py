@@ -19,6 +19,8 @@ FORMAT = 1
 """Of classifier.json; grows when an older cuvee can no longer read it."""
 _TWO = 2
 _SHOWN = 8
+_PREFIX = "__label__"
+"""Before every label of fastText's: not what makes two alike."""
 
 
 def check_classifier(classifier: Classifier) -> str:
@@ -52,7 +54,7 @@ def own_label(classifier: Classifier) -> Classifier:
         if fasttext
         else _labels(_read_head(classifier, found.path))
     )
-    ours = next((each for each in labels if each.removeprefix("__label__") == "positive"), None)
+    ours = next((each for each in labels if each.removeprefix(_PREFIX) == "positive"), None)
     return replace(classifier, label=ours)
 
 
@@ -111,8 +113,9 @@ def _check_label(classifier: Classifier, labels: tuple[str, ...]) -> None:
     if classifier.label is None:
         fact, hint = "names no label", f"label: {labels[-1]}"
     else:
-        close = nearest(classifier.label, labels)
-        fact, hint = f"asks for the label '{classifier.label}'", f"label: {close or '…'}"
+        bare = {label.removeprefix(_PREFIX): label for label in labels}
+        close = bare.get(nearest(classifier.label.removeprefix(_PREFIX), bare) or "", "…")
+        fact, hint = f"asks for the label '{classifier.label}'", f"label: {close}"
         hint = hint if labels else "leave 'label' out"
     raise UsageError(
         f"classifier '{classifier.name}' {fact}; the model {has}.\n"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from filters.errors import nearest
 from filters.languages import find_language
 from filters.rule import Rule, parse_rule
+from pipelines.near_label import near_label
 from pipelines.recipe.options import RULE_STAGES
 from pipelines.recipe.problems import shown
 from pipelines.recipe.source import Node, Place, refuse
@@ -69,7 +70,7 @@ def set_for_language(tree: Node, maps: list[Node], name: str, label: str, value:
         refuse(value.place, fact, f"Write {name}=VALUE, or give it several: languages: {{…}}")
     found = find_label(labels, label)
     if found is None:
-        close = nearest(label, labels)
+        close = near_label(label, labels)
         hint = f"Did you mean '{close}'?" if close else f"It has {', '.join(labels[:_SHOWN])}."
         refuse(value.place, f"the recipe has no language '{label}'.", hint)
     if value.value in ("off", False):

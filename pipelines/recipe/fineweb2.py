@@ -15,7 +15,7 @@ from filters.errors import UsageError
 from filters.ngrams import DUP_SIZES, TOP_SIZES
 from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.problems import Problems, known_entries, shown
-from pipelines.recipe.source import Node, Place, read_file
+from pipelines.recipe.source import Node, Place, read_file, refuse
 from pipelines.recipe.words import read_stop_words
 
 GLOTLID = "model_v3.bin"
@@ -134,6 +134,12 @@ def _read(path: Path, place: Place | None = None) -> tuple[dict[str, float | Non
     """Return the constants of a language's file by rule, and its stop words."""
     problems = Problems(what=_WHAT)
     layer = place.layer if place else 0
+    if not path.is_file():
+        where = place or Place(layer, 0, 0, str(path))
+        fact = (
+            f"{path} cannot be read: there is no such file." if place else "there is no such file."
+        )
+        refuse(where, fact, f"FineWeb-2's are in huggingface/fineweb-2, configs/. {_NONE}")
     tree = read_file(path, str(path), layer, what=_WHAT, start=_START)
     if not NAME.fullmatch(path.stem):
         hint = "For example fra_Latn.yml: ISO 639-3, and the script by ISO 15924."

@@ -7,15 +7,15 @@ rules compare is the model's own label. A label that the model has not is an err
 import mmap
 import re
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
-from filters.errors import nearest
-from filters.languages import find_language, lid_176_labels
+from filters.languages import lid_176_labels
 from filters.rule import LANGUAGE, Rule, parse_rule
+from pipelines.near_label import near_label
 from pipelines.recipe.by_language import same_label
 from pipelines.recipe.model import LanguageModel
 from pipelines.recipe.override import rule_maps
@@ -26,6 +26,7 @@ _HEADER = struct.Struct("<14id3iqq")
 """Magic number, version and arguments of a model, then the sizes of its dictionary."""
 _LABEL = re.compile(rb"__label__([^\0]{1,64})\0.{8}\x01", re.DOTALL)
 """A label in the dictionary: its name, how often it was seen, and 1 for a label."""
+_SOME = 3
 _PINNED = ("lid.176.ftz", "lid.176.bin")
 
 
@@ -88,16 +89,14 @@ def _refuse_label(label: str, same: list[str], labels: Sequence[str], place: Pla
     if same:
         fact = f"the language model has several labels for '{label}': {', '.join(same)}."
         refuse(place, fact, "Name the one that is meant.")
-    close = _nearest(label, labels)
-    hint = f"Did you mean '{close}'?" if close else f"It has {len(labels):,}, such as {labels[0]}."
+    close = near_label(label, labels)
+    some = ", ".join(labels[:_SOME])
+    hint = (
+        f"Did you mean '{close}'?"
+        if close
+        else f"It has {len(labels):,}, such as {some}; a language may be named like fra_Latn, too."
+    )
     refuse(place, f"the language model has no label '{label}'.", hint)
-
-
-def _nearest(label: str, labels: Iterable[str]) -> str | None:
-    """Return the label that looks or means most like one."""
-    by_name = {str(find_language(known) or known): known for known in labels}
-    meant = str(find_language(label) or label)
-    return nearest(label, by_name.values()) or by_name.get(nearest(meant, by_name) or "")
 
 
 def model_labels(model: str) -> tuple[str, ...]:
