@@ -28,7 +28,7 @@ from pipelines.audit.changes import Changes, save_recipe
 from pipelines.audit.cube import FIRES, UNKNOWN, count_pages
 from pipelines.audit.findings import Finding
 from pipelines.audit.findings import findings as find_findings
-from pipelines.audit.groups import By, impact_by
+from pipelines.audit.groups import impact_by
 from pipelines.audit.impact import Pages
 from pipelines.audit.impact import impact as rule_rows
 from pipelines.audit.ledger import Ledger, open_ledger
@@ -65,10 +65,11 @@ class Audit:
         """What a person must know of all figures, such as that the run has not finished."""
         return self.ledger.notes
 
-    def rules(self, by: By | None = None, top: int = _GROUPS) -> pd.DataFrame:
+    def rules(self, by: str | None = None, top: int = _GROUPS) -> pd.DataFrame:
         """Return a row per rule, in order; see `pipelines.audit.impact.impact` for the columns.
 
-        With `by`, a row per group and rule, for the `top` groups with the most pages.
+        With `by` (language, domain, dump, bucket, or a measured label) a row per group and rule,
+        for the `top` groups with the most pages. UsageError for a label that the run has not.
         """
         if by is not None:
             with self.ledger.connect() as connection:

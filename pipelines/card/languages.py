@@ -1,11 +1,12 @@
 """What a card says of each language: how much there is of it, and what became of its pages."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from filters.languages import UNDETERMINED, Language, find_language
+from filters.rule import LANGUAGE, parse_rule
 from pipelines.card.count import Amount
 from pipelines.card.facts import Facts
 from pipelines.card.markup import code, share, table
@@ -16,8 +17,9 @@ _MOST_ASKED = 200
 """Languages whose pages are followed through the rules: those with the most pages."""
 _MOST_RULES = 2
 _FLOW = (
-    "What became of their pages, each counted once, at the first rule that removed it. Pages that "
-    "left before their language was known are in the funnel alone."
+    "What became of their pages, each counted once, at the first rule that removed it; where "
+    "languages differ in a rule's threshold, their own stands behind it. Pages that left before "
+    "their language was known are in the funnel alone."
 )
 _NUMBERS = ("documents", "tokens", "bytes of text", "share", "pages", "kept", "kept of these")
 
@@ -66,7 +68,7 @@ def languages(facts: Facts) -> str:
         return ""
     texts = ["### Languages", _table(parts, is_counted=facts.counted is not None)]
     if any(part.removed for part in parts):
-        texts += [_FLOW, _flow(parts[:_MOST_ROWS])]
+        texts += [_FLOW, _flow(parts[:_MOST_ROWS], facts.rules)]
     return "\n\n".join(texts)
 
 
@@ -104,16 +106,31 @@ def _figures(amount: Amount, whole: Amount) -> tuple[str, str, str, str]:
     return f"{amount.rows:,}", f"{amount.tokens:,}", f"{amount.bytes:,}", part
 
 
-def _flow(parts: Iterable[Part]) -> str:
+def _flow(parts: Iterable[Part], rules: Mapping[str, str]) -> str:
     rows = []
     for part in parts:
         pages = part.amount.rows + part.removed.total()
-        most = part.removed.most_common(_MOST_RULES)
-        rules = ", ".join(f"{code(rule)} {share(count, pages)}" for rule, count in most)
+        most = ", ".join(
+            f"{code(rule)} {share(count, pages)}{_own_constant(rule, part, rules)}"
+            for rule, count in part.removed.most_common(_MOST_RULES)
+        )
         kept = f"{part.amount.rows:,}", share(part.amount.rows, pages)
-        rows.append((language_name(part.language), f"{pages:,}", *kept, rules))
+        rows.append((language_name(part.language), f"{pages:,}", *kept, most))
     head = ("language", "pages", "kept", "kept of these", "removed most by")
     return table(head, rows, _NUMBERS)
+
+
+def _own_constant(named: str, part: Part, rules: Mapping[str, str]) -> str:
+    """Return what a rule, named with its stage, asks of a language where languages differ in it."""
+    name = named.partition(": ")[2]
+    if name not in rules:
+        return ""
+    rule = parse_rule(name, rules[name])
+    if not rule.others or rule.reads == (LANGUAGE,):
+        return ""
+    own = [found for label in part.labels if (found := rule.of(label)) is not None]
+    asked = dict.fromkeys(code(f"{each.op} {each.constant}") for each in own)
+    return f" ({', '.join(asked)})" if asked else ""
 
 
 def removed_by_language(root: Path, labels: Iterable[str]) -> dict[str, dict[str, int]]:

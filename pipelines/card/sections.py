@@ -1,8 +1,10 @@
 """What a card says of the data: how much there is, what was removed, which fields it has."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from filters.rule import parse_rule
 from pipelines.card.count import Amount
 from pipelines.card.facts import Facts, total
 from pipelines.card.languages import languages
@@ -28,6 +30,8 @@ FIELD_MEANINGS = {
     "minhash_cluster_size": "pages that are nearly this one, itself included; not counted are "
     "those that another kind of deduplication had removed before",
 }
+_MOST_OTHERS = 6
+"""Languages with thresholds of their own that a table's cell names; the recipe has all."""
 _EDITS = {
     "pii.emails": "e-mail addresses",
     "pii.ips": "public IP addresses",
@@ -137,7 +141,12 @@ def _rule(row: Mapping[str, Any]) -> str:
 def _condition(row: Mapping[str, Any], rules: Mapping[str, str]) -> str:
     is_rule = row["status"] == "dropped" and row["stage"] in RULE_STAGES
     condition = rules.get(row["rule"]) if is_rule and not row.get("block") else None
-    return code(condition) if condition else ""
+    if not condition:
+        return ""
+    rule = parse_rule(row["rule"], condition)
+    if len(rule.others) <= _MOST_OTHERS:
+        return code(condition)
+    return f"{code(str(replace(rule, others=())))}, in {len(rule.others)} languages otherwise"
 
 
 def repeats(facts: Facts) -> str:

@@ -45,8 +45,12 @@ Save = Annotated[
 def audit(
     folder: RunFolder,
     by: Annotated[
-        Literal["language", "domain", "dump"] | None,
-        typer.Option(help="A table for each of these."),
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="A table for each language, domain, dump, bucket (of a perplexity), or label of "
+            "another signal.",
+        ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="With --by: so many groups.")] = 20,
     report: Annotated[

@@ -17,6 +17,7 @@ from pipelines.audit.ledger import open_ledger
 from pipelines.audit.proposal import stop_words
 from pipelines.audit.steps import COLUMNS
 from pipelines.audit.whatif import moved_pages
+from pipelines.card.sections import _condition
 from pipelines.curator import Curator
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import load_recipe
@@ -234,6 +235,30 @@ def test_a_shown_page_is_explained_in_its_language(several: Finished):
         lists = next(rule for rule in page["rules"] if rule["rule"] == "lists")
         assert lists["says"] == "decides"
         assert lists["value"] > {"fr": 0.5, "en": 0.1, "de": 0.4}[page["language"]]
+
+
+def test_the_card_says_what_a_rule_asks_of_each_language(several: Finished, tmp_path: Path):
+    root = tmp_path / "run"
+    shutil.copytree(several.root, root)
+    succeed("card", root)
+    card = (root / "dataset" / "README.md").read_text("utf-8")
+    table = card.partition("removed most by |")[2].partition("\n\n")[0]
+    flows = {cells[1].strip(): cells[-2] for row in table.splitlines()
+             if len(cells := row.split("|")) > 2}  # fmt: skip
+    own = {"French": "0.5", "English": "0.1", "German": "0.4"}
+    told = {name: flows[name] for name in own if "lists" in flows[name]}
+    assert told, flows
+    for name, cell in told.items():
+        assert f"`> {own[name]}`" in cell.partition("lists")[2].partition(", `")[0]
+    assert "`newlines / words > 0.1 (fr 0.5, de 0.4)`" in card
+
+
+def test_a_long_list_of_thresholds_is_counted_in_the_cards_funnel():
+    rules = {
+        "lists": "newlines / words > 0.1 (" + ", ".join(f"l{n} 0.{n}" for n in range(2, 9)) + ")"
+    }
+    row = {"status": "dropped", "stage": "quality", "rule": "lists", "block": None}
+    assert _condition(row, rules) == "`newlines / words > 0.1`, in 7 languages otherwise"
 
 
 def test_what_needs_one_language_says_so(several: Finished):

@@ -128,6 +128,37 @@ def test_every_page_has_the_perplexity_of_its_text_and_buckets_follow(ran, score
     assert min(counted[bucket] for bucket in ("head", "middle", "tail")) >= 3, counted
 
 
+def test_an_audit_by_bucket(ran):
+    rows = [*ledger(ran)]
+    for by in ("bucket", "wiki_bucket", "text.wiki_bucket"):
+        told = json.loads(succeed("audit", ran, "--by", by, "--json"))["rules"]
+        first = {row[by]: row for row in reversed(told)}
+        sizes = Counter(row["text.wiki_bucket"] or "" for row in rows)
+        assert {name: row["reached_pages"] for name, row in first.items()} == sizes
+        removed = Counter(
+            (row["text.wiki_bucket"] or "", row["rule"])
+            for row in rows
+            if row["status"] == "dropped"
+        )
+        assert {
+            (row[by], row["rule"]): row["removed_pages"] for row in told if row["removed_pages"]
+        } == removed
+    assert "bucket head: " in succeed("audit", ran, "--by", "bucket")
+    unknown = cuvee("audit", ran, "--by", "wiki_buckt")
+    assert unknown.returncode == 2
+    assert unknown.stderr == (
+        f"cuvee: {ran}: 'wiki_buckt' is no label that its pages have.\n"
+        "  Did you mean 'wiki_bucket'?  They can be told apart by language, dump, domain, bucket, "
+        "wiki_bucket.\n"
+    )
+
+
+def test_a_run_without_buckets_says_how_to_have_them(base):
+    refused = cuvee("audit", base.root, "--by", "bucket")
+    assert refused.returncode == 2
+    assert "its pages have no bucket.\n  A perplexity with cut-offs gives one" in refused.stderr
+
+
 def test_an_edited_text_has_a_perplexity_of_its_own(ran):
     rows = [row for row in ledger(ran) if row["c4_lines.wiki"] is not None]
     assert any(row["c4_lines.wiki"] != row["text.wiki"] for row in rows)
