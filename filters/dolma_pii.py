@@ -10,7 +10,7 @@ A page with more than ten thousand question marks is not looked at, as there.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import zip_longest
 from operator import itemgetter
@@ -111,7 +111,7 @@ def _spans_of(pattern: re.Pattern[str], paragraph: str) -> Iterator[tuple[int, i
     return (match.span() for match in pattern.finditer(paragraph))
 
 
-_FINDERS = MappingProxyType(
+_FINDERS: MappingProxyType[str, Callable[[str], Iterator[tuple[int, int]]]] = MappingProxyType(
     {"email": _emails, "phone": partial(_spans_of, _PHONE), "ip": partial(_spans_of, _IP)}
 )
 
@@ -143,7 +143,8 @@ def dolma_personal_data(text: Text) -> int:
 def _redact(text: Text, options: Options) -> Edited:  # noqa: ARG001  it has no options
     spans = [(*span, kind) for kind, its in found_places(text).items() for span in its]
     counts = {f"{kind}s": 0 for kind in STAND_INS}
-    pieces, copied = [], 0
+    pieces: list[str] = []
+    copied = 0
     for start, end, kind in sorted(spans, key=itemgetter(0)):
         if start >= copied:
             pieces += (text.raw[copied:start], STAND_INS[kind])

@@ -34,6 +34,8 @@ _RULE = re.compile(
 )
 _LABEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OFF = "off"
+_BRIEF = 6
+"""Languages' constants that a line has room for."""
 LANGUAGE = "language.code"
 """The value that says which of a rule's constants a page's is."""
 
@@ -56,6 +58,13 @@ class Rule:
             return self
         constant = dict(self.others).get(language or "", self.constant)
         return None if constant is None else replace(self, constant=constant, others=())
+
+    @property
+    def brief(self) -> str:
+        """The rule in a line: of many languages' constants only how many there are."""
+        if len(self.others) <= _BRIEF:
+            return str(self)
+        return f"{replace(self, others=())} ({len(self.others)} languages otherwise)"
 
     def with_other(self, language: str, constant: Value | None) -> "Rule":
         """Return the rule with that constant for a language; None: not asked of its pages."""

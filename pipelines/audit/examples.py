@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.audit.cube import quoted
 from pipelines.audit.ledger import Ledger
 from pipelines.audit.matching import SIDES
-from pipelines.audit.recipes import written
+from pipelines.audit.recipes import written_for
 from pipelines.audit.steps import COLUMNS, Plan, Step
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _numbers(row: Mapping[str, Any], steps: Sequence[Step | None]) -> list[dict[
     return [
         {
             "rule": step.rule.name,
-            "fires_if": written(step.rule),
+            "fires_if": written_for(step.rule, row["language"]),
             "value": step.rule.value(values),
             "fires": step.rule.fires(values),
         }

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 import pyarrow as pa
 
 from filters.catalog import TEXT
-from filters.rule import Rule
+from filters.rule import LANGUAGE, Rule
 from pipelines.audit.ledger import Ledger
 from pipelines.manifest import read_manifest
 from pipelines.recipe.source import Node
@@ -70,6 +70,14 @@ def written(rule: Rule) -> str:
     """Return a rule as recipes have it: what is measured on the extracted text has a bare name."""
     names = [name.removeprefix(f"{TEXT}.") for name in rule.reads]
     return str(replace(rule, numerator=names[0], denominator=names[1] if names[1:] else None))
+
+
+def written_for(rule: Rule, language: str | None) -> str:
+    """Return the same as pages in a language meet it: with its constant alone."""
+    if rule.reads == (LANGUAGE,) and language not in dict(rule.others):
+        return rule.brief  # which languages pass
+    own = rule.of(language or "")
+    return f"not asked of pages in {language}" if own is None else written(own)
 
 
 def _settings(recipe: Node) -> dict[str, str]:

@@ -84,7 +84,11 @@ def examples(
         why = {"rule": row.rule, "expression": None, "value": None}
         if rank is not None:
             rule = plan.steps[rank].rule
-            why = {"rule": rule.name, "expression": str(rule), "value": page[f"v{rank}"]}
+            why = {
+                "rule": rule.name,
+                "expression": str(rule.of(page["language"]) or rule),
+                "value": page[f"v{rank}"],
+            }
         told.append({name: page[name] for name in _SHOWN} | why)
     return told
 

@@ -1,7 +1,6 @@
 """What a card says of the data: how much there is, what was removed, which fields it has."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from filters.rule import parse_rule
@@ -30,8 +29,6 @@ FIELD_MEANINGS = {
     "minhash_cluster_size": "pages that are nearly this one, itself included; not counted are "
     "those that another kind of deduplication had removed before",
 }
-_MOST_OTHERS = 6
-"""Languages with thresholds of their own that a table's cell names; the recipe has all."""
 _EDITS = {
     "pii.emails": "e-mail addresses",
     "pii.ips": "public IP addresses",
@@ -143,10 +140,7 @@ def _condition(row: Mapping[str, Any], rules: Mapping[str, str]) -> str:
     condition = rules.get(row["rule"]) if is_rule and not row.get("block") else None
     if not condition:
         return ""
-    rule = parse_rule(row["rule"], condition)
-    if len(rule.others) <= _MOST_OTHERS:
-        return code(condition)
-    return f"{code(str(replace(rule, others=())))}, in {len(rule.others)} languages otherwise"
+    return code(parse_rule(row["rule"], condition).brief)
 
 
 def repeats(facts: Facts) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from filters.signal import Value
-from pipelines.audit.recipes import written
+from pipelines.audit.recipes import written_for
 from pipelines.audit.steps import COLUMNS, Plan, Step
 from pipelines.pages import ShownPage
 
@@ -19,7 +19,7 @@ class Answer:
     rule: str
     stage: str
     fires_if: str
-    """The comparison, as the recipe has it."""
+    """The comparison, as the recipe has it for the page's language."""
     counts: tuple[Value | None, ...]
     """What it reads."""
     value: Value | None
@@ -48,7 +48,7 @@ def _answers(plan: Plan, page: ShownPage) -> Iterator[Answer]:
         yield Answer(
             rule.name,
             step.stage,
-            written(rule),
+            written_for(rule, page.row["language"]),
             tuple(values.get(name) for name in rule.reads),
             rule.value(values),
             _says(step, page.row, values),

@@ -6,7 +6,7 @@ however large the run is.
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from filters.languages import find_language
+from filters.rule import LANGUAGE
 from pipelines.audit.cube import literal, value_sql
 from pipelines.audit.ledger import Ledger
+from pipelines.audit.steps import Plan
 from pipelines.page.marker import Marker
 from pipelines.page.marks import merged
 from pipelines.report.sample import PAGE, rows_as_objects
@@ -126,12 +129,14 @@ def as_examples(
 ) -> list[dict[str, Any]]:
     """Return the pages as plain data; `at` is a page's place in the columns (`places`).
 
+    `own` is the comparison that removed the page, with its value, where languages differ in it;
     `text` is cut after `MOST_CHARACTERS`, `chars` is its whole length; text is null where none
     was kept, and once `MOST_BYTES` are reached. `marks` are the parts of it that the rule which
     removed the page has counted: pairs of places in UTF-16, as scripts count.
     """
     marker = Marker(ledger.recipe)
     reads = {(step.stage, step.rule.name): step.columns[0] for step in ledger.plan.steps}
+    ranks = {(step.stage, step.rule.name): rank for rank, step in enumerate(ledger.plan.steps)}
     left = MOST_BYTES
     examples = []
     for at, page in zip(places, pages.to_dict("records"), strict=True):
@@ -147,8 +152,10 @@ def as_examples(
                 "at": at,
                 "host": harmless((page["host"] or "")[:80]),
                 "language": page["language"] or "none",
+                "lang": _lang(page["language"]),
                 "text": text,
                 "chars": None if whole is None else len(whole),
+                "own": _own(ledger.plan, ranks.get((page["stage"], page["rule"])), page),
                 "marks": _marks(
                     marker,
                     whole,
@@ -159,6 +166,25 @@ def as_examples(
             }
         )
     return examples
+
+
+def _lang(label: str | None) -> str | None:
+    """Return what HTML calls a page's language; Han characters look otherwise in `ja` and `zh`."""
+    language = find_language(label) if label else None
+    return language and language.short
+
+
+def _own(plan: Plan, rank: int | None, page: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the comparison that removed a page, where it is another one in another language."""
+    rule = None if rank is None else plan.steps[rank].rule
+    if rule is None or not rule.others:
+        return None
+    own, value = rule.of(page["language"]), page[f"v{rank}"]
+    if own is None or value is None or value != value:  # noqa: PLR0124  NaN
+        return None
+    if rule.reads == (LANGUAGE,):
+        return {"value": value, "op": "is none of", "constant": 1 + len(rule.others)}
+    return {"value": value, "op": own.op, "constant": own.constant}
 
 
 def _marks(

@@ -195,6 +195,8 @@ def _comparison(rule: Rule) -> dict[str, Any]:
     """Return what a script compares; where languages differ, what the rule says (`columns`)."""
     if not rule.others:
         return {"op": rule.op, "constant": rule.constant}
-    shown = str(rule).replace("text.", "").removeprefix(" / ".join(rule.reads).replace("text.", ""))
+    shown = rule.brief.replace("text.", "").removeprefix(
+        " / ".join(rule.reads).replace("text.", "")
+    )
     short = shown if len(shown) <= _NAME else shown[: _NAME - 1] + "…"
     return {"op": "==", "constant": 1, "shown": short.strip()}

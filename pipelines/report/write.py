@@ -9,6 +9,7 @@ from pipelines.audit.findings import findings
 from pipelines.audit.impact import Pages, impact
 from pipelines.audit.ledger import Ledger, open_ledger
 from pipelines.audit.outcomes import count_outcomes, placed, register
+from pipelines.audit.steps import Plan
 from pipelines.files import write_whole
 from pipelines.manifest import read_manifest
 from pipelines.report.columns import MISSING, sample_columns
@@ -88,10 +89,16 @@ def _audited(
     found = Pages(ledger, counted)
     register(connection, placed(count_outcomes(connection), ledger.plan, ledger.reasons))
     return {
-        "impact": impact(found),
+        "impact": _brief(impact(found), ledger.plan),
         "overlap": read_overlap(found),
         "findings": [asdict(finding) for finding in findings(connection, found)],
     }
+
+
+def _brief(rows: list[dict[str, Any]], plan: Plan) -> list[dict[str, Any]]:
+    """Return rows of the audit with rules of many languages told in a line."""
+    told = {str(step.rule): step.rule.brief for step in plan.steps}
+    return [{**row, "expression": told.get(row["expression"])} for row in rows]
 
 
 def _with_examples(

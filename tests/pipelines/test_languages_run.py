@@ -253,12 +253,37 @@ def test_the_card_says_what_a_rule_asks_of_each_language(several: Finished, tmp_
     assert "`newlines / words > 0.1 (fr 0.5, de 0.4)`" in card
 
 
+def test_examples_are_told_by_the_threshold_of_their_language(several: Finished):
+    told = Counter[tuple[str, float]]()
+    for example in read_data(open_ledger(several.root), 5_000)["examples"]:
+        if (own := example["own"]) is not None:
+            value, constant = own["value"], own["constant"]
+            if own["op"] == "is none of":
+                assert (value not in LABELS, constant) == (True, 3)
+                continue
+            assert value > constant if own["op"] == ">" else value < constant
+            told[example["language"], constant] += 1
+    assert told.total() > 3
+    assert set(told) <= {
+        *(("fr", 10), ("de", 30), ("en", 50), ("fr", 0.5), ("de", 0.4), ("en", 0.1)),
+        *(("en", 0.3), ("de", 0.3), ("en", 0.7), ("fr", 0.7)),
+    }
+
+
+def test_a_page_is_told_what_its_language_asks(several: Finished):
+    shown = " ".join(succeed("show", several.root, "--kept", "-n", "200").split())
+    assert "(fr 0.5" not in shown
+    for asked in ("newlines / words > 0.4", "newlines / words > 0.5", "newlines / words > 0.1"):
+        assert asked in shown
+    assert "not asked of pages in de" in shown
+
+
 def test_a_long_list_of_thresholds_is_counted_in_the_cards_funnel():
     rules = {
         "lists": "newlines / words > 0.1 (" + ", ".join(f"l{n} 0.{n}" for n in range(2, 9)) + ")"
     }
     row = {"status": "dropped", "stage": "quality", "rule": "lists", "block": None}
-    assert _condition(row, rules) == "`newlines / words > 0.1`, in 7 languages otherwise"
+    assert _condition(row, rules) == "`newlines / words > 0.1 (7 languages otherwise)`"
 
 
 def test_what_needs_one_language_says_so(several: Finished):

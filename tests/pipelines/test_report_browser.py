@@ -388,3 +388,22 @@ def test_hundreds_of_languages_can_be_read(browser: Browser, report: Path, tmp_p
         assert shown.locator("#languages-chart .removers span").count() >= 120
         assert shown.locator("#languages-chart script, #languages-chart img").count() == 0
         assert "owned" not in shown.title()
+
+
+def test_a_page_is_set_in_its_language(browser: Browser, report: Path, tmp_path: Path):
+    """From right to left where it is written so; as told, Han characters have their own forms."""
+    data = data_of(report)
+    made = (("fa", "به نام خدا\nOne line"), ("ja", "直す"), ("fr", "Voilà"), (None, "No language"))
+    first = next(one for one in data["examples"] if one["text"] is not None)
+    data["examples"] = [
+        {**first, "language": lang or "none", "lang": lang, "text": text, "marks": [], "chars": 9}
+        for lang, text in made
+    ]
+    (tmp_path / "set.html").write_bytes(assemble(data))
+    with reading(browser, tmp_path / "set.html") as reader:
+        texts = reader.page.locator(".example .page-text")
+        told = [
+            texts.nth(at).evaluate("node => [node.lang, getComputedStyle(node).direction]")
+            for at in range(len(made))
+        ]
+        assert told == [["fa", "rtl"], ["ja", "ltr"], ["fr", "ltr"], ["", "ltr"]]

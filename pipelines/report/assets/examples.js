@@ -16,7 +16,7 @@ function drawExamples() {
     + (without ? ` ${count(without)} are here without text: none was extracted, the recipe keeps none of theirs (keep_text: ${data.run.keep_text}), or the report is full.` : ''));
   byId('filters').append(
     chosen('outcome', 'Outcome', 'every outcome', tally(outcomeOf)),
-    chosen('language', 'Language', 'every language', tally((example) => example.language)),
+    chosen('language', 'Language', 'every language', tally((example) => example.language), languageNames()),
     typed('site', 'Site', 'example.org'), typed('words', 'Words in text or address', 'any words'));
   byId('filters').addEventListener('submit', (event) => event.preventDefault());
   byId('examples-more').addEventListener('click', () => { shownExamples += PAGE_OF; showExamples(); });
@@ -29,10 +29,14 @@ function tally(key) {
   return [...found].sort(([one, many], [other, more]) => more - many || one.localeCompare(other));
 }
 
-function chosen(key, name, every, options) {
+function languageNames() {
+  return new Map(data.languages.filter((row) => row.name).map((row) => [row.label, `${row.name} · ${row.label}`]));
+}
+
+function chosen(key, name, every, options, names = new Map()) {
   const select = el('select', { id: `filter-${key}`, onchange: () => filterBy(key, select.value) },
     el('option', { value: '' }, every),
-    ...options.map(([option, pages]) => el('option', { value: option }, `${option} (${pages})`)));
+    ...options.map(([option, pages]) => el('option', { value: option }, `${names.get(option) || option} (${pages})`)));
   return el('label', {}, el('span', {}, name), select);
 }
 
@@ -71,22 +75,23 @@ function exampleCard(example) {
   const facts = [example.language, `${count(sample.tokens[example.at])} tokens`,
     example.chars === null ? null : `${count(example.chars)} characters`].filter(Boolean).join(' · ');
   return el('article', { class: 'example' },
-    el('header', {}, el('span', { class: `tag ${status}` }, tag), reason(example.at, stage, rule),
+    el('header', {}, el('span', { class: `tag ${status}` }, tag), reason(example, stage, rule),
       el('bdi', { class: 'url' }, data.sample.urls[example.at] || 'without an address'), el('span', { class: 'soft facts' }, facts)),
     textOf(example));
 }
 
 // The comparison that decided, with the page's number in it.
-function reason(page, stage, rule) {
+function reason(example, stage, rule) {
   const rank = data.rules.findIndex((one) => one.stage === stage && one.name === rule);
   if (rank < 0) return null;
-  const { left, op, constant } = data.rules[rank];
-  return el('code', { class: 'reason' }, `${left} = `, el('b', {}, valueAt(rank, page)), ` ${op} ${value(constant)}`);
+  const { left, op, constant } = { ...data.rules[rank], ...example.own };
+  const shown = example.own ? value(example.own.value) : valueAt(rank, example.at);
+  return el('code', { class: 'reason' }, `${left} = `, el('b', {}, shown), ` ${op} ${value(constant)}`);
 }
 
 function textOf(example) {
   if (example.text === null) return el('p', { class: 'soft' }, 'No text is held for this page.');
-  const text = el('p', { class: 'page-text', dir: 'auto' }, ...marked(example.text, example.marks || []));
+  const text = el('p', { class: 'page-text', dir: 'auto', lang: example.lang }, ...marked(example.text, example.marks || []));
   if (example.chars > example.text.length) text.append(el('span', { class: 'soft' }, ' […]'));
   if (example.text.length < 420 && example.text.split('\n').length < 8) return text;
   const more = el('button', { type: 'button', class: 'quiet small', 'aria-expanded': 'false', onclick: () => {
