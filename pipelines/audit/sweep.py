@@ -54,7 +54,7 @@ def sweep(ledger: Ledger, name: str, *, points: int = 40) -> Sweep:
         )
     if step.rule.others:
         raise UsageError(
-            f"rule '{name}' has a threshold for each language: {step.rule}.\n"
+            f"rule '{name}' has a threshold for each language: {step.rule.brief}.\n"
             "  Sweep that of one: --language LABEL"
         )
     with ledger.connect() as connection:
