@@ -171,7 +171,7 @@ def as_examples(
 def _lang(label: str | None) -> str | None:
     """Return what HTML calls a page's language; Han characters look otherwise in `ja` and `zh`."""
     language = find_language(label) if label else None
-    return language and language.short
+    return None if language is None else language.short
 
 
 def _own(plan: Plan, rank: int | None, page: Mapping[str, Any]) -> dict[str, Any] | None:
