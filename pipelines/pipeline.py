@@ -43,7 +43,8 @@ from pipelines.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TrainedTokenizer
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity

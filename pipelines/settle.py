@@ -32,7 +32,8 @@ from pipelines.ledger import (
     ledger_schema,
 )
 from pipelines.recipe.kinds import JoiningOptions, MinHashOptions
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TrainedTokenizer
 from pipelines.sandbox.texts import Ask, Finished, TextWork, prepare_texts
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_rows, read_table

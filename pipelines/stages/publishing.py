@@ -20,7 +20,7 @@ from pipelines.dedup.removals import removal_columns
 from pipelines.execute import Task
 from pipelines.files import sha256_of, write_whole
 from pipelines.layout import shard_name
-from pipelines.recipe.model import TrainedTokenizer
+from pipelines.recipe.parts import TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, shown_kind
 from pipelines.settle import train as train_on_survivors
 from pipelines.stages.context import RunContext

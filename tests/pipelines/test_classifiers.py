@@ -173,10 +173,16 @@ def test_headers_of_the_pinned_and_of_a_quantised_model_are_read(model, tmp_path
     ("written", "says"),
     [
         ("classifiers: 5", "classifiers must be a map of names, not 5"),
-        ("classifiers: {words: a.bin}", "signal 'words' of"),
+        (
+            "classifiers: {words: a.bin}",
+            "classifiers.words: 'words' is a signal already (filters/gopher.py).",
+        ),
         ("classifiers: {'a b': a.bin}", "'a b' is no name for a classifier"),
         ("classifiers: {good: {label: x}}", "classifiers.good names no model"),
-        ("classifiers: {good: {model: a.bin, sha256: abc}}", "is no sha256: 'abc'"),
+        (
+            "classifiers: {good: {model: a.bin, sha256: abc}}",
+            "classifiers.good.sha256 must be 64 hexadecimal digits, not 'abc'",
+        ),
     ],
 )
 def test_a_wrong_key_is_told_with_its_line(written, says, tmp_path, monkeypatch):

@@ -236,8 +236,11 @@ def test_a_file_of_other_bytes_is_another_column(models, tmp_path):
     [
         ("perplexity: [a]", "r.yaml:2: perplexity must be a map of names, not [a]."),
         ("perplexity: {a: {}}", "r.yaml:2: perplexity.a names no model."),
-        ("perplexity: {a-b: m.arpa}", "r.yaml:2: 'a-b' is no name for a perplexity."),
-        ("perplexity: {words: m.arpa}", "has the name of a signal (filters/gopher.py)."),
+        ("perplexity: {a-b: m.arpa}", "r.yaml:2: perplexity: 'a-b' is no name for a perplexity."),
+        (
+            "perplexity: {words: m.arpa}",
+            "perplexity.words: 'words' is a signal already (filters/gopher.py).",
+        ),
         ("perplexity: {a: {model: m, modle: m}}", "perplexity.a has no option 'modle'."),
         ("perplexity: {a: {model: m, normalize: 1}}", "normalize must be true or false, not 1."),
         ("perplexity: {a: {languages: [en]}}", "languages must be a map by language, not [en]."),
