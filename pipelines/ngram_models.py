@@ -15,7 +15,15 @@ from pathlib import Path
 
 from filters.arpa import read_arpa
 from filters.errors import UsageError
-from filters.perplexity import NO_BUCKET, NgramModel, PerplexityScorer, bucket_of, knows
+from filters.perplexity import (
+    CASED,
+    NO_BUCKET,
+    NgramModel,
+    Normalize,
+    PerplexityScorer,
+    bucket_of,
+    knows,
+)
 from filters.signal import NoValueError, Signal
 from filters.text import Text
 from pipelines.files import sha256_of
@@ -32,6 +40,8 @@ _MOST_TEXT = 1 << 27
 _ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w.-]+))?/(?P<file>.+)")
 _SAMPLED = 500
 """Pieces that are looked for in a model."""
+_FEW_CAPITALS = 0.01
+"""Share of a model's pieces that may have capitals by a slip of its makers."""
 _LEAST_KNOWN = 0.5
 _DIGESTS = "perplexity "
 
@@ -130,6 +140,7 @@ def _open(named: Perplexity, files: ModelFiles, *, load_all: bool) -> Perplexity
     if files.sentencepiece is not None:
         cutter = _sentencepiece(owner, _find(owner, files.sentencepiece))
         _check_pair(owner, files, model, cutter)
+        _check_case(owner, files, named.normalize, cutter)
         pieces = cutter.pieces
     return PerplexityScorer(model, pieces, named.normalize, named.lines)
 
@@ -248,12 +259,38 @@ def _check_pair(
     owner: str, files: ModelFiles, model: NgramModel, cutter: SentencePieceModel
 ) -> None:
     """Refuse pieces that the n-gram model does not know: those of another language, or cut."""
-    special = {added.content for added in cutter.get_added_tokens_decoder().values()}
-    pieces = [piece for piece in cutter.get_vocab() if piece not in special]
+    pieces = _own_pieces(cutter)
     share = knows(model, pieces[:: max(1, len(pieces) // _SAMPLED)])
     if share < _LEAST_KNOWN:
         raise UsageError(
             f"{owner}: '{files.model}' knows {share:.0%} of the pieces of "
             f"'{files.sentencepiece}'.\n"
             "  They belong together: take both of one language, and of one release."
+        )
+
+
+def _own_pieces(cutter: SentencePieceModel) -> list[str]:
+    special = {added.content for added in cutter.get_added_tokens_decoder().values()}
+    return [piece for piece in cutter.get_vocab() if piece not in special]
+
+
+def _check_case(
+    owner: str, files: ModelFiles, normalize: Normalize, cutter: SentencePieceModel
+) -> None:
+    """Refuse a normal form with which the pieces were not made: they show whether case was kept."""
+    pieces = _own_pieces(cutter)
+    capitals = sum(piece != piece.lower() for piece in pieces)
+    if normalize is True and capitals > _FEW_CAPITALS * len(pieces):
+        fact = (
+            f"{capitals:,} of the {len(pieces):,} pieces of '{files.sentencepiece}' have capitals"
+        )
+        raise UsageError(
+            f"{owner}: {fact}, which no text has in CCNet's normal form.\n"
+            f"  They were made of texts with their case. Write: normalize: {CASED}"
+        )
+    has_case = any(piece != piece.upper() for piece in pieces)
+    if normalize == CASED and has_case and not capitals:
+        raise UsageError(
+            f"{owner}: no piece of '{files.sentencepiece}' has a capital.\n"
+            "  They were made of texts in lower case. Write: normalize: true"
         )

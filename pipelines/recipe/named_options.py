@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 
 from filters.contamination import SIZES
+from filters.perplexity import CASED
 from filters.redpajama_lists import AMONG
 from pipelines.benchmarks import DEFAULT_GRAMS
 from pipelines.pinned_lists import PINNED_LISTS
-from pipelines.recipe.options import Digest, Numbers, Option, Texts, Word, by_name
+from pipelines.recipe.options import Digest, Numbers, Option, Texts, Word, WordOrFlag, by_name
 
 _WHERE = "a file, or OWNER/REPOSITORY/FILE of the Hub"
 PERPLEXITY_FILES = by_name(
@@ -19,7 +20,13 @@ PERPLEXITY_FILES = by_name(
 PERPLEXITY: Mapping[str, Option] = {
     **PERPLEXITY_FILES,
     **by_name(
-        Option("normalize", True, "Lower case, no accents, digits as 0, marks as in ASCII first."),
+        WordOrFlag(
+            "normalize",
+            True,
+            "Lower case, no accents, digits as 0, marks as in ASCII "
+            "first; cased leaves case and accents.",
+            choices=(CASED,),
+        ),
         Option("lines", False, "Score each line as a sentence; CCNet takes the text as one."),
     ),
 }

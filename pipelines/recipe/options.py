@@ -86,6 +86,19 @@ class Word(Option):
         return value is None or (isinstance(value, str) and bool(value))
 
 
+class WordOrFlag(Option):
+    """True, false, or one of several words."""
+
+    @property
+    def wants(self) -> str:
+        """See `Option`."""
+        return f"true, false or {', '.join(self.choices)}"
+
+    def accepts(self, value: Any) -> bool:
+        """See `Option`."""
+        return isinstance(value, bool) or (isinstance(value, str) and value in self.choices)
+
+
 class Folders(Option):
     """A list of folders."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from filters.perplexity import Normalize
 from filters.signal import Signal
 from pipelines.recipe.named import NamedKey, is_free, is_name, read_entry, read_named, read_options
 from pipelines.recipe.named_options import PERPLEXITY, PERPLEXITY_FILES
@@ -47,7 +48,7 @@ class Perplexity:
     name: str
     files: tuple[tuple[str, ModelFiles], ...]
     """By the label of a page's language, or one by `ANY`."""
-    normalize: bool = True
+    normalize: Normalize = True
     lines: bool = False
 
     @property

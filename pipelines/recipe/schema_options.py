@@ -14,6 +14,7 @@ from pipelines.recipe.options import (
     Survivor,
     Texts,
     Word,
+    WordOrFlag,
 )
 
 
@@ -53,6 +54,10 @@ def _survivor() -> dict[str, Any]:
 
 def _word(option: Option) -> dict[str, Any]:
     return {"type": ["string", "null"], "minLength": 1, "default": option.default}
+
+
+def _word_or_flag(option: Option) -> dict[str, Any]:
+    return {"enum": [True, False, *option.choices], "default": option.default}
 
 
 def _folders(_: Option) -> dict[str, Any]:
@@ -103,6 +108,7 @@ _OF_OWN_KIND: Mapping[type[Option], Callable[[Option], dict[str, Any]]] = {
     Size: _size,
     Survivor: _survivors,
     Word: _word,
+    WordOrFlag: _word_or_flag,
     Folders: _folders,
     Texts: _texts,
     Numbers: _numbers,

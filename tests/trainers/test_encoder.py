@@ -2,8 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +17,11 @@ from pipelines.classifiers.signals import pinned
 from pipelines.recipe import load_recipe
 from pipelines.recipe.classifier import Classifier
 from tests.command import cuvee, succeed
-from tests.pipelines.hosts import Reply, Request, folder_answers, serving
 from tests.pipelines.labelled import rows, shouted, write_rows
 from tests.pipelines.small_run import RECIPE, do_run, edited, made_pages, prose
 from tests.pipelines.warc_bytes import gzip_each
+from tests.trainers.served import COMMIT, hub_with
 from tests.trainers.tiny_bert import LONGEST, make_bert
-
-COMMIT = "ab" * 20
 
 
 @pytest.fixture(scope="module")
@@ -127,25 +123,12 @@ def test_another_encoder_is_refused_and_a_damaged_head_told(bert, scored, tmp_pa
         check_classifier(named)
 
 
-@pytest.fixture
-def hub(bert: Path, tmp_path: Path) -> Iterator[tuple[dict[str, str], Path]]:
-    """The environment of a Hub on this machine with an encoder, and the folder that it serves."""
-    folder = tmp_path / "served/org/tiny/resolve/main"
-    shutil.copytree(bert, folder)
-    shutil.copytree(bert, folder.parent / COMMIT)
-    files = folder_answers(tmp_path / "served")
-
-    def answers(request: Request) -> Reply:
-        found = files(request)
-        return replace(found, headers={**found.headers, "X-Repo-Commit": COMMIT})
-
-    with serving(answers) as host:
-        home = str(tmp_path / "hf")
-        yield {"HF_ENDPOINT": host.url, "HF_HOME": home, "NO_PROXY": "127.0.0.1"}, folder
+def test_an_encoder_of_the_hub_is_pinned_by_its_commit_and_not_copied(bert, scored, tmp_path):
+    with hub_with({"org/tiny": bert}, tmp_path) as env:
+        pinned_by_its_commit(env, scored, tmp_path)
 
 
-def test_an_encoder_of_the_hub_is_pinned_by_its_commit_and_not_copied(hub, scored, tmp_path):
-    env, folder = hub
+def pinned_by_its_commit(env: dict[str, str], scored: Path, tmp_path: Path) -> None:
     told = train(tmp_path / "edu", "--labels", scored, "--encoder", "org/tiny", env=env)
     assert told["encoder"]["model"] == "org/tiny"
     assert told["encoder"]["revision"] == COMMIT
@@ -153,7 +136,9 @@ def test_an_encoder_of_the_hub_is_pinned_by_its_commit_and_not_copied(hub, score
     card = (tmp_path / "edu/README.md").read_text()
     assert "\nbase_model: org/tiny\n" in card
     assert f"org/tiny at commit {COMMIT}" in card
-    shutil.rmtree(folder)  # what `main` has become does not matter
+    shutil.rmtree(
+        tmp_path / "served/org/tiny/resolve/main"
+    )  # what `main` has become does not matter
     fresh = {**env, "HF_HOME": str(tmp_path / "again")}
     lines = succeed("classifier", "score", tmp_path / "edu", scored, env=fresh).splitlines()
     assert len(lines) == 120

@@ -16,7 +16,9 @@ _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 LONGEST = 64
 
 
-def make_bert(folder: Path, *, labels: int = 1, seed: int = 7, marks: bool = False) -> Path:
+def make_bert(
+    folder: Path, *, labels: int = 1, seed: int = 7, marks: bool = False, bias: float = 0.0
+) -> Path:
     """Write a BERT with a head of so many outputs; with `marks` texts stand in [CLS] and [SEP]."""
     torch.manual_seed(seed)
     vocabulary = {word: n for n, word in enumerate([*_SPECIAL, *WORDS])}
@@ -30,6 +32,8 @@ def make_bert(folder: Path, *, labels: int = 1, seed: int = 7, marks: bool = Fal
         vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
         intermediate_size=32, max_position_embeddings=LONGEST, num_labels=labels,
     )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(folder)
+    model = BertForSequenceClassification(config)
+    model.classifier.bias.data.fill_(bias)
+    model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
