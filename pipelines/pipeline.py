@@ -34,6 +34,7 @@ from pipelines.files import (
     write_whole,
 )
 from pipelines.hold import held
+from pipelines.ledger import LICENCE_COLUMN
 from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import (
     code_version,
@@ -125,7 +126,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     if any(file.format != "crawl" for file in files):
         if recipe.optout_gates:
             say(_NO_HEADERS)
-        if recipe.licence_gates:
+        if recipe.measures_licence:
             say(_NO_HTML)
     found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
@@ -276,6 +277,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         **accelerated(done["curate"]),
         **opt_outs(done["curate"]),
         **({"benchmarks": benchmark_facts(recipe.benchmarks)} if recipe.benchmarks else {}),
+        **({LICENCE_COLUMN: True} if recipe.dataset.licence else {}),
         **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)

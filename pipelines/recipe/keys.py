@@ -50,7 +50,8 @@ RECIPE_KEYS = {
     "tokenizer": "A Hub name, a tokenizer.json, a SentencePiece .model, ranks of tiktoken "
     "({tiktoken: {…}}), or {train: {…}} for one trained on the kept text.",
     "tokens": "What the token shards hold: special tokens around each document, packed rows.",
-    "dataset": "How the dataset is laid out: a folder and config for each dump, or each language.",
+    "dataset": "How the dataset is laid out: a folder and config for each dump, or each language. "
+    "Whether its rows name the page's licence.",
     "audit_fraction": "Share of the pages that are measured the whole way in spite of drops.",
     "keep_text": "Which pages' extracted text is stored: all, gated (past the gates) or kept.",
     "max_failed_pages": "Share of pages that may fail before the run fails.",
@@ -115,6 +116,8 @@ LAID_OUT_BY = ("dump", "language")
 DATASET = by_name(
     Option("by", "dump", "dump: `data/<dump>/`, as FineWeb's; language: `data/<language>_<script>/"
            "train/`, as FineWeb-2's.", choices=LAID_OUT_BY),
+    Option("licence", False, "Whether rows have a column `licence`: what the page's markup names "
+           "first, such as `cc-by-4.0`, or `none`; null of an input without HTML."),
 )  # fmt: skip
 
 PACKINGS = ("best_fit", "in_order")

@@ -101,6 +101,11 @@ class Recipe:
         return tuple(rule for stage, rule in self.rules() if stage == "licence")
 
     @property
+    def measures_licence(self) -> bool:
+        """Whether pages are asked for their licence: by a gate, or for the dataset's rows."""
+        return bool(self.licence_gates) or self.dataset.licence
+
+    @property
     def text_gates(self) -> tuple[Rule, ...]:
         """Gate rules that need the extracted text: its language."""
         return tuple(rule for stage, rule in self.rules() if stage == "language")
@@ -237,7 +242,7 @@ class Recipe:
             "stages": [plain_stage(stage) for stage in self.stages],
             "tokenizer": plain_tokenizer(self.tokenizer),
             "tokens": asdict(self.tokens),
-            "dataset": asdict(self.dataset),
+            "dataset": self.dataset.plain(),
             "audit_fraction": self.audit_fraction,
             "keep_text": self.keep_text,
             "max_failed_pages": self.max_failed_pages,
