@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from filters.arpa import read_arpa
 from filters.errors import UsageError
@@ -26,6 +27,7 @@ from filters.perplexity import (
 )
 from filters.signal import NoValueError, Signal
 from filters.text import Text
+from pipelines.assets import Report, say_nothing
 from pipelines.files import sha256_of
 from pipelines.hub_file import fetch_hub_file
 from pipelines.recipe.model import Recipe
@@ -59,6 +61,14 @@ def perplexity_digests(recipe: Recipe) -> dict[str, str]:
 def is_perplexity(asset: str) -> bool:
     """Return whether a digest is of a file that judges texts, and has no part in making them."""
     return asset.startswith(_DIGESTS)
+
+
+def fetch_models(recipe: Recipe, report: Report) -> None:
+    """Fetch the files that lie on the Hub; `report` is told of each. Errors as `_find`."""
+    for each in recipe.perplexity:
+        for _, files in each.files:
+            for name in filter(None, (files.model, files.sentencepiece)):
+                _find(f"perplexity.{each.name}", name, report)
 
 
 def check_perplexity(recipe: Recipe) -> None:
@@ -95,7 +105,11 @@ class _Asked:
     def signals(self) -> Iterator[Signal]:
         named = self._named
         digests = {language: _digests(named, files) for language, files in named.files}
-        settings = {"models": digests, "normalize": named.normalize, "lines": named.lines}
+        settings: dict[str, Any] = {
+            "models": digests,
+            "normalize": named.normalize,
+            "lines": named.lines,
+        }
         yield replace(named.signal(), settings=settings, measure=self.measure)
         if named.has_buckets:
             cuts = {language: [files.head, files.tail] for language, files in named.files}
@@ -145,8 +159,11 @@ def _open(named: Perplexity, files: ModelFiles, *, load_all: bool) -> Perplexity
     return PerplexityScorer(model, pieces, named.normalize, named.lines)
 
 
-def _find(owner: str, name: str) -> Path:
-    """Return a file of this machine, or of the Hub's cache, fetched if need be."""
+def _find(owner: str, name: str, report: Report = say_nothing) -> Path:
+    """Return a file of this machine, or of the Hub's cache, fetched if need be.
+
+    UsageError where it is neither.
+    """
     path = Path(name)
     on_hub = _ON_HUB.fullmatch(name)
     if path.is_file():
@@ -156,15 +173,21 @@ def _find(owner: str, name: str) -> Path:
             f"{owner}: there is no file '{name}'.\n"
             "  Paths are relative to where the command is typed; of the Hub: OWNER/REPOSITORY/FILE."
         )
-    return _fetched(owner, name, **on_hub.groupdict())
+    where = on_hub["repository"], on_hub["file"], on_hub["revision"]
+    if where not in _FETCHED:
+        _FETCHED[where] = _fetched(owner, name, where, report)
+    return _FETCHED[where]
 
 
-@cache
-def _fetched(owner: str, name: str, repository: str, revision: str | None, file: str) -> Path:
+_FETCHED: dict[tuple[str, str, str | None], Path] = {}
+"""What was looked for in this process: the Hub is not asked for every page."""
+
+
+def _fetched(owner: str, name: str, where: tuple[str, str, str | None], report: Report) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return fetch_hub_file(repository, file, revision)
+        return fetch_hub_file(*where, report)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
             f"{owner}: '{name}' is neither a file here nor reachable on the Hub "

@@ -25,6 +25,7 @@ from pipelines.curator import asset_digests
 from pipelines.event_log import Recorder
 from pipelines.events import Observer, RunFinished, RunStarted, Said
 from pipelines.execute import Engine, open_engine
+from pipelines.fetching import fetch_named
 from pipelines.files import (
     empty_work,
     plain_errors,
@@ -118,6 +119,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     def say(line: str) -> None:
         recorder(Said(line))
 
+    fetch_named(recipe, say)
     recipe = pinned(recipe)
     where = recipe.input, options.input_base, recipe.dump, options.match
     files = find_inputs(*where, recipe.input_format, say)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from filters.errors import UsageError
+from pipelines.assets import Report, say_nothing
 from pipelines.files import sha256_of
 from pipelines.hub_file import fetch_hub_file
 from pipelines.recipe.classifier import Classifier
@@ -54,10 +55,11 @@ class Source:
     """How another one is named: an option of a command."""
     file: str | None = None
     revision: str | None = None
+    report: Report = say_nothing
 
 
-def find_files(classifier: Classifier) -> ModelFiles:
-    """Return the files of a classifier, fetched if need be.
+def find_files(classifier: Classifier, report: Report = say_nothing) -> ModelFiles:
+    """Return the files of a classifier, fetched if need be; `report` is told of what is fetched.
 
     UsageError where there are none, or where they are not the ones that the recipe pins.
     """
@@ -69,6 +71,7 @@ def find_files(classifier: Classifier) -> ModelFiles:
             f"--set {key}.model=PATH",
             classifier.file,
             classifier.revision,
+            report,
         )
     )
     if classifier.sha256 not in (None, found.sha256):
@@ -137,13 +140,13 @@ def _on_hub(source: Source) -> ModelFiles:
 
 
 def _fetch(source: Source, name: str) -> Path:
-    found = _fetch_if_there(source, name)
+    found = _fetch_if_there(source, name, source.report)
     if found is None:
         raise _nothing(source, f"the repository {source.model} has no file '{name}'")
     return found
 
 
-def _fetch_if_there(source: Source, name: str) -> Path | None:
+def _fetch_if_there(source: Source, name: str, report: Report = say_nothing) -> Path | None:
     """Return a file of the repository; None where it has none of that name."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -153,7 +156,7 @@ def _fetch_if_there(source: Source, name: str) -> Path | None:
     )
 
     try:
-        return fetch_hub_file(source.model, name, source.revision)
+        return fetch_hub_file(source.model, name, source.revision, report)
     except LocalEntryNotFoundError as error:  # the Hub does not answer; it may be a needless file
         if name in _TOKENIZER:
             return None

@@ -281,6 +281,9 @@ def test_dclms_recipe_runs_on_a_model_fetched_by_its_name(hub, dclms, small_craw
     ]  # fmt: skip
     done = cuvee(*command, "--output", tmp_path / "a", "--json", env=env)
     assert done.returncode == 0, done.stderr
+    name = "openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin"
+    said = f"Fetching {name} of mlfoundations/fasttext-oh-eli5 from the Hub"
+    assert done.stderr.count(said) == 1
     manifest = json.loads(done.stdout)
     assert manifest["assets_sha256"]["classifier:dclm_quality"] == sha256_of(dclms)
     rows = pq.read_table(tmp_path / "a/ledger", partitioning=None).to_pylist()
@@ -288,6 +291,7 @@ def test_dclms_recipe_runs_on_a_model_fetched_by_its_name(hub, dclms, small_craw
     nowhere = {**env, "HF_ENDPOINT": "http://127.0.0.1:1"}
     again = cuvee(*command, "--output", tmp_path / "a", env=nowhere)
     assert again.returncode == 0, again.stderr
+    assert said not in again.stderr + again.stdout
 
 
 def test_dclms_model_is_asked_as_dclm_asks_it(hub, dclms, tmp_path):
