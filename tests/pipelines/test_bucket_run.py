@@ -146,7 +146,7 @@ def test_a_dataset_by_language_in_a_bucket_is_that_of_a_local_run(s3_host: Host,
     s3_host.plan = lambda _asked, _before: None
     assert json.loads(succeed("verify", "s3://runs/many/run", "--json"))["ok"]
     make_card(root, REPOSITORY)
-    assert "config_name: cmn_Hani" in (root / "dataset/README.md").read_text()
+    assert b"config_name: cmn_Hani" in (root / "dataset/README.md").read_bytes()
 
 
 @pytest.mark.usefixtures("s3_host")
