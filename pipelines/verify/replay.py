@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.errors import CuveeError
-from pipelines.assets import Report
+from pipelines.assets import Report, say_nothing
 from pipelines.bucket.path import S3Path
 from pipelines.curator import Curated, Curator, asset_digests, curator_for
 from pipelines.dedup.removals import removal_columns
@@ -43,7 +43,7 @@ def replay(
     sample: int,
     *,
     own_code: bool,
-    report: Report,
+    report: Report = say_nothing,
 ) -> None:
     """Take the decisions on `sample` pages again and note what differs.
 
