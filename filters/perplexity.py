@@ -13,10 +13,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 Pieces: TypeAlias = Callable[[str], Sequence[str]]
 """Cuts a text into pieces, which have no spaces."""
+
+CASED: Final = "cased"
+Normalize: TypeAlias = Literal[True, False, "cased"]
+"""Whether texts are brought to CCNet's normal form, whole or with their case and accents."""
 
 _MARKS = str.maketrans(
     {
@@ -59,15 +63,17 @@ class NgramModel(Protocol):
         """Return whether the model knows a word."""
 
 
-def ccnet_normal(text: str) -> str:
+def ccnet_normal(text: str, *, cased: bool = False) -> str:
     r"""Return a text in lower case, without accents and control characters, digits as 0.
 
     Accents are marks of Unicode's category Mn, which vowels of some scripts are, too. Marks are
-    replaced by those of ASCII; line ends are control characters.
+    replaced by those of ASCII; line ends are control characters. `cased` leaves case and accents
+    as they are, as the models of edugp/kenlm on the Hub want it.
     """
-    plain = text.strip().lower()
-    if not plain.isascii():
-        plain = _without_accents(plain)
+    plain = text.strip()
+    if not cased:
+        plain = plain.lower()
+        plain = plain if plain.isascii() else _without_accents(plain)
     return _DIGIT.sub("0", plain).translate(_MARKS).translate(_CONTROL)
 
 
@@ -84,7 +90,7 @@ class PerplexityScorer:
     model: NgramModel
     pieces: Pieces | None
     """None: the words of the text stand between spaces."""
-    normalize: bool = True
+    normalize: Normalize = True
     lines: bool = False
 
     def __call__(self, text: str) -> float:
@@ -99,7 +105,8 @@ class PerplexityScorer:
         """Return sentences as the model reads them, pieces between spaces."""
         parts = text.split("\n") if self.lines else [text]
         if self.normalize:
-            parts = [ccnet_normal(part) for part in parts]
+            cased = self.normalize == CASED
+            parts = [ccnet_normal(part, cased=cased) for part in parts]
         if self.pieces is not None:
             parts = [" ".join(self.pieces(part)) for part in parts]
         # A model's library takes the character 0 for the end of a text.

@@ -18,14 +18,6 @@ from pipelines.files import check_unchanged, sha256_of
 HUB = "hf://datasets/"
 DEFAULT_GRAMS = (13,)
 """GPT-3's and most others' since."""
-OPTIONS = {
-    "items": "JSON lines or Parquet file with an item in each object or row; or one of the Hub, as "
-    "hf://datasets/OWNER/NAME/FILE.",
-    "fields": "The fields that make an item's text, one or several, dotted inside structs.",
-    "ngrams": "Words of an n-gram, one number or several; 13 by default.",
-    "sha256": "Of the file; a resolved recipe says it, and another file is then refused.",
-}
-"""Options of a benchmark."""
 _NAME_PARTS = 2
 _TABLES = 32
 _SHOWN = 10

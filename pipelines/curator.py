@@ -148,7 +148,7 @@ class Curator:
             found = self._gate_opt_outs(page, row)  # measured of every page, as the URL is
             decision = decision or found
             self.clock.lap("optout")
-        if self._licence_gates:
+        if self.recipe.measures_licence:
             found = self._gate_licence(page, row)
             decision = decision or found
             self.clock.lap("licence")

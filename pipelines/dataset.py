@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.layout import shard_name
-from pipelines.ledger import DATASET, FOLDER, LANGUAGE_SETTLED, SETTLED
+from pipelines.ledger import FOLDER, dataset_schema, settled_schema
 from pipelines.settle import read_hosts
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, opened, read_table
@@ -66,6 +66,8 @@ class ShardJob:
     last_host: str
     sources: tuple[Path, ...]
     language: str = ""
+    licence: bool = False
+    """Whether rows say which licence their pages name."""
 
     @property
     def name(self) -> str:
@@ -142,8 +144,9 @@ def write_shard(attempt: Attempt, job: ShardJob) -> dict[str, Any]:
         ("host", ">=", job.first_host),
         ("host", "<=", job.last_host),
     ]
-    parts = [_with_large_text(SETTLED.empty_table()), *_gather(job.sources, [wanted])]
-    return {"rows": _write(attempt, job.name, pa.concat_tables(parts))}
+    empty = settled_schema(licence=job.licence).empty_table()
+    parts = [_with_large_text(empty), *_gather(job.sources, [wanted])]
+    return {"rows": _write(attempt, job, pa.concat_tables(parts))}
 
 
 def write_languages(attempt: Attempt, job: LanguagesJob) -> dict[str, Any]:
@@ -156,11 +159,11 @@ def write_languages(attempt: Attempt, job: LanguagesJob) -> dict[str, Any]:
     folders = _by_folder(_gather(first.sources, _between(first, last)))
     rows = 0
     for shard in job.shards:
-        empty = _with_large_text(LANGUAGE_SETTLED.empty_table())
-        table = pa.concat_tables([empty, *folders.get(shard.language, ())])
+        empty = settled_schema(by_language=True, licence=shard.licence).empty_table()
+        table = pa.concat_tables([_with_large_text(empty), *folders.get(shard.language, ())])
         hosts = pc.field("host")
         its = table.filter((hosts >= shard.first_host) & (hosts <= shard.last_host))
-        rows += _write(attempt, shard.name, its)
+        rows += _write(attempt, shard, its)
     return {"rows": rows}
 
 
@@ -196,15 +199,16 @@ def _gather(
     return (_with_large_text(pq.read_table(opened(path), filters=wanted)) for path in sources)
 
 
-def _write(attempt: Attempt, name: str, table: pa.Table) -> int:
+def _write(attempt: Attempt, job: ShardJob, table: pa.Table) -> int:
     """Write one shard, sorted; return its rows. No file for no rows."""
     if not table.num_rows:
         return 0
     keys = ["host", "url", "file_path", "record"]
     order = pc.sort_indices(table.select(keys), sort_keys=[(key, "ascending") for key in keys])
     options: dict[str, Any] = {"use_content_defined_chunking": CHUNKING}
-    final = f"dataset/data/{name}.parquet"
-    with TableWriter(attempt, final, DATASET, **options) as writer:
+    final = f"dataset/data/{job.name}.parquet"
+    schema = dataset_schema(licence=job.licence)
+    with TableWriter(attempt, final, schema, **options) as writer:
         for rows in _slices(table, order):
             writer.add_table(rows)
     return int(table.num_rows)

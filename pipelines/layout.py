@@ -19,9 +19,15 @@ _BY_DUMP = 2
 
 @dataclass(frozen=True, slots=True)
 class DatasetOptions:
-    """How the dataset is laid out."""
+    """How the dataset is laid out, and what its rows say besides FineWeb's columns."""
 
     by: Literal["dump", "language"] = "dump"
+    licence: bool = False
+    """Whether each row says which licence the page's markup names."""
+
+    def plain(self) -> dict[str, str | bool]:
+        """Return the options as a recipe has them."""
+        return {"by": self.by, **({"licence": True} if self.licence else {})}
 
     @property
     def by_language(self) -> bool:

@@ -80,14 +80,32 @@ DATASET = pa.schema(
 )
 """FineWeb's columns, types and order, then ours."""
 
-SETTLED = pa.schema([*DATASET, pa.field("host", pa.string()), pa.field("record", pa.int64())])
-"""Rows of the dataset before they are brought together by host."""
+LICENCE = pa.field("licence", pa.string())
+"""What a page's markup names first, as the ledger's `licence.name`: a column where it is asked."""
+
+LICENCE_COLUMN = "licence_column"
+"""Of a manifest: whether the dataset has it; nothing where it has not."""
 
 FOLDER = pa.field("folder", pa.string())
 """Language and script, as `pipelines.layout.language_folder` names them."""
 
-LANGUAGE_SETTLED = pa.schema([*SETTLED, FOLDER])
-"""The same for a dataset that is laid out by language."""
+
+def dataset_schema(*, licence: bool = False) -> pa.Schema:
+    """Return the columns of the published shards."""
+    return DATASET.append(LICENCE) if licence else DATASET
+
+
+def settled_schema(*, by_language: bool = False, licence: bool = False) -> pa.Schema:
+    """Return those of the dataset's rows before they are brought together by host."""
+    own = [pa.field("host", pa.string()), pa.field("record", pa.int64())]
+    return pa.schema([*dataset_schema(licence=licence), *own, *([FOLDER] if by_language else [])])
+
+
+def is_dataset(schema: pa.Schema) -> bool:
+    """Return whether these are the columns of published shards, one way or the other."""
+    wanted = (dataset_schema(), dataset_schema(licence=True))
+    return any(schema.equals(each, check_metadata=False) for each in wanted)
+
 
 TOKENS = pa.schema(
     [

@@ -26,7 +26,7 @@ def gate_columns(recipe: Recipe) -> Iterator[Column]:
     if recipe.opt_outs:
         made_by = tuple(opt_out_digests(recipe.opt_outs).items())
         yield from (Column(s.name, s, "optout", made_by) for s in OPT_OUTS if s.name not in NOTHING)
-    if recipe.licence_gates:
+    if recipe.measures_licence:
         yield from (Column(s.name, s, "licence") for s in LICENCE)
     if recipe.text_gates:
         model = (sha256_of(model_file(recipe.language.model)),)

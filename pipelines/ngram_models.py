@@ -12,12 +12,22 @@ from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from filters.arpa import read_arpa
 from filters.errors import UsageError
-from filters.perplexity import NO_BUCKET, NgramModel, PerplexityScorer, bucket_of, knows
+from filters.perplexity import (
+    CASED,
+    NO_BUCKET,
+    NgramModel,
+    Normalize,
+    PerplexityScorer,
+    bucket_of,
+    knows,
+)
 from filters.signal import NoValueError, Signal
 from filters.text import Text
+from pipelines.assets import Report, say_nothing
 from pipelines.files import sha256_of
 from pipelines.hub_file import fetch_hub_file
 from pipelines.recipe.model import Recipe
@@ -32,6 +42,8 @@ _MOST_TEXT = 1 << 27
 _ON_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w.-]+))?/(?P<file>.+)")
 _SAMPLED = 500
 """Pieces that are looked for in a model."""
+_FEW_CAPITALS = 0.01
+"""Share of a model's pieces that may have capitals by a slip of its makers."""
 _LEAST_KNOWN = 0.5
 _DIGESTS = "perplexity "
 
@@ -49,6 +61,14 @@ def perplexity_digests(recipe: Recipe) -> dict[str, str]:
 def is_perplexity(asset: str) -> bool:
     """Return whether a digest is of a file that judges texts, and has no part in making them."""
     return asset.startswith(_DIGESTS)
+
+
+def fetch_models(recipe: Recipe, report: Report) -> None:
+    """Fetch the files that lie on the Hub; `report` is told of each. Errors as `_find`."""
+    for each in recipe.perplexity:
+        for _, files in each.files:
+            for name in filter(None, (files.model, files.sentencepiece)):
+                _find(f"perplexity.{each.name}", name, report)
 
 
 def check_perplexity(recipe: Recipe) -> None:
@@ -85,7 +105,11 @@ class _Asked:
     def signals(self) -> Iterator[Signal]:
         named = self._named
         digests = {language: _digests(named, files) for language, files in named.files}
-        settings = {"models": digests, "normalize": named.normalize, "lines": named.lines}
+        settings: dict[str, Any] = {
+            "models": digests,
+            "normalize": named.normalize,
+            "lines": named.lines,
+        }
         yield replace(named.signal(), settings=settings, measure=self.measure)
         if named.has_buckets:
             cuts = {language: [files.head, files.tail] for language, files in named.files}
@@ -130,12 +154,16 @@ def _open(named: Perplexity, files: ModelFiles, *, load_all: bool) -> Perplexity
     if files.sentencepiece is not None:
         cutter = _sentencepiece(owner, _find(owner, files.sentencepiece))
         _check_pair(owner, files, model, cutter)
+        _check_case(owner, files, named.normalize, cutter)
         pieces = cutter.pieces
     return PerplexityScorer(model, pieces, named.normalize, named.lines)
 
 
-def _find(owner: str, name: str) -> Path:
-    """Return a file of this machine, or of the Hub's cache, fetched if need be."""
+def _find(owner: str, name: str, report: Report = say_nothing) -> Path:
+    """Return a file of this machine, or of the Hub's cache, fetched if need be.
+
+    UsageError where it is neither.
+    """
     path = Path(name)
     on_hub = _ON_HUB.fullmatch(name)
     if path.is_file():
@@ -145,15 +173,21 @@ def _find(owner: str, name: str) -> Path:
             f"{owner}: there is no file '{name}'.\n"
             "  Paths are relative to where the command is typed; of the Hub: OWNER/REPOSITORY/FILE."
         )
-    return _fetched(owner, name, **on_hub.groupdict())
+    where = on_hub["repository"], on_hub["file"], on_hub["revision"]
+    if where not in _FETCHED:
+        _FETCHED[where] = _fetched(owner, name, where, report)
+    return _FETCHED[where]
 
 
-@cache
-def _fetched(owner: str, name: str, repository: str, revision: str | None, file: str) -> Path:
+_FETCHED: dict[tuple[str, str, str | None], Path] = {}
+"""What was looked for in this process: the Hub is not asked for every page."""
+
+
+def _fetched(owner: str, name: str, where: tuple[str, str, str | None], report: Report) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return fetch_hub_file(repository, file, revision)
+        return fetch_hub_file(*where, report)
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise UsageError(
             f"{owner}: '{name}' is neither a file here nor reachable on the Hub "
@@ -248,12 +282,38 @@ def _check_pair(
     owner: str, files: ModelFiles, model: NgramModel, cutter: SentencePieceModel
 ) -> None:
     """Refuse pieces that the n-gram model does not know: those of another language, or cut."""
-    special = {added.content for added in cutter.get_added_tokens_decoder().values()}
-    pieces = [piece for piece in cutter.get_vocab() if piece not in special]
+    pieces = _own_pieces(cutter)
     share = knows(model, pieces[:: max(1, len(pieces) // _SAMPLED)])
     if share < _LEAST_KNOWN:
         raise UsageError(
             f"{owner}: '{files.model}' knows {share:.0%} of the pieces of "
             f"'{files.sentencepiece}'.\n"
             "  They belong together: take both of one language, and of one release."
+        )
+
+
+def _own_pieces(cutter: SentencePieceModel) -> list[str]:
+    special = {added.content for added in cutter.get_added_tokens_decoder().values()}
+    return [piece for piece in cutter.get_vocab() if piece not in special]
+
+
+def _check_case(
+    owner: str, files: ModelFiles, normalize: Normalize, cutter: SentencePieceModel
+) -> None:
+    """Refuse a normal form with which the pieces were not made: they show whether case was kept."""
+    pieces = _own_pieces(cutter)
+    capitals = sum(piece != piece.lower() for piece in pieces)
+    if normalize is True and capitals > _FEW_CAPITALS * len(pieces):
+        fact = (
+            f"{capitals:,} of the {len(pieces):,} pieces of '{files.sentencepiece}' have capitals"
+        )
+        raise UsageError(
+            f"{owner}: {fact}, which no text has in CCNet's normal form.\n"
+            f"  They were made of texts with their case. Write: normalize: {CASED}"
+        )
+    has_case = any(piece != piece.upper() for piece in pieces)
+    if normalize == CASED and has_case and not capitals:
+        raise UsageError(
+            f"{owner}: no piece of '{files.sentencepiece}' has a capital.\n"
+            "  They were made of texts in lower case. Write: normalize: true"
         )

@@ -25,6 +25,7 @@ from pipelines.curator import asset_digests
 from pipelines.event_log import Recorder
 from pipelines.events import Observer, RunFinished, RunStarted, Said
 from pipelines.execute import Engine, open_engine
+from pipelines.fetching import fetch_named
 from pipelines.files import (
     empty_work,
     plain_errors,
@@ -34,6 +35,7 @@ from pipelines.files import (
     write_whole,
 )
 from pipelines.hold import held
+from pipelines.ledger import LICENCE_COLUMN
 from pipelines.leftovers import remove_temporaries
 from pipelines.manifest import (
     code_version,
@@ -43,7 +45,8 @@ from pipelines.manifest import (
     read_manifest,
     write_manifest,
 )
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TrainedTokenizer
 from pipelines.stages import STAGE_VERSIONS, RunContext, run_stages
 from pipelines.stages.earlier import earlier_manifests
 from pipelines.stages.fingerprint import file_identity
@@ -116,6 +119,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     def say(line: str) -> None:
         recorder(Said(line))
 
+    fetch_named(recipe, say)
     recipe = pinned(recipe)
     where = recipe.input, options.input_base, recipe.dump, options.match
     files = find_inputs(*where, recipe.input_format, say)
@@ -124,7 +128,7 @@ def run(recipe: Recipe, output: Path, options: RunOptions, observer: Observer) -
     if any(file.format != "crawl" for file in files):
         if recipe.optout_gates:
             say(_NO_HEADERS)
-        if recipe.licence_gates:
+        if recipe.measures_licence:
             say(_NO_HTML)
     found = look_at_columns(files, recipe.read_columns, say, recipe.reads_imported)
     if options.limit is None:  # which counts the pages of a file, not of its parts
@@ -275,6 +279,7 @@ def _finish(work: RunContext, facts: Mapping[str, Any], person: Person) -> dict[
         **accelerated(done["curate"]),
         **opt_outs(done["curate"]),
         **({"benchmarks": benchmark_facts(recipe.benchmarks)} if recipe.benchmarks else {}),
+        **({LICENCE_COLUMN: True} if recipe.dataset.licence else {}),
         **at_limits([*done["curate"], *done["settle"]]),
     }
     write_card(root, recipe, manifest, files, person)

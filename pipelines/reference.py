@@ -15,13 +15,24 @@ from filters.imported import CATALOGS
 from filters.rule import Rule
 from filters.signal import Signal
 from filters.word_list import word_signal
-from pipelines.benchmarks import OPTIONS as BENCHMARK
 from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
-from pipelines.recipe import options as known
 from pipelines.recipe.extractors import EXTRACTORS
+from pipelines.recipe.keys import (
+    CASCADE,
+    COLUMNS,
+    DATASET,
+    INPUT_FORMATS,
+    LIMITS,
+    RECIPE_KEYS,
+    SCALARS,
+    TIKTOKEN,
+    TOKENS,
+    TRAINED,
+)
 from pipelines.recipe.model import revision_of
+from pipelines.recipe.named_options import BENCHMARK, CLASSIFIER, PERPLEXITY, WORD_LIST
 from pipelines.recipe.options import Option, edit_options
-from pipelines.word_lists import OPTIONS as WORD_LIST
+from pipelines.recipe.stage_options import KIND_MEANINGS, KINDS, STAGE_KINDS
 
 _SHOWN_WORDS = 40
 """Values of a list that are shown; of a longer one only how many there are."""
@@ -121,7 +132,7 @@ def recipe_reference() -> str:
         "## Keys",
         "",
     ]
-    rows = [(f"`{key}`", meaning, _default(key)) for key, meaning in known.RECIPE_KEYS.items()]
+    rows = [(f"`{key}`", meaning, _default(key)) for key, meaning in RECIPE_KEYS.items()]
     lines += _table(("key", "meaning", "default"), rows)
     lines += [
         "",
@@ -130,34 +141,30 @@ def recipe_reference() -> str:
         "Gates come first, then drops and edits, then dedup, then drops, then edits.",
         "",
     ]
-    kinds = [(f"`{kind}`", meaning) for kind, meaning in known.STAGE_KINDS.items()]
+    kinds = [(f"`{kind}`", meaning) for kind, meaning in STAGE_KINDS.items()]
     lines += _table(("stage", "meaning"), kinds)
     lines += ["", _RULES, "", *_AFTER_DEDUP.splitlines(), "", *_EXTENDS.splitlines()]
     for name, options in EXTRACTORS.items():
         lines += _options(f"`extract: {{{name}: …}}`", options)
     for name, edit in EDITS.items():
         lines += _options(f"`edit: {{{name}: …}}`", edit_options(edit), edit.summary)
-    benchmark = [(f"`{name}`", meaning) for name, meaning in BENCHMARK.items()]
-    lines += ["", "## `benchmarks: {NAME: …}`", "", _BENCHMARKS, ""]
-    lines += _table(("option", "meaning"), benchmark)
-    words = [(f"`{name}`", meaning) for name, meaning in WORD_LIST.items()]
-    lines += ["", "## `word_lists: {NAME: …}`", "", _WORD_LISTS, ""]
-    lines += _table(("option", "meaning"), words)
-    lines += _options("`cascade: …`", known.CASCADE)
-    lines += _options("`limits: …`", known.LIMITS)
-    lines += _options("`perplexity: {NAME: …}`", known.PERPLEXITY, _PERPLEXITY)
-    lines += _options("`classifiers: {NAME: …}`", known.CLASSIFIER, _CLASSIFIER)
-    for kind, options in known.KINDS.items():
-        lines += _options(f"`dedup: {{{kind}: …}}`", options, known.KIND_MEANINGS[kind])
-    lines += _options("`tokenizer: {train: …}`", known.TRAINED)
-    lines += _options("`tokenizer: {tiktoken: …}`", known.TIKTOKEN)
-    lines += _options("`tokens: …`", known.TOKENS, _TOKENS)
-    lines += _options("`dataset: …`", known.DATASET, _DATASET)
+    lines += _options("`benchmarks: {NAME: …}`", BENCHMARK, _BENCHMARKS)
+    lines += _options("`word_lists: {NAME: …}`", WORD_LIST, _WORD_LISTS)
+    lines += _options("`cascade: …`", CASCADE)
+    lines += _options("`limits: …`", LIMITS)
+    lines += _options("`perplexity: {NAME: …}`", PERPLEXITY, _PERPLEXITY)
+    lines += _options("`classifiers: {NAME: …}`", CLASSIFIER, _CLASSIFIER)
+    for kind, options in KINDS.items():
+        lines += _options(f"`dedup: {{{kind}: …}}`", options, KIND_MEANINGS[kind])
+    lines += _options("`tokenizer: {train: …}`", TRAINED)
+    lines += _options("`tokenizer: {tiktoken: …}`", TIKTOKEN)
+    lines += _options("`tokens: …`", TOKENS, _TOKENS)
+    lines += _options("`dataset: …`", DATASET, _DATASET)
     formats = [(f"`{name}`", layout.summary) for name, layout in LAYOUTS.items()]
     lines += ["", "## `input_format: …`", "", *_table(("format", "what it is"), formats)]
-    for name, options in known.INPUT_FORMATS.items():
+    for name, options in INPUT_FORMATS.items():
         lines += _options(f"`input_format: {{{name}: …}}`", options)
-    columns = [(f"`{name}`", meaning) for name, meaning in known.COLUMNS.items()]
+    columns = [(f"`{name}`", meaning) for name, meaning in COLUMNS.items()]
     lines += ["", "## `columns: …`", "", *_table(("column", "meaning"), columns)]
     return "\n".join(lines) + "\n"
 
@@ -236,7 +243,7 @@ A recipe that is extended may extend another one; each changes what lies below i
 
 
 def _default(key: str) -> str:
-    option = known.SCALARS.get(key)
+    option = SCALARS.get(key)
     return _shown(option.default) if option else ""
 
 
@@ -257,7 +264,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return "`null`"
     if isinstance(value, tuple):
-        return f"`[{', '.join(value)}]`"
+        return f"`[{', '.join(map(str, value))}]`"
     return f"`{value}`"
 
 

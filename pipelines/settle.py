@@ -23,16 +23,16 @@ from pipelines.dedup.removals import LINES, Removals, removal_columns
 from pipelines.dedup.verdicts import Fates, read_fates
 from pipelines.final_edits import FinalEdits
 from pipelines.final_rules import BROKEN, FinalRules
-from pipelines.layout import language_folder
+from pipelines.layout import DatasetOptions, language_folder
 from pipelines.ledger import (
     DOCUMENTS,
     FOLDER,
-    LANGUAGE_SETTLED,
-    SETTLED,
     ledger_schema,
+    settled_schema,
 )
 from pipelines.recipe.kinds import JoiningOptions, MinHashOptions
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TrainedTokenizer
 from pipelines.sandbox.texts import Ask, Finished, TextWork, prepare_texts
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter, read_rows, read_table
@@ -206,7 +206,8 @@ class _Settler:
             self._leave(row, done.failed)
         elif row["status"] == "kept":
             size = row["cluster_size"] if self._shown == MinHashOptions.kind else 1
-            self.published.append({**row, "text": done.text, "minhash_cluster_size": size})
+            more = {"minhash_cluster_size": size, "licence": row.get("licence.name")}
+            self.published.append({**row, "text": done.text, **more})
 
     def _leave(self, row: dict[str, Any], decision: Decision) -> None:
         """Book a page that a rule drops, or that cannot be judged, published or counted."""
@@ -257,7 +258,7 @@ def settle_file(attempt: Attempt, job: SettleJob) -> dict[str, Any]:
             edits.update({c.name: row.get(c.name) or 0 for c in settler.edits.columns})
     if job.file.documents:
         _write_documents(attempt, unit, job.file.documents, settler.published)
-    _write_published(attempt, unit, settler.published, by_language=job.recipe.dataset.by_language)
+    _write_published(attempt, unit, settler.published, job.recipe.dataset)
     attempt.helped = work.used
     funnel = [[*outcome, outcomes[outcome], tokens[outcome]] for outcome in sorted(outcomes)]
     failures = dict(sorted(settler.failures.items()))
@@ -283,14 +284,15 @@ def _write_documents(
 
 
 def _write_published(
-    attempt: Attempt, unit: str, rows: list[dict[str, Any]], *, by_language: bool
+    attempt: Attempt, unit: str, rows: list[dict[str, Any]], dataset: DatasetOptions
 ) -> None:
     """Write the rows by host, so that a task that gathers some hosts reads only their groups."""
+    by_language = dataset.by_language
     for row in rows:
         row["host"] = row["host"] or ""
         row["folder"] = language_folder(row["language"] or "") if by_language else ""
     rows.sort(key=lambda r: (r["dump"], r["folder"], r["host"], r["url"] or "", r["record"]))
-    schema = LANGUAGE_SETTLED if by_language else SETTLED
+    schema = settled_schema(by_language=by_language, licence=dataset.licence)
     final = f"stages/settle/rows/{unit}.parquet"
     with TableWriter(attempt, final, schema, quick_if_small=True) as writer:
         for row in rows:

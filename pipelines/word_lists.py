@@ -17,17 +17,6 @@ from pipelines.assets import Report, say_nothing
 from pipelines.files import check_unchanged, sha256_of
 from pipelines.pinned_lists import PINNED_LISTS, fetch_list, kept_list
 
-OPTIONS = {
-    "file": "A word or phrase on each line; or the name of a pinned list: "
-    + ", ".join(PINNED_LISTS)
-    + ".",
-    "anywhere": "Find words within longer ones, too: for languages without spaces; `false`.",
-    "among": "Compare entries, as they are written, with the words that a signal counts: "
-    + ", ".join(AMONG)
-    + ".",
-    "sha256": "Of the file; a resolved recipe says it, and another file is then refused.",
-}
-"""Options of a list of words."""
 _MOST_BYTES = 1 << 21
 """Of a file: what finds words takes up to a hundred times as many in memory."""
 _LISTS = 32

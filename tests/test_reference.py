@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.recipe import describe_signals, load_recipe
-from pipelines.recipe.options import RECIPE_KEYS
+from pipelines.recipe.keys import RECIPE_KEYS
 from tests.command import succeed
 
 ROOT = Path(__file__).parent.parent

@@ -13,9 +13,9 @@ from pipelines.audit.ledger import Ledger
 from pipelines.audit.steps import COLUMNS, Plan, Step, read_plan
 from pipelines.recipe.changes import AFTER_DEDUP, add_rule
 from pipelines.recipe.dump import recipe_yaml
-from pipelines.recipe.options import RULE_STAGES
 from pipelines.recipe.override import COMMAND_LAYER, apply_set, rule_maps, stages_of
 from pipelines.recipe.source import Node, Place
+from pipelines.recipe.stage_options import RULE_STAGES
 
 _NO_DECISION = (
     "recipe", "input", "keep_text", "audit_fraction", "max_failed_pages", "max_failed_units",

@@ -15,7 +15,6 @@ from pipelines.card.head import DEFAULT, language_codes, sample_config
 from pipelines.card.parts import citation
 from pipelines.card.sections import FIELD_MEANINGS
 from pipelines.layout import all_tables
-from pipelines.ledger import DATASET
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -102,7 +101,7 @@ def croissant(facts: Facts) -> str:
         **_said(facts),
         **_provenance(facts),
         "distribution": [*_repository(facts), *_file_sets(facts, configs)],
-        "recordSet": [_record_set(name) for name in configs],
+        "recordSet": [_record_set(name, facts.columns) for name in configs],
     }
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
@@ -236,7 +235,7 @@ def _file_sets(facts: Facts, configs: Mapping[str, tuple[str, str]]) -> Iterator
         }
 
 
-def _record_set(config: str) -> dict[str, Any]:
+def _record_set(config: str, columns: pa.Schema) -> dict[str, Any]:
     return {
         "@type": "cr:RecordSet",
         "@id": config,
@@ -254,6 +253,6 @@ def _record_set(config: str) -> dict[str, Any]:
                     "extract": {"column": column.name},
                 },
             }
-            for column in DATASET
+            for column in columns
         ],
     }

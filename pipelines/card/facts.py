@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from pipelines.card.count import Amount, Counted
 from pipelines.card.person import Person
 from pipelines.layout import Placed, config_tables, is_by_language, placed
+from pipelines.ledger import LICENCE_COLUMN, dataset_schema
 
 NO_REPOSITORY = "ORG/NAME"
 """What stands for the repository's name while nobody has said it."""
@@ -63,6 +66,11 @@ class Facts:
         for (_, language), amount in self.counted.amounts.items():
             found[language] += amount.rows
         return dict(sorted(found.items()))
+
+    @property
+    def columns(self) -> pa.Schema:
+        """The columns of the dataset."""
+        return dataset_schema(licence=bool(self.manifest.get(LICENCE_COLUMN)))
 
     @property
     def repository(self) -> str:

@@ -10,7 +10,6 @@ import pyarrow as pa
 from filters.languages import find_language
 from pipelines.card.facts import Facts, tables_of, total
 from pipelines.layout import all_tables
-from pipelines.ledger import DATASET
 
 _DTYPES = {pa.string(): "string", pa.int64(): "int64", pa.float64(): "float64"}
 """Names that `datasets` has for the types of our columns."""
@@ -79,7 +78,7 @@ def _train(pattern: str) -> list[dict[str, str]]:
 
 def _info(facts: Facts) -> Any:
     """Return the features; with them rows and bytes of each config where they were counted."""
-    features = [{"name": field.name, "dtype": _DTYPES[field.type]} for field in DATASET]
+    features = [{"name": field.name, "dtype": _DTYPES[field.type]} for field in facts.columns]
     if facts.counted is None or not facts.shards:
         return {"features": features}
     unpacked: Counter[str] = Counter()

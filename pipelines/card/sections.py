@@ -9,7 +9,6 @@ from pipelines.card.facts import Facts, total
 from pipelines.card.languages import languages
 from pipelines.card.markup import bullets, code, counted, share, size, table
 from pipelines.dedup.told import HEAD, dedup_notes, dedup_rows
-from pipelines.ledger import DATASET
 from pipelines.recipe.rule_stages import RULE_STAGES
 
 FIGURE = "funnel.svg"
@@ -28,6 +27,8 @@ FIELD_MEANINGS = {
     "token_count": "tokens of `text`, without special tokens",
     "minhash_cluster_size": "pages that are nearly this one, itself included; not counted are "
     "those that another kind of deduplication had removed before",
+    "licence": "what the page's markup names first as its licence, such as `cc-by-4.0`; `none`, or "
+    "null of a text without markup",
 }
 _EDITS = {
     "pii.emails": "e-mail addresses",
@@ -181,8 +182,9 @@ def changes(facts: Facts) -> str:
 
 def fields(facts: Facts) -> str:
     """Return what each column means."""
-    del facts
-    rows = ((code(field.name), str(field.type), FIELD_MEANINGS[field.name]) for field in DATASET)
+    rows = (
+        (code(field.name), str(field.type), FIELD_MEANINGS[field.name]) for field in facts.columns
+    )
     return f"## Fields\n\n{table(('field', 'type', 'what'), rows)}"
 
 

@@ -18,7 +18,8 @@ from pipelines.crawl import CrawlFile, find_inputs
 from pipelines.events import Observer
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe.cascade import why_no_cascade
-from pipelines.recipe.model import CascadeOptions, Recipe
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import CascadeOptions
 
 MARGINS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 _MOST_FILES = 20

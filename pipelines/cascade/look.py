@@ -16,7 +16,7 @@ from filters.judge import Decision
 from filters.language import LanguageIdentifier
 from filters.signal import Signal
 from filters.text import without_surrogates
-from pipelines.recipe.model import CascadeOptions
+from pipelines.recipe.parts import CascadeOptions
 
 SCORE = Signal(
     name="cascade.score",

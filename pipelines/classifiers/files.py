@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from filters.errors import UsageError
+from pipelines.assets import Report, say_nothing
 from pipelines.files import sha256_of
 from pipelines.hub_file import fetch_hub_file
 from pipelines.recipe.classifier import Classifier
@@ -15,6 +16,8 @@ from pipelines.recipe.classifier import Classifier
 Kind: TypeAlias = Literal["fasttext", "embedding", "transformer"]
 HEAD = "classifier.json"
 """What makes a folder one of `cuvee classifier train`."""
+BESIDE = ("embeddings", "encoder")
+"""Folders in it: the table, or the transformer, that its head is on."""
 CONFIG = "config.json"
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _FASTTEXT = (".bin", ".ftz")
@@ -41,40 +44,73 @@ class ModelFiles:
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def find_files(classifier: Classifier) -> ModelFiles:
-    """Return the files of a classifier, fetched if need be.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a model is looked for, and how messages speak of it."""
+
+    model: str
+    """A file, a folder, or the name of a repository on the Hub."""
+    what: str
+    another: str
+    """How another one is named: an option of a command."""
+    file: str | None = None
+    revision: str | None = None
+    report: Report = say_nothing
+
+
+def find_files(classifier: Classifier, report: Report = say_nothing) -> ModelFiles:
+    """Return the files of a classifier, fetched if need be; `report` is told of what is fetched.
 
     UsageError where there are none, or where they are not the ones that the recipe pins.
     """
-    path = Path(classifier.model)
-    if path.is_file():
-        found = ModelFiles("fasttext", path, ())
-    elif path.is_dir():
-        found = _in_folder(classifier, path)
-    elif _REPOSITORY.fullmatch(classifier.model):
-        found = _on_hub(classifier)
-    else:
-        raise UsageError(
-            f"classifier '{classifier.name}': there is no model '{classifier.model}'.\n"
-            "  Give a file (.bin, .ftz), a folder of 'cuvee classifier train', or a name of the "
-            "Hub:\n"
-            f"  --set classifiers.{classifier.name}.model=PATH"
+    key = f"classifiers.{classifier.name}"
+    found = files_of(
+        Source(
+            classifier.model,
+            f"classifier '{classifier.name}'",
+            f"--set {key}.model=PATH",
+            classifier.file,
+            classifier.revision,
+            report,
         )
+    )
     if classifier.sha256 not in (None, found.sha256):
         raise UsageError(
             f"classifier '{classifier.name}': {classifier.model} has another sha256:\n"
             f"  {found.sha256}, not {classifier.sha256}.\n"
-            f"  Put the old model back, or mend the recipe: classifiers.{classifier.name}.sha256"
+            f"  Put the old model back, or mend the recipe: {key}.sha256"
         )
     return found
 
 
-def _in_folder(classifier: Classifier, folder: Path) -> ModelFiles:
-    if classifier.file is not None:
-        path = folder / classifier.file
+def files_of(source: Source) -> ModelFiles:
+    """Return the files of a model, fetched if need be; UsageError where there are none."""
+    path = Path(source.model)
+    if path.is_file():
+        return ModelFiles("fasttext", path, ())
+    if path.is_dir():
+        return _in_folder(source, path)
+    if is_repository(source.model):
+        return _on_hub(source)
+    raise UsageError(
+        f"{source.what}: there is no model '{source.model}'.\n"
+        "  Give a file (.bin, .ftz), a folder of 'cuvee classifier train', or a name of the "
+        "Hub:\n"
+        f"  {source.another}"
+    )
+
+
+def is_repository(name: str) -> bool:
+    """Return whether a name has the form of a repository's on the Hub."""
+    return bool(_REPOSITORY.fullmatch(name))
+
+
+def _in_folder(source: Source, folder: Path) -> ModelFiles:
+    if source.file is not None:
+        path = folder / source.file
         if path.is_file():
             return ModelFiles("fasttext", path, ())
-        raise _nothing(classifier, f"{folder} has no file '{classifier.file}'")
+        raise _nothing(source, f"{folder} has no file '{source.file}'")
     if (folder / HEAD).is_file():
         return ModelFiles("embedding", folder, head_files(folder))
     if (folder / CONFIG).is_file() and (folder / _WEIGHTS).is_file():
@@ -84,32 +120,33 @@ def _in_folder(classifier: Classifier, folder: Path) -> ModelFiles:
     if len(models) == 1:
         return ModelFiles("fasttext", models[0], ())
     what = "no model" if not models else f"{len(models)} fastText models; name one with 'file'"
-    raise _nothing(classifier, f"{folder} has {what}")
+    raise _nothing(source, f"{folder} has {what}")
 
 
 def head_files(folder: Path) -> tuple[str, ...]:
     """Return what belongs to a folder of `cuvee classifier train --kind embedding`."""
-    inside = sorted(path for path in (folder / "embeddings").rglob("*") if path.is_file())
+    beside = (folder / name for name in BESIDE)
+    inside = sorted(path for each in beside for path in each.rglob("*") if path.is_file())
     return (HEAD, *(path.relative_to(folder).as_posix() for path in inside))
 
 
-def _on_hub(classifier: Classifier) -> ModelFiles:
-    if classifier.file is not None:
-        return ModelFiles("fasttext", _fetch(classifier, classifier.file), ())
-    config = _fetch(classifier, CONFIG)
-    _fetch(classifier, _WEIGHTS)
-    there = [name for name in _TOKENIZER if _fetch_if_there(classifier, name) is not None]
+def _on_hub(source: Source) -> ModelFiles:
+    if source.file is not None:
+        return ModelFiles("fasttext", _fetch(source, source.file), ())
+    config = _fetch(source, CONFIG)
+    _fetch(source, _WEIGHTS)
+    there = [name for name in _TOKENIZER if _fetch_if_there(source, name) is not None]
     return ModelFiles("transformer", config.parent, (CONFIG, _WEIGHTS, *there))
 
 
-def _fetch(classifier: Classifier, name: str) -> Path:
-    found = _fetch_if_there(classifier, name)
+def _fetch(source: Source, name: str) -> Path:
+    found = _fetch_if_there(source, name, source.report)
     if found is None:
-        raise _nothing(classifier, f"the repository {classifier.model} has no file '{name}'")
+        raise _nothing(source, f"the repository {source.model} has no file '{name}'")
     return found
 
 
-def _fetch_if_there(classifier: Classifier, name: str) -> Path | None:
+def _fetch_if_there(source: Source, name: str, report: Report = say_nothing) -> Path | None:
     """Return a file of the repository; None where it has none of that name."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
@@ -119,29 +156,27 @@ def _fetch_if_there(classifier: Classifier, name: str) -> Path | None:
     )
 
     try:
-        return fetch_hub_file(classifier.model, name, classifier.revision)
+        return fetch_hub_file(source.model, name, source.revision, report)
     except LocalEntryNotFoundError as error:  # the Hub does not answer; it may be a needless file
         if name in _TOKENIZER:
             return None
-        raise _unreachable(classifier, error) from error
+        raise _unreachable(source, error) from error
     except EntryNotFoundError:
         return None
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        raise _unreachable(classifier, error) from error
+        raise _unreachable(source, error) from error
 
 
-def _unreachable(classifier: Classifier, error: Exception) -> UsageError:
+def _unreachable(source: Source, error: Exception) -> UsageError:
     name = type(error).__name__
-    return _nothing(
-        classifier, f"{classifier.model} is no file here, nor reachable on the Hub ({name})"
-    )
+    return _nothing(source, f"{source.model} is no file here, nor reachable on the Hub ({name})")
 
 
-def _nothing(classifier: Classifier, fact: str) -> UsageError:
+def _nothing(source: Source, fact: str) -> UsageError:
     return UsageError(
-        f"classifier '{classifier.name}': {fact}.\n"
+        f"{source.what}: {fact}.\n"
         f"  Fetch the model where there is a network, and name its file or folder:\n"
-        f"  --set classifiers.{classifier.name}.model=PATH"
+        f"  {source.another}"
     )
 
 

@@ -4,19 +4,24 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from filters.classifier import FastTextScorer, Head, HeadScorer, Scorer
+from filters.classifier import Embed, FastTextScorer, Head, HeadScorer, Scorer
 from filters.errors import UsageError, nearest
 from pipelines.classifiers.embeddings import open_embeddings
 from pipelines.classifiers.fasttext_header import Header, read_header
 from pipelines.classifiers.files import CONFIG, HEAD, ModelFiles, find_files
 from pipelines.recipe.classifier import Classifier
 
+if TYPE_CHECKING:
+    from pipelines.classifiers.encoder import Encoder
+
 FORMAT = 1
 """Of classifier.json; grows when an older cuvee can no longer read it."""
+ENCODER = "encoder"
+"""In classifier.json: the transformer of a head that is on one."""
 _TWO = 2
 _SHOWN = 8
 _PREFIX = "__label__"
@@ -32,7 +37,10 @@ def check_classifier(classifier: Classifier) -> str:
     if found.kind == "fasttext":
         _check_label(classifier, _header(classifier, found.path).labels)
     elif found.kind == "embedding":
-        _check_label(classifier, _labels(_read_head(classifier, found.path)))
+        head = _read_head(classifier, found.path)
+        _check_label(classifier, _labels(head))
+        if ENCODER in head:
+            _encoder(classifier, head, found.path)
     else:
         from pipelines.classifiers.transformer import check_transformer
 
@@ -133,12 +141,30 @@ def _read_head(classifier: Classifier, folder: Path) -> dict[str, Any]:
         if head["format"] != FORMAT or len(head["weights"]) != len(head["mean"]):
             raise ValueError("another format")  # noqa: TRY301  told as one
         _labels(head)
+        if not isinstance(head.get(ENCODER, {}), dict):
+            raise TypeError("another format")  # noqa: TRY301  told as one
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"classifier '{classifier.name}': {folder / HEAD} is damaged, or of another version.\n"
-            "  Train it again: cuvee classifier train --kind embedding"
-        ) from error
+        raise _damaged(classifier, folder) from error
     return cast("dict[str, Any]", head)
+
+
+def _damaged(classifier: Classifier, folder: Path) -> UsageError:
+    return UsageError(
+        f"classifier '{classifier.name}': {folder / HEAD} is damaged, or of another version.\n"
+        "  Train it again: cuvee classifier train --kind embedding"
+    )
+
+
+def _encoder(
+    classifier: Classifier, head: dict[str, Any], folder: Path
+) -> "tuple[Encoder, ModelFiles]":
+    """Return the transformer that a head is on; UsageError where it is not the one."""
+    from pipelines.classifiers.encoder import pinned_encoder
+
+    try:
+        return pinned_encoder(head[ENCODER], folder, f"classifier '{classifier.name}'")
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(classifier, folder) from error
 
 
 def _open_head(classifier: Classifier, folder: Path) -> Scorer:
@@ -150,4 +176,13 @@ def _open_head(classifier: Classifier, folder: Path) -> Scorer:
         bias=float(plain["bias"]),
         gives=plain["gives"],
     )
-    return HeadScorer(open_embeddings(folder / "embeddings"), head)
+    return HeadScorer(_open_embed(classifier, plain, folder), head)
+
+
+def _open_embed(classifier: Classifier, head: dict[str, Any], folder: Path) -> Embed:
+    if ENCODER not in head:
+        return open_embeddings(folder / "embeddings")
+    from pipelines.classifiers.encoder import open_encoder
+
+    encoder, found = _encoder(classifier, head, folder)
+    return open_encoder(found, encoder.pooling)

@@ -6,6 +6,7 @@ example, or the probability of the label. A text is cut off where the model's to
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,25 @@ _DEFAULT = {"0": "LABEL_0", "1": "LABEL_1"}
 """What a configuration means that names no labels."""
 
 
-def check_transformer(classifier: Classifier, config: Path) -> None:
-    """Check that a model's libraries are there and that it has the label, without loading it."""
+def check_libraries(what: str, model: str) -> None:
+    """Check that the libraries of transformers are there; UsageError names those that are not."""
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise UsageError(
-            f"classifier '{classifier.name}': {classifier.model} is a transformer and needs "
-            f"{' and '.join(missing)}.\n"
+            f"{what}: {model} is a transformer and needs {' and '.join(missing)}.\n"
             "  Install it where cuvee works: pip install 'torch>=2.6' 'transformers>=5'"
         )
+
+
+def longest(tokenizer: Any, config: Any) -> int:
+    """Return after how many tokens a text is cut off: what tokenizer and positions both allow."""
+    positions = getattr(config, "max_position_embeddings", None) or sys.maxsize
+    return int(min(tokenizer.model_max_length, positions))
+
+
+def check_transformer(classifier: Classifier, config: Path) -> None:
+    """Check that a model's libraries are there and that it has the label, without loading it."""
+    check_libraries(f"classifier '{classifier.name}'", classifier.model)
     try:
         labels = _labels(json.loads(config.read_bytes()))
     except (ValueError, AttributeError) as error:

@@ -67,6 +67,8 @@ File = Annotated[
     epilog=examples(
         "cuvee classifier train --positive good.jsonl --negative runs/demo --output models/good",
         "cuvee classifier train --labels scored.jsonl --kind embedding --output models/edu",
+        "cuvee classifier train --labels scored.jsonl --kind embedding "
+        "--encoder Snowflake/snowflake-arctic-embed-m --output models/edu",
     )
 )
 def train(
@@ -89,6 +91,21 @@ def train(
             "without it vectors are trained on the texts.",
         ),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="For a head: a frozen transformer instead, by its name on the Hub or its folder "
+            "(FineWeb-Edu's way); needs torch and transformers.",
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(metavar="REVISION", help="Branch, tag or commit of the encoder.")
+    ] = None,
+    pooling: Annotated[
+        Literal["cls", "mean"],
+        typer.Option(help="The encoder's state of the first token, or the mean of all."),
+    ] = "cls",
     positive_from: PositiveFrom = None,
     held_out: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="Share of the sites to measure on.")
@@ -108,10 +125,11 @@ def train(
 ) -> None:
     """Train a classifier, and measure it on sites that it has not seen."""
     from pipelines.classifiers.training.fasttext_trainer import FastTextOptions
-    from pipelines.classifiers.training.train import TrainOptions, train
+    from pipelines.classifiers.training.train import EncoderOptions, TrainOptions, train
 
     fasttext = FastTextOptions(dimensions, epochs, rate, word_ngrams, buckets, seed)
-    options = TrainOptions(kind, held_out, positive_from, embeddings, penalty, fasttext)
+    on = EncoderOptions(encoder, revision, pooling) if encoder else None
+    options = TrainOptions(kind, held_out, positive_from, embeddings, on, penalty, fasttext)
     items = _items(positive, negative, labels, label)
     with err.status(f"training on {len(items):,} texts"):
         trained = train(items, options, output)

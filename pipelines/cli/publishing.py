@@ -248,13 +248,13 @@ def verify(
     """Check files, rows, tokens, columns and decisions; exit code 1 if anything differs."""
     from pipelines.verify import verify_copy, verify_repository, verify_run
 
-    with _checking() as looked:
+    with _checking() as (looked, say):
         if is_on_hub(what):
             found = verify_repository(plain_name(what), revision, token, looked, quick=quick)
         else:
             root = run_folder(what)
             copied = verify_copy(root, looked)
-            found = copied or verify_run(root, sample, looked, own_code=own_code)
+            found = copied or verify_run(root, sample, looked, own_code=own_code, report=say)
     if as_json:
         facts = {"ok": found.ok, "differing": found.differing, "checked": dict(found.checked)}
         print_json(
@@ -289,8 +289,13 @@ def plain_name(what: str) -> str:
 
 
 @contextmanager
-def _checking() -> Iterator[Callable[[int, int], None]]:
+def _checking() -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """Give what draws how much is checked, on a terminal, and what says a line on stderr."""
     columns = (TextColumn("checking"), BarColumn(bar_width=24), DownloadColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as shown:
         task = shown.add_task("", total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
+
+        def look(done: int, total: int) -> None:
+            shown.update(task, completed=done, total=total)
+
+        yield look, lambda line: err.print(harmless(line), markup=False, soft_wrap=True)

@@ -99,15 +99,8 @@ def demo(
 
 
 def _run(recipe: "Recipe", output: Path, options: "RunOptions", observer: "Observer") -> "Outcome":
-    from pipelines.assets import model_file
-    from pipelines.events import Said
     from pipelines.pipeline import run as run_recipe
-    from pipelines.word_lists import list_file
 
-    if recipe.text_gates:  # said here, because fetching it is the first thing that takes a while
-        model_file(recipe.language.model, report=lambda line: observer(Said(line)))
-    for named in recipe.word_lists:
-        list_file(named.file, report=lambda line: observer(Said(line)))
     try:
         return run_recipe(recipe, output, options, observer)
     except QuarantineError as error:

@@ -17,7 +17,8 @@ from pipelines.cli.observing import LogJson, observing
 from pipelines.cli.options import Address, AsJson, EngineName, RunFolder, Workers, examples
 
 if TYPE_CHECKING:
-    from pipelines.recipe.model import GivenTokenizer, Recipe
+    from pipelines.recipe.model import Recipe
+    from pipelines.recipe.parts import GivenTokenizer
     from pipelines.tokens.training import Trained
 
 commands = typer.Typer()

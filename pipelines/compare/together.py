@@ -19,6 +19,7 @@ from pipelines.curator import asset_digests
 from pipelines.driver import Driver
 from pipelines.events import Observer, Said
 from pipelines.execute import Engine, Task
+from pipelines.fetching import fetch_named
 from pipelines.hold import held
 from pipelines.manifest import open_run_directory
 from pipelines.pipeline import RunOptions, run
@@ -68,6 +69,8 @@ def run_together(
     The first recipe's input, columns and limits are those of all. Raises what `run` raises, and
     UsageError for recipes of the same name.
     """
+    for recipe in recipes:
+        fetch_named(recipe, lambda line: observer(Said(line)))
     recipes = [pinned(recipe) for recipe in recipes]
     names = [recipe.recipe for recipe in recipes]
     for name, count in Counter([*names, SHARED]).items():

@@ -19,7 +19,8 @@ from pipelines.events import silent
 from pipelines.execute import Task, open_engine
 from pipelines.ledger import CANDIDATES
 from pipelines.recipe.kinds import DedupStage, MinHashOptions
-from pipelines.recipe.model import Extract, Recipe
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import Extract
 from pipelines.stages.context import RunContext
 from pipelines.stages.deduplicating import deduplicate
 from pipelines.storage import Attempt

@@ -17,7 +17,8 @@ from filters.native import kernels
 from pipelines.assets import MODELS, kept_model, model_file
 from pipelines.blocklist import lists_are_kept
 from pipelines.doctor.check import Check, size
-from pipelines.recipe.model import Recipe, TiktokenRanks, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TiktokenRanks, TrainedTokenizer
 from pipelines.tokens.source import local_tokenizer
 
 _FASTTEXT = "fasttext-numpy2-wheel"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pipelines.plan.looked import CORE, DISK, JOIN, Looked
 from pipelines.plan.survey import Estimate, Survey, estimate
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TrainedTokenizer
 
 # Stages of a single unit.
 _SERIAL = (CORE + JOIN, CORE + "tokenizer", CORE + "plan")

@@ -9,6 +9,7 @@ from filters.errors import WorkError
 from pipelines.crawl import CrawlFile, find_inputs, look_at_columns, split_files
 from pipelines.crawl.remote.address import without_secrets
 from pipelines.events import Observer, Said
+from pipelines.fetching import fetch_named
 from pipelines.plan.figures import Figures, with_bounded_training
 from pipelines.plan.looked import Looked, look, once, unit_size
 from pipelines.plan.notes import notes
@@ -34,6 +35,7 @@ def make_plan(recipe: Recipe, options: PlanOptions, observer: Observer) -> dict[
     def say(line: str) -> None:
         observer(Said(line))
 
+    fetch_named(recipe, say)
     given = recipe.input, where.input_base, recipe.dump, where.match
     files = find_inputs(*given, recipe.input_format, say)
     recipe = replace(recipe, input=tuple(without_secrets(uri) for uri in recipe.input))

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipelines.plan.looked import CORE, Looked
 from pipelines.plan.survey import Survey, estimate
-from pipelines.recipe.model import Recipe, TrainedTokenizer
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import TrainedTokenizer
 
 _TELLING_BYTES = 10_000_000
 _TELLING_SHARE = 0.3

@@ -16,7 +16,7 @@ from filters.errors import UsageError
 from pipelines.card import missing_fields
 from pipelines.card.person import CARD_FILE
 from pipelines.files import sha256_of
-from pipelines.ledger import DATASET, TOKENS
+from pipelines.ledger import TOKENS, is_dataset
 from pipelines.publish.card import check_card, configs_of, patterns_of, split_card
 from pipelines.publish.content import TOKENS as TOKENS_FOLDER
 from pipelines.publish.content import Content, Item
@@ -120,8 +120,9 @@ _AGAIN = "Nothing was sent. Remove it and run the recipe's command again: it is 
 def _check_table(item: Item, source: Path) -> None:
     file = pq.ParquetFile(opened(source))
     facts = file.metadata
-    wanted = TOKENS if item.folder == TOKENS_FOLDER else DATASET
-    if facts.num_rows != item.rows or not _same(file.schema_arrow, wanted):
+    found = file.schema_arrow
+    is_right = _same(found, TOKENS) if item.folder == TOKENS_FOLDER else is_dataset(found)
+    if facts.num_rows != item.rows or not is_right:
         raise UsageError(
             f"{source}: does not have the rows and columns of a dataset of cuvee.\n  {_AGAIN}"
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from filters.errors import UsageError, nearest
+from pipelines.ledger import LICENCE_COLUMN
 from pipelines.publish.card import complete_card, groups_of, held_card, is_held, split_card
 from pipelines.publish.content import (
     CARD,
@@ -97,6 +98,7 @@ def make_plan(content: Content, state: State, options: Options) -> Plan:
     removed = _removed(content, state, before)
     listing = listing_after(content, state)
     _refuse_two_layouts(listing)
+    refuse_two_schemas(listing)
     card = complete_card(content.card, state.card, listing)
     papers = papers_of(listing, card)
     wanted = [*content.items, *papers]
@@ -279,6 +281,21 @@ def _refuse_two_layouts(listing: Mapping[str, Any]) -> None:
             f"the repository would have dumps laid out by dump ({', '.join(by_dump[:_SHOWN])}) and "
             f"by language ({', '.join(by_language[:_SHOWN])}).\n"
             "  Run with --set dataset.by=dump or dataset.by=language, as the repository has them."
+        )
+
+
+def refuse_two_schemas(listing: Mapping[str, Any]) -> None:
+    """Refuse a repository of which some runs' rows would name a licence, and others' not."""
+    dumps: dict[bool, list[str]] = {}
+    for dump, key in sorted(listing["dumps"].items()):
+        has_it = bool(listing["runs"][key].get(LICENCE_COLUMN))
+        dumps.setdefault(has_it, []).append(dump)
+    if len(dumps) > 1:
+        some, others = (", ".join(dumps[has_it][:_SHOWN]) for has_it in (True, False))
+        raise UsageError(
+            f"the repository would have dumps with a column `licence` ({some}) "
+            f"and without ({others}).\n"
+            "  Run with --set dataset.licence=true or dataset.licence=false, as the others have it."
         )
 
 

@@ -21,7 +21,7 @@ from filters.errors import UsageError
 from pipelines.dataset import CHUNKING, SHARD_BYTES
 from pipelines.files import plain_errors
 from pipelines.hold import held
-from pipelines.ledger import DATASET
+from pipelines.ledger import LICENCE, dataset_schema
 from pipelines.publish.content import Item, read_shards
 from pipelines.storage import Attempt, Commit, CommitLog, CommittedFile, digest
 from pipelines.tables import TableWriter, opened, read_table
@@ -136,9 +136,10 @@ def _write(root: Path, name: str, shards: Sequence[Item], cutoff: int, fingerpri
     attempt = Attempt(root, STAGE, name)
     try:
         counts = []
+        schema = _schema_of(shards)
         for number, tables in _in_shards(_rows(shards, cutoff)):
             final = f"dataset/sample/{name}/000_{number:05d}.parquet"
-            counts.append(_write_shard(attempt, final, tables))
+            counts.append(_write_shard(attempt, final, schema, tables))
         files = attempt.seal()
         attempt.place()
         log.publish(Commit(STAGE, name, fingerprint, files, {"tokens": counts}))
@@ -169,11 +170,19 @@ def _numbered(tables: Iterator[pa.Table]) -> Iterator[tuple[int, pa.Table]]:
         size += table.nbytes
 
 
-def _write_shard(attempt: Attempt, final: str, tables: Iterator[pa.Table]) -> int:
+def _schema_of(shards: Sequence[Item]) -> pa.Schema:
+    """Return the columns of a dataset, which all of its shards have."""
+    names = pq.read_schema(opened(_path(shards[0]))).names if shards else []
+    return dataset_schema(licence=LICENCE.name in names)
+
+
+def _write_shard(
+    attempt: Attempt, final: str, schema: pa.Schema, tables: Iterator[pa.Table]
+) -> int:
     """Write one shard; return its tokens."""
     tokens = 0
     options: dict[str, Any] = {"use_content_defined_chunking": CHUNKING}
-    with TableWriter(attempt, final, DATASET, **options) as writer:
+    with TableWriter(attempt, final, schema, **options) as writer:
         for table in tables:
             writer.add_table(table)
             tokens += int(table["token_count"].to_numpy().sum())

@@ -13,18 +13,18 @@ from pipelines.recipe.classifier import make_known
 from pipelines.recipe.kinds import DedupStage, MinHashOptions
 from pipelines.recipe.layers import describe_recipes, load_layers, shipped_recipes
 from pipelines.recipe.layouts import LAYOUTS, Columns, InputFormat
-from pipelines.recipe.model import (
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.modules import activate
+from pipelines.recipe.override import COMMAND_LAYER
+from pipelines.recipe.parts import (
     CascadeOptions,
     Extract,
     LanguageModel,
-    Recipe,
     SignalModule,
     TiktokenRanks,
     TokenOptions,
     TrainedTokenizer,
 )
-from pipelines.recipe.modules import activate
-from pipelines.recipe.override import COMMAND_LAYER
 from pipelines.recipe.reads import SignalRow, describe_signals
 from pipelines.recipe.rules import check_stages
 from pipelines.recipe.schema import json_schema

@@ -7,9 +7,9 @@ from filters.errors import nearest
 from filters.languages import find_language
 from filters.rule import Rule, parse_rule
 from pipelines.near_label import near_label
-from pipelines.recipe.options import RULE_STAGES
 from pipelines.recipe.problems import shown
 from pipelines.recipe.source import Node, Place, refuse
+from pipelines.recipe.stage_options import RULE_STAGES
 
 _EXPRESSION = "Languages differ in constants; another comparison is a rule of its own."
 _SHOWN = 8

@@ -1,7 +1,8 @@
 """The recipe's key `cascade`: what it says, and whether the recipe can use it."""
 
-from pipelines.recipe import options as known
-from pipelines.recipe.model import CascadeOptions, Recipe
+from pipelines.recipe.keys import CASCADE
+from pipelines.recipe.model import Recipe
+from pipelines.recipe.parts import CascadeOptions
 from pipelines.recipe.problems import Problems, checked_options, shown
 from pipelines.recipe.source import Node
 
@@ -17,7 +18,7 @@ def read_cascade(node: Node, problems: Problems) -> CascadeOptions | None:
         fact = f"cascade must be true, false or a map of options, not {shown(plain)}."
         problems.add(node.place, fact, "For example: cascade: {language: 0.05}")
         return None
-    return CascadeOptions(**checked_options("cascade", node, known.CASCADE, problems))
+    return CascadeOptions(**checked_options("cascade", node, CASCADE, problems))
 
 
 def check_cascade(recipe: Recipe, node: Node, problems: Problems) -> None:

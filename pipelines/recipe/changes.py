@@ -6,7 +6,7 @@ They say what `--set`, `--drop` and `--add` of the commands say, and are done in
 from filters.catalog import GATE_SIGNALS
 from filters.errors import nearest
 from filters.rule import Rule, parse_rule
-from pipelines.recipe.options import CHANGES
+from pipelines.recipe.keys import CHANGES
 from pipelines.recipe.override import rule_maps, set_value, stages_of
 from pipelines.recipe.problems import shown
 from pipelines.recipe.source import Node, Place, refuse

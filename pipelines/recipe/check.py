@@ -9,23 +9,21 @@ from filters.signal import Signal
 from pipelines.accelerate import Accelerate
 from pipelines.benchmarks import own_signals
 from pipelines.layout import DatasetOptions
-from pipelines.recipe import options as known
 from pipelines.recipe.benchmarks import check_benchmarks, read_benchmarks
 from pipelines.recipe.cascade import check_cascade, read_cascade
 from pipelines.recipe.classifier import read_classifiers
 from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.input_format import read_input_format
+from pipelines.recipe.keys import COLUMNS, DATASET, RECIPE_KEYS, SCALARS
 from pipelines.recipe.languages import check_languages, read_languages
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.limits import read_limits
-from pipelines.recipe.model import (
-    Extract,
-    LanguageModel,
-    Recipe,
-    SignalModule,
-)
+from pipelines.recipe.model import Recipe
 from pipelines.recipe.modules import activate, find_module
+from pipelines.recipe.named import check_distinct
+from pipelines.recipe.options import LEAST_MEMORY, MEMORY, MEMORY_UNITS, MOST_MEMORY, NAME
 from pipelines.recipe.override import COMMAND_LAYER
+from pipelines.recipe.parts import Extract, LanguageModel, SignalModule
 from pipelines.recipe.perplexity import check_model_languages, read_perplexity, signals_of
 from pipelines.recipe.problems import (
     Problems,
@@ -56,7 +54,7 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     Raises RecipeError of at most three lines: place, fact, nearest right name and way out.
     """
     problems = Problems()
-    keys = known_entries(tree, known.RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
+    keys = known_entries(tree, RECIPE_KEYS, "a recipe has no key", "cuvee schema", problems)
     modules = _signals(keys["signals"], tree.place, problems) if "signals" in keys else ()
     models = keys.get("classifiers")
     classifiers = read_classifiers(models, problems) if models else ()
@@ -75,7 +73,7 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
         own = {**signals_of(named), **own_signals(values.get("benchmarks", ()))}
         mine = {**word_signals(values.get("word_lists", ())), **own}
         values["stages"] = check_stages(keys["stages"], problems, input_format, mine)
-    for name, option in known.SCALARS.items():
+    for name, option in SCALARS.items():
         if name in keys:
             values[name] = checked(name, keys[name], option, problems)
     for key in ("recipe", "stages"):
@@ -92,18 +90,25 @@ def check_recipe(tree: Node, check_stages: CheckStages) -> Recipe:
     wanted = [recipe.wanted_language] if recipe.wanted_language else []
     place = keys.get("perplexity", tree).place
     check_model_languages(named, wanted if recipe.text_gates else None, place, problems)
-    check_benchmarks(recipe, keys.get("benchmarks", tree).place, problems)
-    others = {
-        *signals_of(named),
-        *own_signals(recipe.benchmarks),
-        *(its.name for its in classifiers),
-    }
-    check_word_lists(recipe, others, keys.get("word_lists", tree).place, problems)
+    places = {key: keys.get(key, tree).place for key in ("perplexity", "benchmarks", "word_lists")}
+    check_distinct(_own_names(recipe), places, problems)
+    reads = {name.rpartition(".")[2] for _, rule in recipe.rules() for name in rule.reads}
+    check_benchmarks(recipe.benchmarks, reads, places["benchmarks"], problems)
+    check_word_lists(recipe.word_lists, reads, places["word_lists"], problems)
     problems.raise_first()
     if "cascade" in keys:
         check_cascade(recipe, keys["cascade"], problems)
         problems.raise_first()
     return recipe
+
+
+def _own_names(recipe: Recipe) -> dict[str, tuple[str, ...]]:
+    """Return the names of a recipe's own signals by the key that names them."""
+    return {
+        "perplexity": tuple(signals_of(recipe.perplexity)),
+        "benchmarks": tuple(own_signals(recipe.benchmarks)),
+        "word_lists": tuple(word_signals(recipe.word_lists)),
+    }
 
 
 def default_extract() -> Extract:
@@ -144,7 +149,7 @@ def _name(key: str) -> Callable[[Node, Problems], str | None]:
     def read(node: Node, problems: Problems) -> str | None:
         if node.value is None and key == "dump":
             return None
-        if isinstance(node.value, str) and known.NAME.fullmatch(node.value):
+        if isinstance(node.value, str) and NAME.fullmatch(node.value):
             return node.value
         fact = f"{key} must be a name, not {shown(node.plain())}."
         hint = "Letters, digits, '.', '_' and '-'; a number goes in quotes."
@@ -167,9 +172,7 @@ def _columns(node: Node, problems: Problems) -> Columns:
     if not isinstance(node.value, dict) and node.value is not None:
         fact = f"columns must be a map, not {shown(node.plain())}."
         problems.add(node.place, fact, "For example: columns: {text: content, url: meta.url}")
-    entries = known_entries(
-        node, known.COLUMNS, "columns has no option", ", ".join(known.COLUMNS), problems
-    )
+    entries = known_entries(node, COLUMNS, "columns has no option", ", ".join(COLUMNS), problems)
     names: dict[str, Any] = {}
     for key, entry in entries.items():
         value = entry.plain()
@@ -246,15 +249,15 @@ def _accelerate(node: Node, problems: Problems) -> Accelerate:
 
 
 def _dataset(node: Node, problems: Problems) -> DatasetOptions:
-    return DatasetOptions(**checked_options("dataset", node, known.DATASET, problems))
+    return DatasetOptions(**checked_options("dataset", node, DATASET, problems))
 
 
 def _memory(node: Node, problems: Problems) -> int | None:
     if node.value is None:
         return None
-    match = known.MEMORY.fullmatch(node.value) if isinstance(node.value, str) else None
-    size = int(float(match[1]) * known.MEMORY_UNITS[match[2]]) if match else node.value
-    if isinstance(size, int) and known.LEAST_MEMORY <= size <= known.MOST_MEMORY:
+    match = MEMORY.fullmatch(node.value) if isinstance(node.value, str) else None
+    size = int(float(match[1]) * MEMORY_UNITS[match[2]]) if match else node.value
+    if isinstance(size, int) and LEAST_MEMORY <= size <= MOST_MEMORY:
         return size
     fact = f"memory_per_worker must be at least 256MiB, not {shown(node.plain())}."
     problems.add(node.place, fact, "For example: memory_per_worker: 2GiB")

@@ -4,19 +4,23 @@ Their names are known from here on, so that rules can be checked; files are look
 run begins (`pipelines.classifiers`), because a recipe can be read where its models are not.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from filters.errors import UsageError
 from filters.signal import SIGNALS, Signal, register
-from pipelines.recipe.options import CLASSIFIER, RULE_NAME
-from pipelines.recipe.problems import Problems, checked_options, shown
+from pipelines.recipe.named import NamedKey, is_free, read_entry, read_named
+from pipelines.recipe.named_options import CLASSIFIER
+from pipelines.recipe.problems import Problems
 from pipelines.recipe.source import Node
 
-_EXAMPLE = "For example: classifiers: {quality: {model: quality.bin, label: __label__hq}}"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+_KEY = NamedKey(
+    key="classifiers",
+    noun="classifier",
+    options=CLASSIFIER,
+    required=("model",),
+    example="For example: classifiers: {quality: {model: quality.bin, label: __label__hq}}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +46,18 @@ class Classifier:
 
 def read_classifiers(node: Node, problems: Problems) -> tuple[Classifier, ...]:
     """Return a recipe's classifiers, and make their signals known to the checks of its rules."""
-    if not isinstance(node.value, dict):
-        fact = f"classifiers must be a map of names, not {shown(node.plain())}."
-        problems.add(node.place, fact, _EXAMPLE)
-        return ()
-    found: list[Classifier] = []
-    for name, body in node.map.items():
-        if not RULE_NAME.fullmatch(name):
-            fact = f"'{name}' is no name for a classifier."
-            hint = "Letters, digits and _, not beginning with a digit."
-            problems.add(body.place, fact, hint)
-            continue
-        given = Node({"model": body}, body.place) if isinstance(body.value, str) else body
-        options = checked_options(f"classifiers.{name}", given, CLASSIFIER, problems)
-        if options["model"] is None:
-            problems.add(body.place, f"classifiers.{name} names no model.", _EXAMPLE)
-            continue
-        if options["sha256"] is not None and not _DIGEST.fullmatch(options["sha256"]):
-            fact = f"classifiers.{name}.sha256 is no sha256: {shown(options['sha256'])}."
-            problems.add(body.place, fact, "64 hexadecimal digits; leave it out to pin nothing.")
-            continue
-        classifier = Classifier(name, **options)
-        try:
-            make_known([*found, classifier])
-        except UsageError as error:
-            fact, _, hint = str(error).partition("\n")
-            problems.add(body.place, fact, hint.strip())
-            continue
-        found.append(classifier)
+    make_known(())
+    found = read_named(_KEY, node, _classifier, problems)
     problems.raise_first()  # without their signals every rule that reads one looks wrong
-    return tuple(found)
+    make_known(found)
+    return found
+
+
+def _classifier(name: str, body: Node, problems: Problems) -> Classifier | None:
+    options = read_entry(_KEY, name, body, problems)
+    if options is None or not is_free(_KEY, name, [name], body.place, problems):
+        return None
+    return Classifier(name, **options)
 
 
 def make_known(classifiers: Iterable[Classifier]) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from filters.catalog import TEXT
 from filters.errors import nearest
-from pipelines.recipe import options as known
 from pipelines.recipe.kinds import OPTIONS, DedupStage, Keep, KindOptions
 from pipelines.recipe.problems import Problems, checked_options, known_entries, shown
 from pipelines.recipe.source import Node
+from pipelines.recipe.stage_options import KINDS
 
 _EXAMPLE = "For example: dedup: {exact: {}, minhash: {}}"
 
@@ -20,18 +20,16 @@ def read_dedup(body: Node, measured: Collection[str], problems: Problems) -> Ded
     it or after it read, by which a page can be chosen.
     """
     if not isinstance(body.value, dict) or not body.value:
-        listing = ", ".join(known.KINDS)
+        listing = ", ".join(KINDS)
         fact = f"dedup must name one or several of: {listing}."
         problems.add(body.place, fact, f"It is {shown(body.plain())}. {_EXAMPLE}")
         return None
-    entries = known_entries(
-        body, known.KINDS, "dedup has nothing called", ", ".join(known.KINDS), problems
-    )
+    entries = known_entries(body, KINDS, "dedup has nothing called", ", ".join(KINDS), problems)
     return DedupStage(tuple(_kind(*entry, measured, problems) for entry in entries.items()))
 
 
 def _kind(kind: str, node: Node, measured: Collection[str], problems: Problems) -> KindOptions:
-    values = checked_options(kind, node, known.KINDS[kind], problems)
+    values = checked_options(kind, node, KINDS[kind], problems)
     if values.get("verify") and values["against"]:
         fact = f"{kind}.verify needs texts, and of an earlier run only keys are read."
         problems.add(node.map["verify"].place, fact, "Leave out verify, or against.")

@@ -4,8 +4,8 @@ from typing import Any
 
 import yaml
 
-from pipelines.recipe.options import RULE_STAGES
 from pipelines.recipe.source import read_scalar
+from pipelines.recipe.stage_options import RULE_STAGES
 
 
 def recipe_yaml(resolved: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import re
 
 from filters.errors import nearest
-from pipelines.recipe import options as known
+from pipelines.recipe.keys import INPUT_FORMATS
 from pipelines.recipe.layouts import LAYOUTS, InputFormat
 from pipelines.recipe.problems import Problems, checked_options, one_of, shown
 from pipelines.recipe.source import Node
@@ -18,7 +18,7 @@ def read_input_format(node: Node, problems: Problems) -> InputFormat:
         if chosen is None:
             return InputFormat()
         name, body = chosen
-        options = checked_options(name, body, known.INPUT_FORMATS.get(name, {}), problems)
+        options = checked_options(name, body, INPUT_FORMATS.get(name, {}), problems)
         found = InputFormat(name, **options)
         for folder in found.attributes:
             if not _FOLDER.fullmatch(folder):

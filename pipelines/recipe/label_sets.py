@@ -17,8 +17,8 @@ from filters.languages import lid_176_labels
 from filters.rule import LANGUAGE, Rule, parse_rule
 from pipelines.near_label import near_label
 from pipelines.recipe.by_language import same_label
-from pipelines.recipe.model import LanguageModel
 from pipelines.recipe.override import rule_maps
+from pipelines.recipe.parts import LanguageModel
 from pipelines.recipe.source import Node, Place, refuse
 
 _MAGIC = 793712314

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from filters.errors import RecipeError, nearest
 from pipelines.recipe.changes import apply_changes, refuse_changes, take_changes
+from pipelines.recipe.keys import ONE_OF
 from pipelines.recipe.label_sets import name_labels
 from pipelines.recipe.languages import settle_languages
-from pipelines.recipe.options import ONE_OF
 from pipelines.recipe.override import apply_set
 from pipelines.recipe.source import Node, message, read_file, refuse
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pipelines.recipe import options as known
+from pipelines.recipe.keys import LIMITS
+from pipelines.recipe.options import bytes_of
 from pipelines.recipe.problems import Problems, checked_options, shown
 from pipelines.recipe.source import Node
 from pipelines.sandbox.limits import Limits
@@ -19,8 +20,8 @@ def read_limits(node: Node, problems: Problems) -> Limits | None:
         fact = f"limits must be a map of options or false, not {shown(plain)}."
         problems.add(node.place, fact, "For example: limits: {cpu_seconds: 10, memory: 2GB}")
         return Limits()
-    options: dict[str, Any] = checked_options("limits", node, known.LIMITS, problems)
-    sizes = {name: known.bytes_of(options[name]) for name in ("memory", "page_bytes")}
+    options: dict[str, Any] = checked_options("limits", node, LIMITS, problems)
+    sizes = {name: bytes_of(options[name]) for name in ("memory", "page_bytes")}
     return Limits(
         cpu_seconds=options["cpu_seconds"],
         **{name: size for name, size in sizes.items() if size is not None},

@@ -22,6 +22,16 @@ from pipelines.recipe.dump import recipe_yaml
 from pipelines.recipe.kinds import DedupStage
 from pipelines.recipe.layouts import Columns, InputFormat
 from pipelines.recipe.one_language import OneLanguage, plain_languages
+from pipelines.recipe.parts import (
+    CascadeOptions,
+    Extract,
+    GivenTokenizer,
+    LanguageModel,
+    SignalModule,
+    TokenOptions,
+    TrainedTokenizer,
+    plain_tokenizer,
+)
 from pipelines.recipe.perplexity import Perplexity, signals_of
 from pipelines.recipe.plain import ordered
 from pipelines.recipe.rule_stages import FINAL, LedgerStage, ledger_stage
@@ -30,77 +40,6 @@ from pipelines.sandbox.limits import Limits
 from pipelines.word_lists import NamedList, word_signals
 
 KeepText: TypeAlias = Literal["all", "gated", "kept"]
-
-
-@dataclass(frozen=True, slots=True)
-class LanguageModel:
-    """The fastText model that names a page's language: a pinned model's name, or a file."""
-
-    model: str = "lid.176.ftz"
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """An extractor and all of its options."""
-
-    extractor: str
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CascadeOptions:
-    """Which pages are spared the extraction, and how many of them are not all the same."""
-
-    language: float = 0.05
-    """Margin: a page is skipped where its cheap text scores less for the wanted language."""
-    check: float = 0.02
-    """Share of those pages, by hash of their id, that measures what the others would have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedTokenizer:
-    """A byte-level BPE of `vocab_size` tokens, trained on `sample_bytes` of the kept text."""
-
-    vocab_size: int
-    sample_bytes: int = 100_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class TiktokenRanks:
-    """A file of ranks as tiktoken reads it, and the pattern by which it parts a text first."""
-
-    ranks: str
-    pattern: str | None = None
-    """Name of a pattern, or a regular expression; None for what the file's name says."""
-
-
-GivenTokenizer: TypeAlias = str | TiktokenRanks
-"""A tokenizer that is there before the run: a Hub name or a file, or ranks."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenOptions:
-    """What token shards hold besides the tokens of a text."""
-
-    begin: str | None = None
-    end: str | None = None
-    packed: int = 0
-    packing: Literal["best_fit", "in_order"] = "best_fit"
-    pad: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SignalModule:
-    """A module outside the repository that registers signals, with its source."""
-
-    name: str
-    sha256: str
-    """Of the file; of a package, of its modules' names and digests."""
-    sources: tuple[tuple[str, bytes], ...] = field(repr=False)
-    """Dotted name and source of the module, or of each of a package."""
-    paths: tuple[str, ...] = field(compare=False)
-    """Where each source was read, for messages."""
-    is_package: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +99,11 @@ class Recipe:
     def licence_gates(self) -> tuple[Rule, ...]:
         """Gate rules that need HTML: the licence that it names."""
         return tuple(rule for stage, rule in self.rules() if stage == "licence")
+
+    @property
+    def measures_licence(self) -> bool:
+        """Whether pages are asked for their licence: by a gate, or for the dataset's rows."""
+        return bool(self.licence_gates) or self.dataset.licence
 
     @property
     def text_gates(self) -> tuple[Rule, ...]:
@@ -296,9 +240,9 @@ class Recipe:
             "classifiers": {each.name: each.plain() for each in self.classifiers},
             "perplexity": {each.name: each.plain() for each in self.perplexity},
             "stages": [plain_stage(stage) for stage in self.stages],
-            "tokenizer": _plain_tokenizer(self.tokenizer),
+            "tokenizer": plain_tokenizer(self.tokenizer),
             "tokens": asdict(self.tokens),
-            "dataset": asdict(self.dataset),
+            "dataset": self.dataset.plain(),
             "audit_fraction": self.audit_fraction,
             "keep_text": self.keep_text,
             "max_failed_pages": self.max_failed_pages,
@@ -312,13 +256,3 @@ def revision_of(name: str) -> tuple[str, str]:
     """Split what a rule reads into the revision of the text and the bare signal."""
     revision, dot, bare = name.partition(".")
     return (revision, bare) if dot else (TEXT, name)
-
-
-def _plain_tokenizer(tokenizer: GivenTokenizer | TrainedTokenizer) -> str | dict[str, Any]:
-    match tokenizer:
-        case TrainedTokenizer():
-            return {"train": asdict(tokenizer)}
-        case TiktokenRanks():
-            return {"tiktoken": asdict(tokenizer)}
-        case str():
-            return tokenizer

@@ -19,7 +19,7 @@ from types import CodeType, ModuleType
 
 from filters.errors import UsageError
 from filters.signal import SIGNALS, Signal, register
-from pipelines.recipe.model import SignalModule
+from pipelines.recipe.parts import SignalModule
 
 MOST_BYTES = 1_000_000
 """Of source in one module or package: it travels with every unit of work."""

@@ -14,8 +14,9 @@ from typing import TypeAlias
 from filters.errors import nearest
 from filters.rule import LANGUAGE, parse_rule
 from pipelines.recipe.by_language import set_for_language
-from pipelines.recipe.options import CHANGES, ONE_OF, RECIPE_KEYS, RULE_STAGES
+from pipelines.recipe.keys import CHANGES, ONE_OF, RECIPE_KEYS
 from pipelines.recipe.source import Node, Place, read_text, refuse
+from pipelines.recipe.stage_options import RULE_STAGES
 
 _OF_LANGUAGE = re.compile(r"(?P<rule>[^\[\].]+)\[(?P<language>[^\[\].]+)\]")
 _OPERATOR = re.compile(r"[<>=!]")

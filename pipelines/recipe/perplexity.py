@@ -8,15 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from filters.signal import SIGNALS, Signal
-from pipelines.recipe.options import PERPLEXITY, PERPLEXITY_FILES, RULE_NAME
+from filters.perplexity import Normalize
+from filters.signal import Signal
+from pipelines.recipe.named import NamedKey, is_free, is_name, read_entry, read_named, read_options
+from pipelines.recipe.named_options import PERPLEXITY, PERPLEXITY_FILES
 from pipelines.recipe.problems import Problems, checked_options, shown
 from pipelines.recipe.source import Node, Place
 
 ANY = ""
 """The language of a model that is asked whatever a page's language is."""
-_EXAMPLE = (
-    "For example: perplexity: {ccnet_perplexity: {model: en.arpa.bin, sentencepiece: en.sp.model}}"
+_KEY = NamedKey(
+    key="perplexity",
+    noun="perplexity",
+    options=PERPLEXITY,
+    required=("model",),
+    example="For example: perplexity: {ccnet: {model: en.arpa.bin, sentencepiece: en.sp.model}}",
 )
 _LANGUAGES = "languages"
 _MEASURED_BY = "filters.perplexity"
@@ -42,7 +48,7 @@ class Perplexity:
     name: str
     files: tuple[tuple[str, ModelFiles], ...]
     """By the label of a page's language, or one by `ANY`."""
-    normalize: bool = True
+    normalize: Normalize = True
     lines: bool = False
 
     @property
@@ -80,12 +86,9 @@ class Perplexity:
 
 def read_perplexity(node: Node, problems: Problems) -> tuple[Perplexity, ...]:
     """Return the models that a recipe names; what is wrong with them is noted."""
-    if not isinstance(node.value, dict):
-        fact = f"perplexity must be a map of names, not {shown(node.plain())}."
-        problems.add(node.place, fact, _EXAMPLE)
-    found = [_one(name, body, problems) for name, body in node.map.items()]
+    found = read_named(_KEY, node, _one, problems)
     problems.raise_first()  # without their signals every rule that reads one looks wrong
-    return tuple(each for each in found if each is not None)
+    return found
 
 
 def signals_of(named: Iterable[Perplexity]) -> dict[str, Signal]:
@@ -113,46 +116,40 @@ def check_model_languages(
 
 
 def _one(name: str, body: Node, problems: Problems) -> Perplexity | None:
-    if not RULE_NAME.fullmatch(name):
-        fact = f"'{name}' is no name for a perplexity."
-        problems.add(body.place, fact, "Letters, digits and _, not beginning with a digit.")
-        return None
-    if name in SIGNALS:
-        fact = f"perplexity.{name} has the name of a signal ({SIGNALS[name].source})."
-        problems.add(body.place, fact, "Give it another name.")
-        return None
+    owner = _KEY.owner(name)
     by_language = body.map.get(_LANGUAGES)
     if by_language is None:
-        given = Node({"model": body}, body.place) if isinstance(body.value, str) else body
-        options = checked_options(f"perplexity.{name}", given, PERPLEXITY, problems)
-        files = _files(f"perplexity.{name}", given, options, problems)
-        return Perplexity(name, ((ANY, files),), options["normalize"], options["lines"])
-    rest = {key: entry for key, entry in body.map.items() if key != _LANGUAGES}
-    how = {key: option for key, option in PERPLEXITY.items() if key not in PERPLEXITY_FILES}
-    options = checked_options(f"perplexity.{name}", Node(rest, body.place), how, problems)
-    each = tuple(_of_languages(name, by_language, problems))
-    return Perplexity(name, each, options["normalize"], options["lines"])
+        options = read_entry(_KEY, name, body, problems)
+        models = {} if options is None else {ANY: _files(owner, body, options, problems)}
+    else:
+        rest = {key: entry for key, entry in body.map.items() if key != _LANGUAGES}
+        how = {key: option for key, option in PERPLEXITY.items() if key not in PERPLEXITY_FILES}
+        options = checked_options(owner, Node(rest, body.place), how, problems)
+        models = dict(_of_languages(owner, by_language, problems))
+    if options is None or not is_name(_KEY, name, body, problems):
+        return None
+    each = Perplexity(name, tuple(models.items()), options["normalize"], options["lines"])
+    names = [name, each.bucket_name] if each.has_buckets else [name]
+    return each if is_free(_KEY, name, names, body.place, problems) else None
 
 
-def _of_languages(name: str, node: Node, problems: Problems) -> Iterable[tuple[str, ModelFiles]]:
+def _of_languages(owner: str, node: Node, problems: Problems) -> Iterable[tuple[str, ModelFiles]]:
     if not node.map:
-        fact = f"perplexity.{name}.languages must be a map by language, not {shown(node.plain())}."
+        fact = f"{owner}.languages must be a map by language, not {shown(node.plain())}."
         hint = "For example: languages: {en: {model: en.arpa.bin, sentencepiece: en.sp.model}}"
         problems.add(node.place, fact, hint)
     for label, entry in node.map.items():
-        owner = f"perplexity.{name}.languages.{label}"
-        given = Node({"model": entry}, entry.place) if isinstance(entry.value, str) else entry
-        options = checked_options(owner, given, PERPLEXITY_FILES, problems)
+        of_it = f"{owner}.languages.{label}"
+        options = read_options(_KEY, of_it, entry, PERPLEXITY_FILES, problems)
         if label == ANY:
-            problems.add(entry.place, f"{owner} names no language.", "For example en or de.")
-        yield label, _files(owner, given, options, problems)
+            problems.add(entry.place, f"{of_it} names no language.", "For example en or de.")
+        if options is not None:
+            yield label, _files(of_it, entry, options, problems)
 
 
 def _files(owner: str, node: Node, options: Mapping[str, Any], problems: Problems) -> ModelFiles:
-    if options["model"] is None:
-        problems.add(node.place, f"{owner} names no model.", _EXAMPLE)
     head, tail = options["head"], options["tail"]
     if bool(head) != bool(tail) or head > tail:
         fact = f"{owner}: middle begins at {head:g} and tail at {tail:g}."
         problems.add(node.place, fact, "Give both, head first: head: 340, tail: 520.")
-    return ModelFiles(options["model"] or "", options["sentencepiece"], head, tail)
+    return ModelFiles(options["model"], options["sentencepiece"], head, tail)

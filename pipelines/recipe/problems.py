@@ -53,9 +53,10 @@ def checked(name: str, node: Node, option: Option, problems: Problems) -> Any:
     """Return an option's value, or its default after noting what is wrong."""
     value = node.plain()
     if not option.accepts(value):
-        default = shown(option.default)
+        close = nearest(value, option.choices) if isinstance(value, str) else None
+        hint = f"Did you mean '{close}'?  " if close else ""
         fact = f"{name} must be {option.wants}, not {shown(value)}."
-        problems.add(node.place, fact, f"The default is {default}.")
+        problems.add(node.place, fact, f"{hint}The default is {shown(option.default)}.")
         return option.default
     if isinstance(value, list):
         return tuple(value)

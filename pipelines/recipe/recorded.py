@@ -11,9 +11,9 @@ from pipelines.benchmarks import Benchmark
 from pipelines.files import sha256_of
 from pipelines.recipe.benchmarks import recorded_benchmark
 from pipelines.recipe.kinds import MinHashOptions
-from pipelines.recipe.options import KINDS
 from pipelines.recipe.problems import Problems, checked_options
 from pipelines.recipe.source import Node, read_file, refuse
+from pipelines.recipe.stage_options import KINDS
 from pipelines.recipe.word_lists import recorded_word_list
 from pipelines.word_lists import NamedList, kept_file
 

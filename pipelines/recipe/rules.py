@@ -12,13 +12,15 @@ from filters.rule import Rule, parse_rule
 from filters.signal import Signal
 from pipelines.recipe.blocks import check_block, revision_in
 from pipelines.recipe.dedup import column_of, read_dedup
+from pipelines.recipe.keys import RECIPE_KEYS
 from pipelines.recipe.layouts import InputFormat
-from pipelines.recipe.options import RECIPE_KEYS, RULE_NAME, STAGE_KINDS, edit_options
+from pipelines.recipe.options import RULE_NAME, edit_options
 from pipelines.recipe.problems import Problems, checked_options, one_of, shown
 from pipelines.recipe.reads import check_reads
 from pipelines.recipe.rule_stages import ledger_stage
 from pipelines.recipe.source import Node, Place
 from pipelines.recipe.stage import GateStage, Stage
+from pipelines.recipe.stage_options import STAGE_KINDS
 
 
 @dataclass(slots=True)

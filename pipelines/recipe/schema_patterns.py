@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from filters.catalog import EDITS, GATE_SIGNALS
 from filters.imported import CATALOGS, OPEN
-from pipelines.recipe import options as known
+from pipelines.recipe.options import RULE_NAME
 from pipelines.recipe.reads import labels_of, readable
 
 _OTHERS = r"(\([^()]*\)\s*)?"
@@ -19,7 +19,7 @@ def drop_pattern(texts: str) -> str:
     own = any_of(name for name in readable(EDITS) if "." in name)
     count = rf"(({prefixes}\.)?{texts}|{own}|{_imported()})"
     numbers = rf"{count}\s*(/\s*{count}\s*)?(<|<=|>|>=|==|!=)\s*{_NUMBER}"
-    bucket = rf"({prefixes}\.)?{known.RULE_NAME.pattern}_bucket"  # of a perplexity
+    bucket = rf"({prefixes}\.)?{RULE_NAME.pattern}_bucket"  # of a perplexity
     labels = rf'({any_of(_labels())}|{bucket})\s*(==|!=)\s*"[^"]*"'
     return rf"^\s*({numbers}|{labels})\s*{_OTHERS}$"
 

@@ -1,7 +1,7 @@
 """The recipe's keys `tokenizer` and `tokens`."""
 
-from pipelines.recipe import options as known
-from pipelines.recipe.model import GivenTokenizer, TiktokenRanks, TokenOptions, TrainedTokenizer
+from pipelines.recipe.keys import TIKTOKEN, TOKENS, TRAINED
+from pipelines.recipe.parts import GivenTokenizer, TiktokenRanks, TokenOptions, TrainedTokenizer
 from pipelines.recipe.problems import Problems, checked_options, shown
 from pipelines.recipe.source import Node
 
@@ -11,9 +11,7 @@ def read_tokenizer(node: Node, problems: Problems) -> GivenTokenizer | TrainedTo
     if isinstance(node.value, str) and node.value:
         return node.value
     if set(node.map) == {"train"}:
-        return TrainedTokenizer(
-            **checked_options("train", node.map["train"], known.TRAINED, problems)
-        )
+        return TrainedTokenizer(**checked_options("train", node.map["train"], TRAINED, problems))
     if set(node.map) == {"tiktoken"}:
         return _read_ranks(node.map["tiktoken"], problems)
     fact = f"tokenizer must be a name, a path or {{train: …}}, not {shown(node.plain())}."
@@ -23,7 +21,7 @@ def read_tokenizer(node: Node, problems: Problems) -> GivenTokenizer | TrainedTo
 
 
 def _read_ranks(node: Node, problems: Problems) -> TiktokenRanks:
-    options = checked_options("tiktoken", node, known.TIKTOKEN, problems)
+    options = checked_options("tiktoken", node, TIKTOKEN, problems)
     if options["ranks"] is None:
         fact = "tiktoken names no file of ranks."
         hint = "For example: tokenizer: {tiktoken: {ranks: cl100k_base.tiktoken}}"
@@ -34,4 +32,4 @@ def _read_ranks(node: Node, problems: Problems) -> TiktokenRanks:
 
 def read_tokens(node: Node, problems: Problems) -> TokenOptions:
     """Return what the token shards hold besides the tokens of a text."""
-    return TokenOptions(**checked_options("tokens", node, known.TOKENS, problems))
+    return TokenOptions(**checked_options("tokens", node, TOKENS, problems))

@@ -73,6 +73,8 @@ def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) 
         text_input = [asdict(recipe.read_columns), file.first_record]
     if file.layout != AUTO:
         text_input += [plain["input_format"], list(recipe.imported)]
+    if recipe.dataset.licence and not recipe.licence_gates:
+        text_input.append("licence")  # measured of each page, though no rule reads it
     rules = (*recipe.url_gates, *recipe.optout_gates, *recipe.licence_gates, *recipe.text_gates)
     return run.fingerprint(
         "curate",

@@ -20,7 +20,7 @@ from pipelines.dedup.removals import removal_columns
 from pipelines.execute import Task
 from pipelines.files import sha256_of, write_whole
 from pipelines.layout import shard_name
-from pipelines.recipe.model import TrainedTokenizer
+from pipelines.recipe.parts import TrainedTokenizer
 from pipelines.settle import CuratedFile, SettleJob, TrainJob, settle_file, shown_kind
 from pipelines.settle import train as train_on_survivors
 from pipelines.stages.context import RunContext
@@ -85,6 +85,7 @@ def settle(run: RunContext, tokenizer: Path, groups: Sequence[Group]) -> None:
     limits = run.recipe.resolved()["limits"]
     facts = [sha256, stages_after_dedup(run.recipe), limits, removals, shown]
     facts += [run.recipe.dataset.by] if run.recipe.dataset.by_language else []
+    facts += ["licence"] if run.recipe.dataset.licence else []
     tasks = [
         Task(
             stage="settle",
@@ -116,9 +117,11 @@ _Planned = Sequence[Mapping[str, Any]]
 
 
 def _dump_tasks(run: RunContext, rows: _Planned, content: Sequence[Any]) -> Iterator[Task]:
+    licence = run.recipe.dataset.licence
     sources = run.paths("settle", _ROWS)
     for row in rows:
-        job = ShardJob(row["dump"], row["shard"], row["first_host"], row["last_host"], sources)
+        hosts = row["first_host"], row["last_host"]
+        job = ShardJob(row["dump"], row["shard"], *hosts, sources, licence=licence)
         fingerprint = run.fingerprint("dataset", *content, job.name)
         yield Task("dataset", job.name, fingerprint, write_shard, job)
 
@@ -136,6 +139,7 @@ def _language_tasks(run: RunContext, rows: _Planned, content: Sequence[Any]) -> 
                 last_host=row["last_host"],
                 sources=sources,
                 language=row["folder"],
+                licence=run.recipe.dataset.licence,
             )
             for row in group
         )

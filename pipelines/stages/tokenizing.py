@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pipelines.execute import Task
 from pipelines.files import sha256_of
-from pipelines.recipe.model import TokenOptions
+from pipelines.recipe.parts import TokenOptions
 from pipelines.stages.context import RunContext
 from pipelines.tokenizer import load_tokenizer, tokenizer_place
 from pipelines.tokens.packed import PackJob, write_packed

@@ -31,8 +31,9 @@ from pipelines.manifest import (
 )
 from pipelines.pipeline import RunOptions
 from pipelines.recipe.check import default_extract
-from pipelines.recipe.model import GivenTokenizer, Recipe, TiktokenRanks, TokenOptions
+from pipelines.recipe.model import Recipe
 from pipelines.recipe.options import NAME
+from pipelines.recipe.parts import GivenTokenizer, TiktokenRanks, TokenOptions
 from pipelines.stages import STAGE_VERSIONS, RunContext
 from pipelines.stages.tokenizing import Shard, write_token_shards
 from pipelines.storage import CommitLog

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filters.errors import UsageError
 from pipelines.hub_file import fetch_hub_file
-from pipelines.recipe.model import GivenTokenizer, TiktokenRanks, TrainedTokenizer
+from pipelines.recipe.parts import GivenTokenizer, TiktokenRanks, TrainedTokenizer
 from pipelines.tokens.opened import open_tokenizer, whole_model
 from pipelines.tokens.sentencepiece import model_as_tokenizer
 from pipelines.tokens.tiktoken import looks_like_ranks, ranks_as_tokenizer

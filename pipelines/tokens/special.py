@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from filters.errors import UsageError, nearest
-from pipelines.recipe.model import TokenOptions
+from pipelines.recipe.parts import TokenOptions
 from pipelines.tokens.opened import SentencePieceModel
 
 _AS_TEXT = "a special token spelled out in a text is text"

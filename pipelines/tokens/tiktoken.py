@@ -19,7 +19,7 @@ from tokenizers import Regex, pre_tokenizers
 from filters.errors import UsageError, nearest
 from pipelines.patterns import CL100K, GPT2, LLAMA3, O200K
 from pipelines.pieces import BYTE_CHARACTERS
-from pipelines.recipe.model import TiktokenRanks
+from pipelines.recipe.parts import TiktokenRanks
 
 _LINE = re.compile(rb"[A-Za-z0-9+/]+=* [0-9]+")
 

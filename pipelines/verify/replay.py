@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from filters.errors import CuveeError
+from pipelines.assets import Report, say_nothing
 from pipelines.bucket.path import S3Path
 from pipelines.curator import Curated, Curator, asset_digests, curator_for
 from pipelines.dedup.removals import removal_columns
+from pipelines.fetching import fetch_named
 from pipelines.files import sha256_of
 from pipelines.final_edits import FinalEdits
 from pipelines.final_rules import BROKEN, FinalRules
@@ -35,9 +37,18 @@ _MOST_FILES = 200
 
 
 def replay(
-    findings: Findings, root: Path, manifest: Mapping[str, Any], sample: int, *, own_code: bool
+    findings: Findings,
+    root: Path,
+    manifest: Mapping[str, Any],
+    sample: int,
+    *,
+    own_code: bool,
+    report: Report = say_nothing,
 ) -> None:
-    """Take the decisions on `sample` pages again and note what differs."""
+    """Take the decisions on `sample` pages again and note what differs.
+
+    `report` is told of models and lists that are fetched for it.
+    """
     if not sample:
         return
     if not own_code and _names_own_code(root):
@@ -48,6 +59,7 @@ def replay(
         return
     try:
         recipe = _recipe(root)
+        fetch_named(recipe, report)
         changed = _changed_assets(recipe, manifest)
     except CuveeError as error:
         findings.notes.append(f"Decisions were not taken again: {str(error).splitlines()[0]}")

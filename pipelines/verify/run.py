@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.assets import Report, say_nothing
 from pipelines.manifest import load_manifest, run_files
 from pipelines.tables import open_folder
 from pipelines.verify.findings import Findings
@@ -21,12 +22,17 @@ _OUTCOME = ("status", "stage", "rule")
 
 
 def verify_run(
-    root: Path, sample: int, looked: Callable[[int, int], None], *, own_code: bool = False
+    root: Path,
+    sample: int,
+    looked: Callable[[int, int], None],
+    *,
+    own_code: bool = False,
+    report: Report = say_nothing,
 ) -> Findings:
     """Check every file of a finished run, its totals, and the decisions on `sample` pages.
 
-    `looked` is told of bytes checked and of those there are. A recipe's own code is run only
-    if that is allowed. UsageError where there is no finished run.
+    `looked` is told of bytes checked and of those there are, `report` of what is fetched. A
+    recipe's own code is run only if that is allowed. UsageError where there is no finished run.
     """
     manifest = load_manifest(root)
     findings = Findings()
@@ -51,7 +57,7 @@ def verify_run(
     check_tokenized(findings, root)
     if findings.ok:
         _check_funnel(findings, root, manifest)
-        replay(findings, root, manifest, sample, own_code=own_code)
+        replay(findings, root, manifest, sample, own_code=own_code, report=report)
     elif sample:
         findings.notes.append("Decisions were not taken again: the files differ already.")
     return findings

@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.files import sha256_of
-from pipelines.ledger import DATASET, DOCUMENTS, LEDGER_FIELDS, PACKED, TOKENS
+from pipelines.ledger import DOCUMENTS, LEDGER_FIELDS, PACKED, TOKENS, is_dataset
 from pipelines.tables import opened
 from pipelines.verify.findings import Findings
 
-_SCHEMAS = {"data": DATASET, "sample": DATASET, "documents": DOCUMENTS,
-            "tokens": TOKENS, "packed": PACKED}  # fmt: skip
+_SCHEMAS = {"documents": DOCUMENTS, "tokens": TOKENS, "packed": PACKED}
+_DATASET = ("data", "sample")
 
 
 def check_file(findings: Findings, path: Path, facts: Mapping[str, Any], kind: str) -> int:
@@ -31,7 +31,7 @@ def check_file(findings: Findings, path: Path, facts: Mapping[str, Any], kind: s
     findings.checked["bytes"] += size
     findings.expect(name, "its bytes are", size, facts["bytes"])
     findings.expect(name, "its sha256 is", sha256_of(path), facts["sha256"])
-    if not name.endswith(".parquet") or kind not in (*_SCHEMAS, "ledger"):
+    if not name.endswith(".parquet") or kind not in (*_SCHEMAS, *_DATASET, "ledger"):
         return 0
     try:
         return _check_table(findings, path, facts, kind)
@@ -63,6 +63,8 @@ def _has_columns(found: pa.Schema, kind: str) -> bool:
     if kind == "ledger":
         fixed = [(field.name, field.type) for field in LEDGER_FIELDS]
         return [(field.name, field.type) for field in found][: len(fixed)] == fixed
+    if kind in _DATASET:
+        return is_dataset(found)
     return bool(found.equals(_SCHEMAS[kind], check_metadata=False))
 
 

@@ -62,7 +62,7 @@ class CuveeTokens:
         from tokenizers import Tokenizer
 
         from pipelines.files import sha256_of
-        from pipelines.recipe.model import TokenOptions
+        from pipelines.recipe.parts import TokenOptions
         from pipelines.tokens.special import special_tokens
         from pipelines.tokens.write import ShardTokenizer
 

@@ -18,6 +18,7 @@ from pipelines.report import write_report
 from pipelines.report.write import read_data
 from tests.command import cuvee, succeed
 from tests.pipelines.hosts import NAMES, SEGMENT, Host, Plan, Request
+from tests.pipelines.languages import run_by_language
 from tests.pipelines.small_run import RECIPE, REPOSITORY, Finished, differing, published
 from tests.pipelines.units import Listener
 
@@ -114,6 +115,38 @@ def look_into(local: Path, root: Path) -> list[str]:
     assert {**shown, "run": None} == {**there, "run": None}
     assert write_report(root).read_bytes().startswith(b"<!doctype html>")
     return said
+
+
+@pytest.mark.long
+def test_a_dataset_by_language_in_a_bucket_is_that_of_a_local_run(s3_host: Host, tmp_path: Path):
+    dumps = {"CC-MAIN-2023-50": {"en": 4, "de": 3, "th": 2}, "CC-MAIN-2024-10": {"de": 2, "zh": 2}}
+    local = run_by_language(tmp_path, dumps)
+    asked = ("run", tmp_path / "run.yaml", "--input", tmp_path / "crawl", "--engine", "inline")
+    command = (*asked, "--limit", "30", "--output", "s3://runs/many/run", "--json")
+    root = run_folder("s3://runs/many/run")
+
+    s3_host.plan = refuse_writing("many/run/dataset/data/tha_Thai")
+    ended = cuvee(*command)
+    assert ended.returncode == 1
+    assert "/dataset/data/tha_Thai/" in ended.stderr
+    assert "cannot be written" in ended.stderr
+    assert "not finished" in succeed("status", "s3://runs/many/run")
+
+    s3_host.plan = every_eleventh()
+    before = len(s3_host.asked)
+    succeed(*command)
+    sent = [item.path for item in s3_host.asked[before:] if item.method == "PUT"]
+    assert any("/dataset/data/" in path for path in sent)
+    assert not [path for path in sent if "/run/ledger/" in path], "was done again"
+    assert differing(published(local), published(root)) == []
+    assert {path.split("/")[2] for path in published(root) if path.startswith("dataset/")} == {
+        "cmn_Hani", "deu_Latn", "eng_Latn", "tha_Thai"
+    }  # fmt: skip
+
+    s3_host.plan = lambda _asked, _before: None
+    assert json.loads(succeed("verify", "s3://runs/many/run", "--json"))["ok"]
+    make_card(root, REPOSITORY)
+    assert b"config_name: cmn_Hani" in (root / "dataset/README.md").read_bytes()
 
 
 @pytest.mark.usefixtures("s3_host")

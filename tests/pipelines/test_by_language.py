@@ -22,7 +22,7 @@ from pipelines.loading import open_shards
 from pipelines.manifest import load_manifest
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import load_recipe
-from pipelines.recipe.model import TokenOptions
+from pipelines.recipe.parts import TokenOptions
 from pipelines.settle import LANGUAGE_HOSTS
 from pipelines.stages import publishing
 from pipelines.storage import Attempt, CommitLog

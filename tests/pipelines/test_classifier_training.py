@@ -1,6 +1,7 @@
 """Training a classifier: the same bytes twice, sites never parted, numbers that can be checked."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,13 @@ import pytest
 from filters.classifier import Head
 from filters.errors import UsageError
 from pipelines.classifiers.files import find_files
-from pipelines.classifiers.opened import open_classifier, own_label
+from pipelines.classifiers.opened import check_classifier, open_classifier, own_label
 from pipelines.classifiers.signals import pinned
 from pipelines.classifiers.training.head_trainer import train_head
 from pipelines.classifiers.training.items import Labelled, read_classes, read_labels
 from pipelines.classifiers.training.metrics import measure, scored_of
 from pipelines.classifiers.training.split import site_of, split
-from pipelines.classifiers.training.train import TrainOptions
+from pipelines.classifiers.training.train import EncoderOptions, TrainOptions
 from pipelines.classifiers.training.train import train as train_on
 from pipelines.recipe import load_recipe
 from pipelines.recipe.classifier import Classifier
@@ -188,3 +189,63 @@ def test_a_folder_with_other_things_stays_as_it_is(files, tmp_path):
     assert done.returncode == 2
     assert "is not empty and not a classifier" in done.stderr
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def encoder_folder(folder: Path) -> Path:
+    """Write files called as a transformer's, which only their libraries would find to be none."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "tokenizer.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"kind": "fasttext"}, "and --kind fasttext does not need it"),
+        ({"embeddings": "words.vec"}, "and --embeddings does not need it"),
+        ({"encoder": EncoderOptions("no-such-folder")}, "encoder: there is no model 'no-such"),
+        ({"encoder": EncoderOptions("shop.txt")}, "encoder: 'shop.txt' is no transformer"),
+        pytest.param(
+            {}, "encoder: tiny is a transformer and needs torch and transformers",
+            marks=pytest.mark.skipif(bool(find_spec("transformers")), reason="they are here"),
+        ),
+    ],
+)  # fmt: skip
+def test_an_encoder_that_cannot_be_used_is_told_before_there_is_work(
+    options, says, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    encoder_folder(Path("tiny"))
+    Path("shop.txt").write_text("buy\n")
+    asked = {"kind": "embedding", "encoder": EncoderOptions("tiny"), **options}
+    items = [Labelled(f"text {n}", f"https://s{n}.test/", n % 2) for n in range(40)]
+    with pytest.raises(UsageError) as caught:
+        train_on(items, TrainOptions(**asked), tmp_path / "out")
+    assert says in str(caught.value)
+    assert str(caught.value).count("\n") <= 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_head_on_a_transformer_pins_it(tmp_path):
+    inside = encoder_folder(tmp_path / "edu/encoder")
+    sha256 = find_files(Classifier("x", str(inside))).sha256
+    pin = {"model": ".", "revision": None, "sha256": sha256, "pooling": "cls"}
+    head = {"format": 1, "labels": [], "gives": "score", "bias": 2.5, "weights": [0.0],
+            "mean": [0.0], "scale": [1.0], "encoder": pin}  # fmt: skip
+    (tmp_path / "edu/classifier.json").write_text(json.dumps(head))
+    named = Classifier("edu", str(tmp_path / "edu"))
+    before = find_files(named).sha256
+    assert {"classifier.json", "encoder/model.safetensors"} < set(find_files(named).names)
+    if find_spec("transformers") is None:
+        with pytest.raises(UsageError, match="needs torch and transformers"):
+            check_classifier(named)
+    (inside / "model.safetensors").write_bytes(b"other weights")
+    assert find_files(named).sha256 != before
+    with pytest.raises(UsageError, match="has another sha256 than it was trained on"):
+        check_classifier(named)
+    for wrong in (5, {**pin, "pooling": "max"}, {"model": "."}):
+        (tmp_path / "edu/classifier.json").write_text(json.dumps({**head, "encoder": wrong}))
+        with pytest.raises(UsageError, match="is damaged, or of another version"):
+            check_classifier(named)

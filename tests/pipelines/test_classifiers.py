@@ -20,6 +20,7 @@ from pipelines.audit.ledger import open_ledger
 from pipelines.audit.whatif import whatif
 from pipelines.classifiers.fasttext_header import read_header
 from pipelines.classifiers.signals import pinned
+from pipelines.classifiers.training import fasttext_trainer
 from pipelines.classifiers.training.fasttext_trainer import (
     POSITIVE,
     FastTextOptions,
@@ -173,10 +174,16 @@ def test_headers_of_the_pinned_and_of_a_quantised_model_are_read(model, tmp_path
     ("written", "says"),
     [
         ("classifiers: 5", "classifiers must be a map of names, not 5"),
-        ("classifiers: {words: a.bin}", "signal 'words' of"),
+        (
+            "classifiers: {words: a.bin}",
+            "classifiers.words: 'words' is a signal already (filters/gopher.py).",
+        ),
         ("classifiers: {'a b': a.bin}", "'a b' is no name for a classifier"),
         ("classifiers: {good: {label: x}}", "classifiers.good names no model"),
-        ("classifiers: {good: {model: a.bin, sha256: abc}}", "is no sha256: 'abc'"),
+        (
+            "classifiers: {good: {model: a.bin, sha256: abc}}",
+            "classifiers.good.sha256 must be 64 hexadecimal digits, not 'abc'",
+        ),
     ],
 )
 def test_a_wrong_key_is_told_with_its_line(written, says, tmp_path, monkeypatch):
@@ -238,12 +245,20 @@ class _Hub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub(model: Path) -> Iterator[str]:
+def dclms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model with the labels of DCLM's, on bigrams as that is."""
+    monkeypatch.setattr(fasttext_trainer, "POSITIVE", "__label__hq")
+    monkeypatch.setattr(fasttext_trainer, "NEGATIVE", "__label__cc")
+    return train_model(tmp_path / "dclms.bin")
+
+
+@pytest.fixture
+def hub(dclms: Path) -> Iterator[str]:
     """Repositories of the shape of DCLM's and of FineWeb-Edu's."""
     edu = "/HuggingFaceFW/fineweb-edu-classifier/resolve/main"
     _Hub.files = {
         "/mlfoundations/fasttext-oh-eli5/resolve/main/"
-        "openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin": model.read_bytes(),
+        "openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin": dclms.read_bytes(),
         f"{edu}/config.json": b'{"id2label": {"0": "X"}}',
         f"{edu}/model.safetensors": b"weights",
         f"{edu}/tokenizer.json": b"{}",
@@ -257,23 +272,46 @@ def hub(model: Path) -> Iterator[str]:
 
 
 @pytest.mark.slow
-def test_dclms_recipe_runs_on_a_model_fetched_by_its_name(hub, model, small_crawl, tmp_path):
+def test_dclms_recipe_runs_on_a_model_fetched_by_its_name(hub, dclms, small_crawl, tmp_path):
     env = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1",
            "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
     command = [
         "run", "dclm_baseline", "--input", small_crawl / "b.warc.gz", "--engine", "inline",
         "--set", "tokenizer={train: {vocab_size: 400}}",
-        "--set", f"classifiers.dclm_quality.label={POSITIVE}",
     ]  # fmt: skip
     done = cuvee(*command, "--output", tmp_path / "a", "--json", env=env)
     assert done.returncode == 0, done.stderr
+    name = "openhermes_reddit_eli5_vs_rw_v2_bigram_200k_train.bin"
+    said = f"Fetching {name} of mlfoundations/fasttext-oh-eli5 from the Hub"
+    assert done.stderr.count(said) == 1
     manifest = json.loads(done.stdout)
-    assert manifest["assets_sha256"]["classifier:dclm_quality"] == sha256_of(model)
+    assert manifest["assets_sha256"]["classifier:dclm_quality"] == sha256_of(dclms)
     rows = pq.read_table(tmp_path / "a/ledger", partitioning=None).to_pylist()
     assert any(row["refinedweb_lines.dclm_quality"] is not None for row in rows)
     nowhere = {**env, "HF_ENDPOINT": "http://127.0.0.1:1"}
     again = cuvee(*command, "--output", tmp_path / "a", env=nowhere)
     assert again.returncode == 0, again.stderr
+    assert said not in again.stderr + again.stdout
+
+
+def test_dclms_model_is_asked_as_dclm_asks_it(hub, dclms, tmp_path):
+    import fasttext
+
+    texts = [*(row["text"] for part in rows(6) for row in part), "\n two\r\nlines\u2028three \n"]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+    env = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path / "hf"), "NO_PROXY": "127.0.0.1"}
+    named = load_recipe("dclm_baseline").classifiers[0]
+    asked = ["classifier", "score", named.model, tmp_path / "texts.jsonl", "--file", named.file]
+    lines = succeed(*asked, "--model-label", named.label, env=env).splitlines()
+    told = {json.loads(line)["text"]: json.loads(line)["score"] for line in lines}
+    # calc_fasttext.py of mlfoundations/dclm: the likelier label, and one minus it of __label__cc
+    model = fasttext.load_model(str(dclms)).f
+    for number, text in enumerate(texts):
+        joined = " ".join(text.strip().splitlines()) + "\n"
+        ((probability, label),) = model.predict(joined, 1, 0.0, "strict")
+        assert told[number] == (1 - probability if label == "__label__cc" else probability)
+    assert {"__label__hq", "__label__cc"} == set(model.getLabels("strict")[0])
+    assert len(told) == len(texts)
 
 
 def test_a_transformer_is_fetched_whole_and_says_what_it_needs(hub, tmp_path):

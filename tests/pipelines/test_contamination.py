@@ -209,7 +209,7 @@ def test_wrong_items_are_said_with_their_line(tmp_path: Path, crawl: Path, lines
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("fields: question, ", "", "benchmarks.quiz.fields is missing"),
+        ("fields: question, ", "", "benchmarks.quiz names no fields"),
         ("ngrams: [13, 8]", "ngrams: [3]", "must be whole numbers from 5 to 50, not"),
         ("fields: question", "fields: question, field: a", "no option 'field'.\n  Did you mean"),
         ("benchmarks: {quiz:", "benchmarks: {quiz-1:", "'quiz-1' is no name for a benchmark"),

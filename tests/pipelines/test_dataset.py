@@ -9,10 +9,12 @@ import pytest
 
 from pipelines import dataset
 from pipelines.dataset import PlanJob, ShardJob, plan_shards, read_plan, write_shard
-from pipelines.ledger import DATASET, SETTLED
+from pipelines.ledger import DATASET, settled_schema
 from pipelines.settle import HOSTS
 from pipelines.storage import Attempt
 from pipelines.tables import TableWriter
+
+SETTLED = settled_schema()
 
 
 def settled(attempt: Attempt, name: str, rows: list[dict[str, Any]]) -> Path:

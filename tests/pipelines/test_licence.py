@@ -8,9 +8,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from filters.errors import RecipeError
+from filters.errors import RecipeError, UsageError
 from pipelines.audit import Audit
 from pipelines.manifest import load_manifest
+from pipelines.publish.plan import refuse_two_schemas
+from pipelines.publish.samples import draw_samples
 from pipelines.recipe import load_recipe
 from pipelines.takedown.requests import read_requests
 from pipelines.takedown.run import take_down
@@ -127,3 +129,83 @@ def test_what_is_wrong_in_a_recipe_is_said(tmp_path: Path, old: str, new: str, t
     (tmp_path / "r.yaml").write_text(edited(GATED, old, new))
     with pytest.raises(RecipeError, match=told):
         load_recipe(str(tmp_path / "r.yaml"))
+
+
+PUBLISHED = f"{RECIPE}dataset: {{licence: true}}\n"
+NAMES = {"none": "none", "by": "cc-by-4.0", "nc": "cc-by-nc-4.0", "both": "cc-by-sa-4.0",
+         "zero": "cc0-1.0"}  # fmt: skip
+
+
+def published(root: Path) -> dict[str, str | None]:
+    """Return the licence of each published row by the name of its page."""
+    rows = pq.read_table(root / "dataset/data", partitioning=None).to_pylist()
+    return {row["url"].removeprefix("http://").partition(".")[0]: row["licence"] for row in rows}
+
+
+def dataset_bytes(root: Path) -> dict[str, bytes]:
+    shards = sorted((root / "dataset/data").rglob("*.parquet"))
+    return {str(path.relative_to(root)): path.read_bytes() for path in shards}
+
+
+def how_read(root: Path) -> set[str]:
+    commits = [json.loads(path.read_text()) for path in (root / "commits/curate").iterdir()]
+    return {commit["facts"]["read"] for commit in commits}
+
+
+def test_a_licence_is_a_column_of_the_dataset_where_it_is_asked_for(gated: Path, tmp_path: Path):
+    crawl, root = gated.parent / "crawl", tmp_path / "run"
+    do_run(RECIPE, crawl, root)
+    plain = dataset_bytes(root)
+    schema = pq.read_schema(next((root / "dataset/data").rglob("*.parquet")))
+    assert "licence" not in schema.names
+    assert "licence_column" not in load_manifest(root)
+
+    do_run(PUBLISHED, crawl, root)
+    assert how_read(root) == {"crawl"}, "the text does not tell"
+    assert published(root) == NAMES
+    assert load_manifest(root)["licences"] == dict.fromkeys(sorted(NAMES.values()), 1)
+    card = (root / "dataset/README.md").read_text()
+    assert "- name: licence\n" in card
+    assert "| `licence` | string | what the page's markup names first" in card
+    found = verify_run(root, 1000, lambda _done, _total: None)
+    assert found.ok, found.differences
+    draw_samples(root, ["1K"])
+    (sample,) = (root / "dataset/sample/1KT").rglob("*.parquet")
+    assert pq.read_schema(sample).names[-1] == "licence"
+
+    do_run(RECIPE, crawl, root)
+    assert dataset_bytes(root) == plain
+
+
+def test_what_a_gate_has_measured_is_published_without_another_look(gated: Path, tmp_path: Path):
+    root = tmp_path / "run"
+    shutil.copytree(gated, root)
+    do_run(GATED, gated.parent / "crawl", root)
+    before = {path.name: path.read_bytes() for path in (root / "commits/curate").iterdir()}
+    do_run(f"{GATED}dataset: {{by: language, licence: true}}\n", gated.parent / "crawl", root)
+    assert {path.name: path.read_bytes() for path in (root / "commits/curate").iterdir()} == before
+    assert published(root) == {"by": "cc-by-4.0", "zero": "cc0-1.0"}
+    assert verify_run(root, 1000, lambda _done, _total: None).ok
+
+
+def test_texts_are_published_without_one(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl").write_text(json.dumps({"text": "\n".join(prose(1))}) + "\n")
+    told = Listener()
+    do_run(PUBLISHED, tmp_path / "in", tmp_path / "run", told)
+    assert any("texts have no HTML" in line for line in told.told)
+    assert list(published_of_texts(tmp_path / "run")) == [None]
+
+
+def published_of_texts(root: Path) -> list[str | None]:
+    licences = pq.read_table(root / "dataset/data", partitioning=None)["licence"]
+    return list(licences.to_pylist())
+
+
+def test_a_repository_has_the_column_everywhere_or_nowhere():
+    runs = {"old": {"rows": 1}, "new": {"rows": 1, "licence_column": True}}
+    listing = {"runs": runs, "dumps": {"CC-1": "old", "CC-2": "new"}}
+    with pytest.raises(UsageError, match=r"with a column `licence` \(CC-2\) and without \(CC-1\)"):
+        refuse_two_schemas(listing)
+    refuse_two_schemas({**listing, "dumps": {"CC-2": "new"}})
+    refuse_two_schemas({**listing, "dumps": {"CC-1": "old"}})

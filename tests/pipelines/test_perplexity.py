@@ -18,10 +18,11 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from filters.arpa import read_arpa
 from filters.errors import RecipeError, UsageError
-from filters.perplexity import PerplexityScorer, bucket_of, ccnet_normal
+from filters.perplexity import Normalize, PerplexityScorer, bucket_of, ccnet_normal
 from pipelines.audit import Audit
 from pipelines.curator import Curator, work_key
 from pipelines.files import sha256_of
+from pipelines.ngram_models import check_perplexity
 from pipelines.pipeline import RunOptions, run
 from pipelines.recipe import json_schema, load_recipe
 from tests.command import cuvee, shell, succeed
@@ -48,12 +49,11 @@ audit_fraction: 0.3
 """
 
 
-@pytest.fixture(scope="module")
-def models(base: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a SentencePiece model and a 3-gram model of real pages and made ones."""
-    folder = tmp_path_factory.mktemp("models")
+def train_models(base: Finished, folder: Path, *, cased: bool = False) -> Path:
+    """Fill a folder with a SentencePiece model and a 3-gram model of real pages and made ones."""
     rows = pq.read_table(base.root / "documents", columns=["text"]).column("text").to_pylist()
-    texts = [ccnet_normal(line) for text in sorted(rows) for line in text.split("\n")]
+    lines = [line for text in sorted(rows) for line in text.split("\n")]
+    texts = [ccnet_normal(line, cased=cased) for line in lines]
     (folder / "texts.txt").write_text("\n".join(texts), "utf-8")
     SentencePieceTrainer.train(
         input=str(folder / "texts.txt"), model_prefix=str(folder / "en.sp"), vocab_size=500,
@@ -65,11 +65,27 @@ def models(base: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scorer(models: Path) -> PerplexityScorer:
-    """What the models say, put together here."""
+def models(base: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models of CCNet's normal form."""
+    return train_models(base, tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def cased_models(base: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models of texts with their case and accents, as those of edugp/kenlm are."""
+    return train_models(base, tmp_path_factory.mktemp("cased"), cased=True)
+
+
+def scorer_of(models: Path, normalize: Normalize = True) -> PerplexityScorer:
     pieces = SentencePieceProcessor(model_file=str(models / "en.sp.model"))
     arpa = read_arpa((models / "en.arpa").read_text("utf-8").split("\n"))
-    return PerplexityScorer(arpa, lambda text: pieces.encode(text, out_type=str))
+    return PerplexityScorer(arpa, lambda text: pieces.encode(text, out_type=str), normalize)
+
+
+@pytest.fixture(scope="module")
+def scorer(models: Path) -> PerplexityScorer:
+    """What the models say, put together here."""
+    return scorer_of(models)
 
 
 def written(folder: Path, models: Path, recipe: str = RECIPE) -> str:
@@ -267,10 +283,16 @@ def test_a_file_of_other_bytes_is_another_column(models, tmp_path):
     [
         ("perplexity: [a]", "r.yaml:2: perplexity must be a map of names, not [a]."),
         ("perplexity: {a: {}}", "r.yaml:2: perplexity.a names no model."),
-        ("perplexity: {a-b: m.arpa}", "r.yaml:2: 'a-b' is no name for a perplexity."),
-        ("perplexity: {words: m.arpa}", "has the name of a signal (filters/gopher.py)."),
+        ("perplexity: {a-b: m.arpa}", "r.yaml:2: perplexity: 'a-b' is no name for a perplexity."),
+        (
+            "perplexity: {words: m.arpa}",
+            "perplexity.words: 'words' is a signal already (filters/gopher.py).",
+        ),
         ("perplexity: {a: {model: m, modle: m}}", "perplexity.a has no option 'modle'."),
-        ("perplexity: {a: {model: m, normalize: 1}}", "normalize must be true or false, not 1."),
+        (
+            "perplexity: {a: {model: m, normalize: 1}}",
+            "normalize must be true, false or cased, not 1.",
+        ),
         ("perplexity: {a: {languages: [en]}}", "languages must be a map by language, not [en]."),
         ("perplexity: {a: {languages: {en: {}}}}", "perplexity.a.languages.en names no model."),
         ("perplexity: {a: {languages: {en: m}, model: m}}", "perplexity.a has no option 'model'."),
@@ -387,13 +409,36 @@ def test_ccnets_buckets_are_those_of_a_perplexity_rounded_to_one_place():
         assert [*fired, "head"][0] == theirs, value
 
 
+CASES = {"Ångström’s １２ “cafés”\x01…": ('angstrom\'s 00 "cafes"...', 'Ångström\'s 00 "cafés"...')}
+
+
+@pytest.mark.parametrize(("text", "forms"), CASES.items())
+def test_the_normal_form_of_edugps_models_keeps_case_and_accents(text, forms):
+    assert (ccnet_normal(text), ccnet_normal(text, cased=True)) == forms
+
+
+def test_a_normal_form_that_pieces_were_not_made_with_is_refused(models, cased_models, tmp_path):
+    def told(folder: Path, normalize: str) -> str:
+        recipe = RECIPE.replace("PIECES, ", f"PIECES, normalize: {normalize}, ")
+        with pytest.raises(UsageError) as caught:
+            check_perplexity(load_recipe(written(tmp_path, folder, recipe)))
+        return str(caught.value)
+
+    assert "have capitals, which no text has in CCNet's normal form" in told(cased_models, "true")
+    assert "has a capital" in (said := told(models, "cased"))
+    assert said.endswith("Write: normalize: true")
+    for folder, normalize in ((models, "true"), (cased_models, "cased"), (models, "false")):
+        recipe = RECIPE.replace("PIECES, ", f"PIECES, normalize: {normalize}, ")
+        check_perplexity(load_recipe(written(tmp_path, folder, recipe)))
+
+
 @pytest.fixture
-def model_hub(models: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
+def model_hub(cased_models: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a Hub on this machine that has the files which `ccnet` names."""
     folder = tmp_path / "served/edugp/kenlm/resolve/main/wikipedia"
     folder.mkdir(parents=True)
-    shutil.copy2(models / "en.arpa", folder / "en.arpa.bin")  # a form is told by its content
-    shutil.copy2(models / "en.sp.model", folder)
+    shutil.copy2(cased_models / "en.arpa", folder / "en.arpa.bin")  # a form is told by its content
+    shutil.copy2(cased_models / "en.sp.model", folder)
     files = folder_answers(tmp_path / "served")
 
     def answers(request: Request) -> Reply:
@@ -405,8 +450,9 @@ def model_hub(models: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def test_the_shipped_recipe_runs_with_models_of_the_hub(
-    model_hub, models, scorer, small_crawl, tmp_path
+    model_hub, cased_models, small_crawl, tmp_path
 ):
+    scorer = scorer_of(cased_models, "cased")
     typed = ["run", "ccnet", "--input", small_crawl, "--engine", "inline", "--output"]
     typed += [tmp_path / "run", "--set", "tokenizer={train: {vocab_size: 400}}"]
     succeed(*typed, env=model_hub)
@@ -420,7 +466,9 @@ def test_the_shipped_recipe_runs_with_models_of_the_hub(
     kept = [row for row in rows if row["status"] == "kept"]
     assert all(row["text.ccnet_perplexity"] <= 339.95 for row in kept)
     assets = json.loads((tmp_path / "run/manifest.json").read_text())["assets_sha256"]
-    assert assets["perplexity ccnet_perplexity: model"] == sha256_of(models / "en.arpa")
+    assert assets["perplexity ccnet_perplexity: model"] == sha256_of(cased_models / "en.arpa")
+    pieces = sha256_of(cased_models / "en.sp.model")
+    assert assets["perplexity ccnet_perplexity: sentencepiece"] == pieces
     nowhere = {**model_hub, "HF_HOME": str(tmp_path / "empty"), "HF_ENDPOINT": "http://127.0.0.1:1"}
     done = cuvee(*typed[:-3], tmp_path / "other", env=nowhere)
     assert done.returncode == 2

@@ -23,9 +23,11 @@ from pipelines.recipe import (
     load_recipe,
 )
 from pipelines.recipe.extractors import EXTRACTORS
+from pipelines.recipe.keys import RECIPE_KEYS
 from pipelines.recipe.kinds import ExactOptions, Keep, LinesOptions, UrlOptions
-from pipelines.recipe.options import KINDS, NAME, RECIPE_KEYS, RULE_NAME
+from pipelines.recipe.options import NAME, RULE_NAME
 from pipelines.recipe.source import read_scalar
+from pipelines.recipe.stage_options import KINDS
 from pipelines.sandbox.limits import Limits
 
 fraction = st.floats(0, 1)

@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 
 from filters.catalog import EDITS, text_signals
 from pipelines.recipe import json_schema, load_recipe, shipped_recipes
+from pipelines.recipe.keys import RECIPE_KEYS
 from pipelines.recipe.layers import shipped_folder
-from pipelines.recipe.options import RECIPE_KEYS
 from pipelines.recipe.reads import labels_of
 
 

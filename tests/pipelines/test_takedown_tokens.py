@@ -17,7 +17,7 @@ from pipelines.bucket.path import run_folder
 from pipelines.events import Event, UnitDone
 from pipelines.manifest import load_manifest, read_manifest
 from pipelines.pipeline import RunOptions
-from pipelines.recipe.model import TokenOptions
+from pipelines.recipe.parts import TokenOptions
 from pipelines.stages import publishing
 from pipelines.takedown.run import look, take_down
 from pipelines.tokenizer import END_OF_TEXT, train_tokenizer

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from filters.errors import UsageError
 from pipelines.long_texts import Cutter, cutter
 from pipelines.pieces import BYTE_CHARACTERS
-from pipelines.recipe.model import TiktokenRanks
+from pipelines.recipe.parts import TiktokenRanks
 from pipelines.tokenizer import count_tokens, encode, train_tokenizer
 from pipelines.tokens.source import find_tokenizer, tokenizer_label
 from tests.pipelines.small_run import prose

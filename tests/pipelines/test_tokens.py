@@ -15,7 +15,7 @@ from pipelines.bucket.path import run_folder
 from pipelines.events import Event, UnitDone
 from pipelines.pipeline import RunOptions
 from pipelines.recipe import load_recipe
-from pipelines.recipe.model import TokenOptions
+from pipelines.recipe.parts import TokenOptions
 from pipelines.tokenizer import END_OF_TEXT, encode, train_tokenizer
 from pipelines.tokens.another import Tokenized, default_name, tokenize_run
 from pipelines.tokens.source import find_tokenizer

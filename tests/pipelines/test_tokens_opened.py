@@ -15,7 +15,7 @@ from filters.errors import UnitError, UsageError
 from pipelines.export.binary import Options, export_tokens
 from pipelines.export.tools import export_for
 from pipelines.pipeline import RunOptions
-from pipelines.recipe.model import TokenOptions
+from pipelines.recipe.parts import TokenOptions
 from pipelines.tokenizer import count_tokens, encode, load_tokenizer
 from pipelines.tokens.another import Tokenized, tokenize_run
 from pipelines.tokens.opened import SentencePieceModel

@@ -112,23 +112,25 @@ WRONG = {
     "latin.txt: is not UTF-8 text.": "{animals: latin.txt}",
     "long.txt: has 2,097,153 bytes, and a list of words at most 2,097,152.": "{animals: long.txt}",
     "word_lists must be a map of names, not 'good.txt'.": "good.txt",
-    "word_lists.animals must name a file, not nothing.": "{animals: {anywhere: true}}",
-    "word_lists.animals must name a file, not 5.": "{animals: 5}",
+    "word_lists.animals names no file.": "{animals: {anywhere: true}}",
+    "word_lists.animals must be a map of options, not 5.": "{animals: 5}",
     "word_lists.animals has no option 'files'.": "{animals: {files: good.txt}}",
     "word_lists.animals.anywhere must be true or false": "{animals: {file: good.txt, anywhere: 1}}",
-    "word_lists.animals.among must name a signal that counts words, not 'words'.": (
+    "word_lists.animals.among must be one of redpajama_words, redpajama_raw_words, not": (
         "{animals: {file: good.txt, among: words}}"
     ),
     "Did you mean 'redpajama_raw_words'?": "{animals: {file: good.txt, among: redpajama_raw_word}}",
-    "There are: redpajama_words, redpajama_raw_words.": "{animals: {file: good.txt, among: 5}}",
+    "redpajama_raw_words, not 5.": "{animals: {file: good.txt, among: 5}}",
     "word_lists.animals is looked for among words, so not anywhere.": (
         "{animals: {file: good.txt, among: redpajama_words, anywhere: true}}"
     ),
     "word_lists: '1a' is no name for a list.": "{animals: good.txt, 1a: good.txt}",
-    "word_lists: 'words' is a signal already.": "{animals: good.txt, words: good.txt}",
+    "word_lists.words: 'words' is a signal already (filters/gopher.py).": (
+        "{animals: good.txt, words: good.txt}"
+    ),
     "word_lists names 'plants', which no rule reads.": "{animals: good.txt, plants: good.txt}",
     "c4_bad_words_en.txt has changed: sha256 a506cbcf8a31935b…": (
-        "{animals: {file: c4_bad_words_en.txt, sha256: abc}}"
+        f"{{animals: {{file: c4_bad_words_en.txt, sha256: {'ab' * 32}}}}}"
     ),
 }
 

@@ -3,46 +3,24 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
-import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    BertConfig,
-    BertForSequenceClassification,
-    PreTrainedTokenizerFast,
-)
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from filters.errors import UsageError
 from pipelines.classifiers.files import find_files
 from pipelines.classifiers.opened import check_classifier, open_classifier
 from pipelines.recipe.classifier import Classifier
+from tests.command import succeed
+from tests.pipelines.labelled import write_rows
 from tests.pipelines.small_run import RECIPE, do_run, edited, made_pages, prose
 from tests.pipelines.warc_bytes import gzip_each
-
-WORDS = sorted({word.strip(".").lower() for n in range(30) for word in " ".join(prose(n)).split()})
-
-
-def make(folder: Path, labels: int) -> Path:
-    """Write a tiny BERT with a head of so many outputs, seeded."""
-    torch.manual_seed(7)
-    vocabulary = {word: n for n, word in enumerate(["[PAD]", "[UNK]", *WORDS])}
-    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))  # noqa: S106  a word
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = {"pad_token": "[PAD]", "unk_token": "[UNK]"}
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **special)
-    config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=32, max_position_embeddings=64, num_labels=labels,
-    )  # fmt: skip
-    BertForSequenceClassification(config).save_pretrained(folder)
-    fast.save_pretrained(folder)
-    return folder
+from tests.trainers.served import hub_with
+from tests.trainers.tiny_bert import make_bert
 
 
 def test_a_regression_gives_its_one_logit_and_cuts_long_texts(tmp_path):
-    folder = make(tmp_path / "edu", 1)
+    folder = make_bert(tmp_path / "edu", labels=1)
     score = open_classifier(Classifier("edu", str(folder)))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder)
@@ -54,7 +32,7 @@ def test_a_regression_gives_its_one_logit_and_cuts_long_texts(tmp_path):
 
 
 def test_a_classification_gives_the_probability_of_its_label(tmp_path):
-    folder = make(tmp_path / "two", 2)
+    folder = make_bert(tmp_path / "two", labels=2)
     scores = [open_classifier(Classifier("x", str(folder), label=f"LABEL_{n}")) for n in (0, 1)]
     text = " ".join(prose(3))
     assert sum(score(text) for score in scores) == pytest.approx(1, abs=1e-6)
@@ -66,7 +44,7 @@ def test_a_classification_gives_the_probability_of_its_label(tmp_path):
 
 
 def test_a_run_reads_its_score_in_the_sandbox(tmp_path):
-    folder = make(tmp_path / "edu", 1)
+    folder = make_bert(tmp_path / "edu", labels=1)
     (tmp_path / "crawl").mkdir()
     (tmp_path / "crawl/a.warc.gz").write_bytes(gzip_each(made_pages()))
     named = f"classifiers: {{edu: {folder}}}\nstages:"
@@ -75,3 +53,39 @@ def test_a_run_reads_its_score_in_the_sandbox(tmp_path):
     outcome = do_run(recipe, tmp_path / "crawl", tmp_path / "run")
     assert outcome.manifest["assets_sha256"]["classifier:edu"]
     assert outcome.manifest["rows"] > 0
+
+
+def by_the_cards_own_example(folder: Path, text: str) -> float:
+    """Return the score as HuggingFaceFW/fineweb-edu-classifier's card computes it."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    inputs = tokenizer(text, return_tensors="pt", padding="longest", truncation=True)
+    return model(**inputs).logits.squeeze(-1).float().detach().numpy().item()
+
+
+def test_fineweb_edus_recipe_runs_with_a_model_fetched_by_its_name(tmp_path):
+    folder = make_bert(tmp_path / "edu", marks=True, bias=2.5)
+    (tmp_path / "crawl").mkdir()
+    (tmp_path / "crawl/a.warc.gz").write_bytes(gzip_each(made_pages()))
+    texts = [" ".join(prose(n, 1 + 9 * (n % 5))) for n in range(10)]
+    rows = write_rows(tmp_path / "texts.jsonl", [{"text": text, "url": ""} for text in texts])
+    name = "HuggingFaceFW/fineweb-edu-classifier"
+    with hub_with({name: folder}, tmp_path) as env:
+        lines = succeed("classifier", "score", name, rows, env=env).splitlines()
+        succeed(
+            "run", "fineweb_edu", "--input", tmp_path / "crawl", "--output", tmp_path / "run",
+            "--engine", "inline", "--set", "tokenizer={train: {vocab_size: 400}}", env=env,
+        )  # fmt: skip
+    expected = [by_the_cards_own_example(folder, text) for text in texts]
+    assert [json.loads(line)["score"] for line in lines] == expected
+    ledger = pq.read_table(tmp_path / "run/ledger", partitioning=None).to_pylist()
+    scored = [row for row in ledger if row["c4_lines.edu_score"] is not None]
+    assert len({row["c4_lines.edu_score"] for row in scored}) > 3
+    rules = {row["rule"] for row in scored if row["c4_lines.edu_score"] <= 2.5}
+    assert "not_educational" in rules
+    assert None not in rules
+    above = {row["rule"] for row in scored if row["c4_lines.edu_score"] > 2.5}
+    assert "not_educational" not in above
+    manifest = json.loads((tmp_path / "run/manifest.json").read_bytes())
+    digest = find_files(Classifier("edu", str(folder))).sha256
+    assert manifest["assets_sha256"]["classifier:edu_score"] == digest

@@ -31,8 +31,13 @@ def write_model_card(folder: Path, metrics: Mapping[str, Any]) -> None:
 
 def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     data, held = metrics["data"], metrics["held_out"]
-    yield from ("---", "tags: [text-classification, cuvee]", "---", f"# {html.escape(name)}", "")
-    yield f"{_HOW[metrics['kind']]} It gives {_GIVES[metrics['gives']]}."
+    encoder = metrics.get("encoder")
+    yield from ("---", "tags: [text-classification, cuvee]")
+    if encoder and encoder["revision"]:
+        yield f"base_model: {encoder['model']}"
+    yield from ("---", f"# {html.escape(name)}", "")
+    how = _on_encoder(encoder) if encoder else _HOW[metrics["kind"]]
+    yield f"{how} It gives {_GIVES[metrics['gives']]}."
     yield from ("", "```yaml", "classifiers:")
     label = f", label: {metrics['label']}" if metrics["label"] else ""
     yield f"  {_key(name)}: {{model: {_path(name)}{label}, sha256: {metrics['model_sha256']}}}"
@@ -62,6 +67,20 @@ def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
         "Precision and kept share depend on how many of the texts are positive, "
         f"here {held['positive']:,} of {held['texts']:,}: on a crawl both will be others. "
         "The held-out sites come from the same sources as those trained on."
+    )
+
+
+def _on_encoder(encoder: Mapping[str, Any]) -> str:
+    state = "the state of the first token" if encoder["pooling"] == "cls" else "the mean state"
+    which = (
+        f"{html.escape(encoder['model'])} at commit {encoder['revision']}"
+        if encoder["revision"]
+        else "the transformer in encoder/"
+    )
+    return (
+        f"A linear head on {state} of {which}, frozen, in the manner of FineWeb-Edu's classifier "
+        f"(arXiv 2406.17557, section 4). The sha256 of the transformer's files: "
+        f"{encoder['sha256']}."
     )
 
 

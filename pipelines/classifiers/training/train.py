@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from filters.classifier import Scorer
+from filters.classifier import Embed, Scorer
 from filters.errors import UsageError
 from pipelines.classifiers.embeddings import keep_embeddings, open_embeddings
-from pipelines.classifiers.files import HEAD, find_files
-from pipelines.classifiers.opened import FORMAT, open_classifier
+from pipelines.classifiers.encoder import Pooling, chosen_encoder, keep_encoder, open_encoder
+from pipelines.classifiers.files import BESIDE, HEAD, find_files
+from pipelines.classifiers.opened import ENCODER, FORMAT, open_classifier
 from pipelines.classifiers.training.card import write_model_card
 from pipelines.classifiers.training.fasttext_trainer import (
     POSITIVE,
@@ -36,6 +37,16 @@ _FILES = (_MODEL, HEAD, METRICS, "README.md")
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderOptions:
+    """Which transformer embeds the texts."""
+
+    model: str
+    """A repository of the Hub, or a folder."""
+    revision: str | None = None
+    pooling: Pooling = "cls"
+
+
+@dataclass(frozen=True, slots=True)
 class TrainOptions:
     """How a classifier is trained."""
 
@@ -45,6 +56,8 @@ class TrainOptions:
     """Label from which a text is one that is looked for; None for 3 of scores, 0.5 of classes."""
     embeddings: str | None = None
     """Table of static embeddings; None for vectors trained on the texts."""
+    encoder: EncoderOptions | None = None
+    """A transformer whose embeddings a head is on, instead of static ones."""
     penalty: float = 0.001
     fasttext: FastTextOptions = field(default_factory=FastTextOptions)
 
@@ -68,6 +81,7 @@ def train(items: Sequence[Labelled], options: TrainOptions, output: Path) -> Tra
 
     UsageError where `output` holds something else, or the texts do not suffice.
     """
+    _check_options(options)
     _check_output(output)
     trained_on, held = split(items, options.held_out, options.seed)
     values = {item.value for item in items}
@@ -82,7 +96,8 @@ def train(items: Sequence[Labelled], options: TrainOptions, output: Path) -> Tra
         "kind": options.kind,
         "gives": gives,
         "positive_from": positive_from,
-        "options": {**asdict(options), "embeddings": _name_of(options.embeddings)},
+        "options": _plain_options(options),
+        **_pin_in(output),
         "data": {"trained_on": _told(trained_on), "held_out": _told(held)},
         "held_out": evaluate(scorer, held, gives, positive_from),
         "model_sha256": find_files(classifier).sha256,
@@ -107,7 +122,7 @@ def _check_output(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise UsageError(f"{output}: is a file.\n  Choose another folder with --output.")
     others = {path.name for path in output.iterdir()} if output.is_dir() else set()
-    if others and not (METRICS in others and others <= {*_FILES, "embeddings"}):
+    if others and not (METRICS in others and others <= {*_FILES, *BESIDE}):
         raise UsageError(
             f"{output}: is not empty and not a classifier of cuvee.\n"
             "  Choose a new or empty folder with --output."
@@ -135,21 +150,48 @@ def _make(
     if options.kind == "fasttext":
         train_classifier(items, positive_from, options.fasttext, output / _MODEL)
         return Classifier("trained", str(output), file=_MODEL, label=POSITIVE)
+    embed, pin = _embed(items, options, output)
+    rows = embedded(items, embed)
+    wanted = [item.value for item in items]
+    if gives == "probability":
+        wanted = [float(value >= positive_from) for value in wanted]
+    head = train_head(rows, np.array(wanted), gives, options.penalty)
+    labels = ["negative", "positive"] if gives == "probability" else []
+    data = {"format": FORMAT, "labels": labels, **pin, **plain_head(head)}
+    write_whole(output / HEAD, json.dumps(data).encode() + b"\n")
+    return Classifier("trained", str(output), label="positive" if labels else None)
+
+
+def _embed(
+    items: Sequence[Labelled], options: TrainOptions, output: Path
+) -> tuple[Embed, dict[str, Any]]:
+    """Return what embeds texts, kept beside the head, and what the head says of it."""
+    asked = options.encoder
+    if asked is not None:
+        encoder, found = chosen_encoder(asked.model, asked.revision, asked.pooling)
+        keep_encoder(encoder, found, output)
+        return open_encoder(found, encoder.pooling), {ENCODER: encoder.plain()}
     table = output / "embeddings"
     if options.embeddings is None:
         table.mkdir()
         train_vectors(items, options.fasttext, table / _VECTORS)
     else:
         keep_embeddings(Path(options.embeddings), table)
-    rows = embedded(items, open_embeddings(table))
-    wanted = [item.value for item in items]
-    if gives == "probability":
-        wanted = [float(value >= positive_from) for value in wanted]
-    head = train_head(rows, np.array(wanted), gives, options.penalty)
-    labels = ["negative", "positive"] if gives == "probability" else []
-    data = {"format": FORMAT, "labels": labels, **plain_head(head)}
-    write_whole(output / HEAD, json.dumps(data).encode() + b"\n")
-    return Classifier("trained", str(output), label="positive" if labels else None)
+    return open_embeddings(table), {}
+
+
+def _check_options(options: TrainOptions) -> None:
+    """Refuse an encoder that nothing would use or that is not there, before there is work."""
+    if options.encoder is None:
+        return
+    if options.kind != "embedding" or options.embeddings is not None:
+        other = "--kind fasttext" if options.kind != "embedding" else "--embeddings"
+        raise UsageError(
+            f"--encoder names what embeds the texts, and {other} does not need it.\n"
+            "  For a head on a transformer: --kind embedding --encoder NAME"
+        )
+    asked = options.encoder
+    chosen_encoder(asked.model, asked.revision, asked.pooling)
 
 
 def _told(items: Sequence[Labelled]) -> dict[str, Any]:
@@ -164,5 +206,19 @@ def _told(items: Sequence[Labelled]) -> dict[str, Any]:
     }
 
 
-def _name_of(path: str | None) -> str | None:
-    return Path(path).name if path else None
+def _plain_options(options: TrainOptions) -> dict[str, Any]:
+    """Return the options as metrics.json has them, without paths of this machine."""
+    name = Path(options.embeddings).name if options.embeddings else None
+    plain = {**asdict(options), "embeddings": name}
+    del plain[ENCODER]
+    if options.encoder is not None:
+        plain["encoder"] = Path(options.encoder.model).name
+        plain["pooling"] = options.encoder.pooling
+    return plain
+
+
+def _pin_in(output: Path) -> dict[str, Any]:
+    """Return which transformer the head in a folder is on, if it is on one."""
+    path = output / HEAD
+    head = json.loads(path.read_bytes()) if path.is_file() else {}
+    return {ENCODER: head[ENCODER]} if ENCODER in head else {}
