@@ -70,7 +70,7 @@ def load_tokenizer(place: str) -> Tokenizer | SentencePieceModel:
     """Load a tokenizer.json once per process, single-threaded: workers share the cores."""
     if place.startswith("s3://"):
         return _load(place)
-    facts = Path(place).stat()
+    facts = os.stat(place)  # noqa: PTH116  asked for each text, and a Path is slow to make
     return _load(place, facts.st_ino, facts.st_mtime_ns)
 
 

@@ -38,6 +38,8 @@ _HAS_ENDED = (
 _NANO = 1e9
 _MOST_HANDLERS = 2
 """That a template keeps: a worker goes from pages to texts, and to the pages of another run."""
+_BUFFER = 1 << 21
+"""Bytes under way that a socket is asked to take: with fewer, both sides wait for each other."""
 _TIMES_PAGE = 16
 """Bytes of the longest answer to a page, in bytes of the longest page: two texts in UTF-8,
 each character of which may stand for one byte, and some room."""
@@ -116,6 +118,8 @@ class Template:
         """Return a fresh child for the latest handler. Raises what loading it raised."""
         self._finish_loading()
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         marks = Marks()
         try:
             with theirs:
