@@ -132,6 +132,43 @@ class Tree {
   std::vector<Found> best_;
 };
 
+// The rows of words that came before: most words of a text are ones that many texts have.
+class Known {
+ public:
+  bool full() const { return words_.bytes() + rows_.size() * sizeof(uint32_t) > kMostBytes; }
+
+  void prefetch(uint64_t hash) const { words_.prefetch(hash); }
+  void prefetch_entry(uint64_t hash) const { words_.prefetch_entry(hash); }
+  void prefetch_text(uint64_t hash) const {
+    const int64_t likely = words_.prefetch_text(hash);
+    if (likely != Numbered::kNone) __builtin_prefetch(&ends_[likely]);
+  }
+  void prefetch_rows(int64_t number) const { __builtin_prefetch(rows_.data() + begin_of(number)); }
+
+  int64_t find(std::string_view word, uint64_t hash) const { return words_.find(word, hash); }
+
+  // Appends the rows of the word of a number.
+  void append(int64_t number, std::vector<uint32_t>& rows) const {
+    rows.insert(rows.end(), rows_.begin() + begin_of(number), rows_.begin() + ends_[number]);
+  }
+
+  // `word` must not be known; its rows are those from `first` on.
+  void add(std::string_view word, uint64_t hash, const std::vector<uint32_t>& rows, size_t first) {
+    words_.add(word, hash);
+    rows_.insert(rows_.end(), rows.begin() + first, rows.end());
+    ends_.push_back(rows_.size());
+  }
+
+ private:
+  static constexpr size_t kMostBytes = 4 << 20;
+
+  size_t begin_of(int64_t number) const { return number == 0 ? 0 : ends_[number - 1]; }
+
+  Numbered words_;
+  std::vector<size_t> ends_;  // of each word's rows
+  std::vector<uint32_t> rows_;
+};
+
 // Rows are numbered from one; zero is no row.
 class Rows {
  public:
@@ -150,9 +187,9 @@ class Rows {
     float* sum = hidden_.data();
     std::fill_n(sum, width_, 0.0f);
     count_ = 0;
-    asked_.clear();
-    asked_words_.clear();
+    ahead_.clear();
     rows_.clear();
+    if (known_.full()) known_ = Known();
     for (size_t at = 0; at < line.size();) {
       if (is_space(line[at])) {
         ++at;
@@ -160,10 +197,12 @@ class Rows {
       }
       const size_t begin = at;
       while (at < line.size() && !is_space(line[at])) ++at;
-      ask(line.substr(begin, at - begin));
-      if (asked_.size() >= kMostAsked) answer(sum);
+      const std::string_view word = line.substr(begin, at - begin);
+      ahead_.push_back({word, hash_of(word), Numbered::kNone, 0, 0});
+      known_.prefetch(ahead_.back().hash);
+      if (ahead_.size() == kMostAhead) add_words(sum);
     }
-    answer(sum);
+    add_words(sum);
     rows_.push_back(end_);
     add_rows(sum);
     const float share = static_cast<float>(1.0 / static_cast<double>(count_));
@@ -175,20 +214,45 @@ class Rows {
   struct Word {
     std::string_view text;
     uint64_t hash;
+    int64_t number;      // among the known ones, or kNone
+    size_t begin, end;   // of its buckets among those asked for
   };
 
-  static constexpr size_t kMostAsked = 1 << 12;
+  static constexpr size_t kMostAhead = 64;  // words that are looked up together
+  static constexpr size_t kLongest = 64;    // bytes of a word that is remembered
   static constexpr size_t kAhead = 12;  // rows on their way from memory while one is added
   static constexpr int64_t kUsual = 16;  // the width of lid.176
-  static constexpr uint32_t kWord = 1u << 31;  // of what is asked: a word, no bucket
 
-  // Notes what is to be looked up of a word, its n-grams behind it. Looking up at once would wait
-  // for memory at each, since a processor cannot guess which n-grams have rows.
+  // Adds the rows of the words that are ahead, in their order. Looking up n-grams one by one would
+  // wait for memory at each, since a processor cannot guess which of them have rows.
+  void add_words(float* sum) {
+    asked_.clear();
+    for (const Word& word : ahead_) known_.prefetch_entry(word.hash);
+    for (const Word& word : ahead_) known_.prefetch_text(word.hash);
+    for (Word& word : ahead_) {
+      word.number = known_.find(word.text, word.hash);
+      word.begin = asked_.size();
+      if (word.number == Numbered::kNone) {
+        ask(word.text);
+      } else {
+        known_.prefetch_rows(word.number);
+      }
+      word.end = asked_.size();
+    }
+    for (const Word& word : ahead_) {
+      int64_t number = word.number;
+      if (number == Numbered::kNone) number = known_.find(word.text, word.hash);  // it came twice
+      if (number == Numbered::kNone) {
+        answer(word);
+      } else {
+        known_.append(number, rows_);
+      }
+    }
+    ahead_.clear();
+    add_rows(sum);
+  }
+
   void ask(std::string_view word) {
-    const uint64_t hashed = hash_of(word);
-    words_.prefetch(hashed);
-    asked_.push_back(kWord | static_cast<uint32_t>(asked_words_.size()));
-    asked_words_.push_back({word, hashed});
     framed_.assign(1, '<').append(word).push_back('>');
     for (size_t start = 0; start < framed_.size(); ++start) {
       if (is_continued(framed_[start])) continue;
@@ -203,21 +267,16 @@ class Rows {
     }
   }
 
-  // Adds the rows of what was asked, in its order.
-  void answer(float* sum) {
-    for (const uint32_t asked : asked_) {
-      if ((asked & kWord) == 0) {
-        const uint32_t row = buckets_.row_of(asked);
-        if (row != 0) rows_.push_back(row);
-      } else {
-        const Word& word = asked_words_[asked & ~kWord];
-        const int64_t number = words_.find(word.text, word.hash);
-        if (number != Numbered::kNone) rows_.push_back(static_cast<uint32_t>(number) + 1);
-      }
+  // Appends the rows of a word, its own and those of its n-grams, and remembers them.
+  void answer(const Word& word) {
+    const size_t first = rows_.size();
+    const int64_t number = words_.find(word.text, word.hash);
+    if (number != Numbered::kNone) rows_.push_back(static_cast<uint32_t>(number) + 1);
+    for (size_t at = word.begin; at < word.end; ++at) {
+      const uint32_t row = buckets_.row_of(asked_[at]);
+      if (row != 0) rows_.push_back(row);
     }
-    asked_.clear();
-    asked_words_.clear();
-    add_rows(sum);
+    if (word.text.size() <= kLongest) known_.add(word.text, word.hash, rows_, first);
   }
 
   void add_rows(float* sum) {
@@ -247,8 +306,9 @@ class Rows {
   const int64_t width_, shortest_, longest_;
   const uint32_t end_;
   Numbered words_;
-  std::vector<uint32_t> asked_;  // buckets, and places of words with kWord
-  std::vector<Word> asked_words_;
+  Known known_;
+  std::vector<Word> ahead_;
+  std::vector<uint32_t> asked_;  // buckets
   std::vector<uint32_t> rows_;  // of the line, as far as they are not added up
   int64_t count_ = 0;
   std::string framed_;
