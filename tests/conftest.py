@@ -37,6 +37,7 @@ class ByFile(LoadScopeScheduling):
         return folder if folder.endswith("parity") else path
 
 
+@pytest.hookimpl(optionalhook=True)  # tests also run without xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Share out the tests (`make test` runs several processes), files in the order below."""
     config.option.loadscopereorder = False  # else by their number of tests, which says nothing
