@@ -21,6 +21,8 @@ from filters.text import without_surrogates
 Vector: TypeAlias = npt.NDArray[np.float64]
 Embed: TypeAlias = Callable[[str], Vector]
 """Takes a text to the mean of its parts' embeddings; zeros for a text without any."""
+Gives: TypeAlias = Literal["probability", "score", "log_ratio"]
+"""What a score is: of a class, on the scale of labels, or of two distributions of words."""
 _TWO = 2
 _LIMIT = 700.0
 """Logits beyond which the exponential function leaves float64."""

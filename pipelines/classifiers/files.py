@@ -124,7 +124,7 @@ def _in_folder(source: Source, folder: Path) -> ModelFiles:
 
 
 def head_files(folder: Path) -> tuple[str, ...]:
-    """Return what belongs to a folder of `cuvee classifier train --kind embedding`."""
+    """Return what belongs to a folder of `cuvee classifier train` with a classifier.json."""
     beside = (folder / name for name in BESIDE)
     inside = sorted(path for each in beside for path in each.rglob("*") if path.is_file())
     return (HEAD, *(path.relative_to(folder).as_posix() for path in inside))

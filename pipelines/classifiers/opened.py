@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from filters.classifier import Embed, FastTextScorer, Head, HeadScorer, Scorer
+from filters.classifier import Embed, FastTextScorer, Gives, Head, HeadScorer, Scorer
 from filters.errors import UsageError, nearest
 from pipelines.classifiers.embeddings import open_embeddings
 from pipelines.classifiers.fasttext_header import Header, read_header
 from pipelines.classifiers.files import CONFIG, HEAD, ModelFiles, find_files
+from pipelines.classifiers.importance import is_importance, read_importance
 from pipelines.recipe.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -64,6 +65,16 @@ def own_label(classifier: Classifier) -> Classifier:
     )
     ours = next((each for each in labels if each.removeprefix(_PREFIX) == "positive"), None)
     return replace(classifier, label=ours)
+
+
+def gives_of(classifier: Classifier) -> Gives:
+    """Return what the score of a classifier is; errors as `check_classifier`."""
+    check_classifier(classifier)
+    found = find_files(classifier)
+    if found.kind == "embedding":
+        gives: Gives = _read_head(classifier, found.path)["gives"]
+        return gives
+    return "score" if classifier.label is None else "probability"
 
 
 def open_classifier(classifier: Classifier) -> Scorer:
@@ -138,20 +149,26 @@ def _labels(head: dict[str, Any]) -> tuple[str, ...]:
 def _read_head(classifier: Classifier, folder: Path) -> dict[str, Any]:
     try:
         head = json.loads((folder / HEAD).read_bytes())
-        if head["format"] != FORMAT or len(head["weights"]) != len(head["mean"]):
+        if head["format"] != FORMAT:
             raise ValueError("another format")  # noqa: TRY301  told as one
         _labels(head)
-        if not isinstance(head.get(ENCODER, {}), dict):
-            raise TypeError("another format")  # noqa: TRY301  told as one
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        (read_importance if is_importance(head) else _check_linear)(head)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(classifier, folder) from error
     return cast("dict[str, Any]", head)
+
+
+def _check_linear(head: dict[str, Any]) -> None:
+    if len(head["weights"]) != len(head["mean"]) or head["gives"] not in ("probability", "score"):
+        raise ValueError("another format")
+    if not isinstance(head.get(ENCODER, {}), dict):
+        raise TypeError("another format")
 
 
 def _damaged(classifier: Classifier, folder: Path) -> UsageError:
     return UsageError(
         f"classifier '{classifier.name}': {folder / HEAD} is damaged, or of another version.\n"
-        "  Train it again: cuvee classifier train --kind embedding"
+        "  Train it again: cuvee classifier train"
     )
 
 
@@ -169,6 +186,8 @@ def _encoder(
 
 def _open_head(classifier: Classifier, folder: Path) -> Scorer:
     plain = _read_head(classifier, folder)
+    if is_importance(plain):
+        return read_importance(plain)
     head = Head(
         mean=np.array(plain["mean"]),
         scale=np.array(plain["scale"]),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -69,6 +70,8 @@ File = Annotated[
         "cuvee classifier train --labels scored.jsonl --kind embedding --output models/edu",
         "cuvee classifier train --labels scored.jsonl --kind embedding "
         "--encoder Snowflake/snowflake-arctic-embed-m --output models/edu",
+        "cuvee classifier train --kind importance --positive good.jsonl --negative runs/demo "
+        "--output models/like-good",
     )
 )
 def train(
@@ -80,8 +83,11 @@ def train(
     labels: Labels = None,
     label: Word = None,
     kind: Annotated[
-        Literal["fasttext", "embedding"],
-        typer.Option(help="fastText on bigrams (DCLM's way), or a linear head on embeddings."),
+        Literal["fasttext", "embedding", "importance"],
+        typer.Option(
+            help="fastText on bigrams (DCLM's way), a linear head on embeddings, or importance "
+            "weights of words and bigrams (DSIR's way)."
+        ),
     ] = "fasttext",
     embeddings: Annotated[
         str | None,
@@ -116,8 +122,13 @@ def train(
     dimensions: Annotated[int, typer.Option(min=2, max=4096, help="Of fastText's vectors.")] = 100,
     word_ngrams: Annotated[int, typer.Option(min=1, max=10, help="Longest n-gram.")] = 2,
     buckets: Annotated[
-        int, typer.Option(min=1, help="Rows for n-grams; 2,000,000 is fastText's own default.")
-    ] = 200_000,
+        int | None,
+        typer.Option(
+            min=1,
+            help="Rows for n-grams: 200,000, or 10,000 for importance weights, as in DSIR; "
+            "2,000,000 is fastText's own default.",
+        ),
+    ] = None,
     penalty: Annotated[
         float, typer.Option(min=0, help="On the squares of a head's weights, per text.")
     ] = 0.001,
@@ -127,9 +138,13 @@ def train(
     from pipelines.classifiers.training.fasttext_trainer import FastTextOptions
     from pipelines.classifiers.training.train import EncoderOptions, TrainOptions, train
 
-    fasttext = FastTextOptions(dimensions, epochs, rate, word_ngrams, buckets, seed)
+    fasttext = FastTextOptions(dimensions, epochs, rate, word_ngrams, seed=seed)
     on = EncoderOptions(encoder, revision, pooling) if encoder else None
-    options = TrainOptions(kind, held_out, positive_from, embeddings, on, penalty, fasttext)
+    options = TrainOptions(
+        kind, held_out, positive_from, embeddings, on, penalty, fasttext=fasttext
+    )
+    if buckets is not None:
+        options = replace(options, buckets=buckets, fasttext=replace(fasttext, buckets=buckets))
     items = _items(positive, negative, labels, label)
     with err.status(f"training on {len(items):,} texts"):
         trained = train(items, options, output)
@@ -162,16 +177,14 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a classifier on labelled texts, all of them."""
-    from pipelines.classifiers.opened import open_classifier, own_label
+    from pipelines.classifiers.opened import gives_of, open_classifier, own_label
     from pipelines.classifiers.training.train import evaluate
 
     asked = own_label(_classifier(model, model_label, file))
     items = _items(positive, negative, labels, label)
     scores = not {item.value for item in items} <= {0.0, 1.0}
-    gives: Literal["probability", "score"] = "score" if asked.label is None else "probability"
-    found = evaluate(
-        open_classifier(asked), items, gives, positive_from or (3.0 if scores else 0.5)
-    )
+    from_label = positive_from or (3.0 if scores else 0.5)
+    found = evaluate(open_classifier(asked), items, gives_of(asked), from_label)
     if as_json:
         print_json({"model": model, **found})
     else:
@@ -235,6 +248,8 @@ def _show(found: dict[str, Any]) -> None:
 
 
 def _show_part(what: str, part: Mapping[str, Any]) -> None:
+    from pipelines.classifiers.training.card import beside_curve
+
     table = Table(box=None, pad_edge=False)
     for head in ("score from", "precision", "recall", "F1", "kept"):
         table.add_column(head, justify="right")
@@ -242,13 +257,12 @@ def _show_part(what: str, part: Mapping[str, Any]) -> None:
         f1 = "–" if row["f1"] is None else f"{row['f1']:.3f}"
         cells = (_interval(row[name]) for name in ("precision", "recall"))
         table.add_row(f"{row['threshold']:g}", *cells, f1, _interval(row["kept"]))
-    error = part["calibration"]["expected_error"]
     head = f"{what}: " if what else ""
     auc = "–" if part["roc_auc"] is None else f"{part['roc_auc']:.3f}"
     out.print(
         Styled(
             f"{head}{part['texts']:,} texts, {part['positive']:,} positive; area under the ROC "
-            f"curve {auc}, expected calibration error {error:.3f}"
+            f"curve {auc}{beside_curve(part)}"
         )
     )
     out.print(table)

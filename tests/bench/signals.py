@@ -18,6 +18,7 @@ from rich.table import Table
 
 from filters.catalog import EDITS, text_signals
 from filters.contamination import GramTable, gram_signal
+from filters.importance import BUCKETS, ImportanceScorer, count_ngrams, log_ratios
 from filters.licence import read_licence
 from filters.optout import read_opt_outs
 from filters.segment import Segmenter, segmenter
@@ -86,7 +87,7 @@ def _costs(
         _timed(view, fresh())  # the segmenter's memo is filled, as it soon is in a worker
         yield Cost(name, "view", "filters/text.py", _timed(view, fresh()), None)
     lists = [_list_signal(named) for named in (*load_recipe("c4").word_lists, *_AMONG)]
-    for signal in [*_by_source(text_signals().values()), _contamination(texts), *lists]:
+    for signal in [*_by_source(text_signals().values()), *_trained(texts), *lists]:
         measure = signal.measure
         assert measure is not None
         alone = _timed(measure, fresh())
@@ -110,6 +111,16 @@ def _viewed(texts: Iterable[Text]) -> Iterator[Text]:
         for view in _VIEWS.values():
             view(text)
         yield text
+
+
+def _trained(texts: Sequence[str]) -> Iterator[Signal]:
+    """Yield signals that need something of one's own: benchmarks, and importance weights."""
+    yield _contamination(texts)
+    some, all_of_them = (count_ngrams(texts[::step], BUCKETS) for step in (2, 1))
+    scorer = ImportanceScorer(log_ratios(some, all_of_them))
+    yield Signal(
+        "importance", float, "", "filters.importance", measure=lambda text: scorer(text.raw)
+    )
 
 
 def _contamination(texts: Sequence[str]) -> Signal:

@@ -85,7 +85,7 @@ def test_every_signal_has_its_cost(tmp_path, monkeypatch):
     costs = signals.signal_costs(tmp_path, 1)
     assert {cost.name for cost in costs if cost.kind == "signal"} == {
         *text_signals(), "million_13grams", "bad_words", "redpajama_ldnoobw_words",
-        "redpajama_stop_words",
+        "redpajama_stop_words", "importance",
     }  # fmt: skip
     assert {cost.name for cost in costs if cost.kind == "edit"} == set(EDITS)
     assert all(cost.alone > 0 for cost in costs)

@@ -1,6 +1,7 @@
 """Training a classifier: the same bytes twice, sites never parted, numbers that can be checked."""
 
 import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,6 +65,86 @@ def test_training_twice_gives_the_same_bytes_and_a_classifier_that_works(kind, f
     card = made["README.md"].decode()
     assert told["model_sha256"] in card
     assert f"{held['texts']:,} texts, {held['positive']:,} positive" in card
+
+
+def test_importance_weights_are_trained_twice_the_same_and_measured(files, tmp_path):
+    given = ("--positive", files[0], "--negative", files[1])
+    kind = ("--kind", "importance")
+    told = train(tmp_path / "a" / "like", *given, *kind)
+    train(tmp_path / "b" / "like", *given, *kind)
+    made = contents(tmp_path / "a/like")
+    assert made == contents(tmp_path / "b/like")
+    assert made.keys() == {"README.md", "classifier.json", "metrics.json"}
+    assert (told["gives"], told["label"]) == ("log_ratio", None)
+    assert told["options"] == {
+        "kind": "importance", "held_out": 0.2, "positive_from": None, "buckets": 1000, "seed": 0,
+    }  # fmt: skip
+    assert told["held_out"]["roc_auc"] == told["held_out"]["roc_auc_per_word"] == 1.0
+    assert told["held_out"]["f1"] == 1.0
+    sides, held = read_classes([str(files[0])], [str(files[1])]), told["data"]["held_out"]
+    trained_on, _ = split(sides, 0.2, 0)
+    grams = {"positive": 0, "negative": 0}
+    for item in trained_on:
+        words = len(item.text.replace(".", " .").split())
+        grams["positive" if item.value else "negative"] += 2 * words - 1
+    assert {side: part["ngrams"] for side, part in told["counted"].items()} == grams
+    model = own_label(Classifier("like", str(tmp_path / "a/like")))
+    assert find_files(model).sha256 == told["model_sha256"]
+    score = open_classifier(model)
+    text = " ".join(prose(999))
+    assert score(text) > 0 > score(shouted(999))
+    assert score(f"{text} {text}") > score(text)
+    card = made["README.md"].decode()
+    assert f"{grams['positive']:,} n-grams of positive texts" in card
+    assert f"{held['texts']:,} texts" in card
+    assert "calibration error" not in card
+    found = json.loads(succeed("classifier", "eval", tmp_path / "a/like", *given, "--json"))
+    assert (found["texts"], found["threshold"], found["roc_auc"]) == (120, 0.0, 1.0)
+    shown = succeed("classifier", "eval", tmp_path / "a/like", *given)
+    assert "of score / redpajama_raw_words 1.000" in " ".join(shown.split())
+    lines = succeed("classifier", "score", tmp_path / "a/like", files[0]).splitlines()
+    assert json.loads(lines[5])["score"] == score(sides[5].text)
+
+
+def test_scores_on_one_side_where_it_is_trained_are_told(tmp_path):
+    # Only the sites that are held out have labels from 3 on.
+    items = [Labelled(f"text {n}", f"https://s{n}.test/", n % 2) for n in range(40)]
+    _, held = split(items, 0.2, 0)
+    items += [replace(held[0], value=4.0), replace(held[0], value=2.0)]
+    with pytest.raises(UsageError, match="every label to train on lies on one side of 3"):
+        train_on(items, TrainOptions(kind="importance"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+WEIGHTS = {"format": 1, "kind": "importance", "labels": [], "gives": "log_ratio", "hash": "crc32",
+           "log_ratios": [0.5, -0.5]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2}, {"hash": "siphash"}, {"gives": "score"}, {"labels": None}, {"kind": "other"},
+        {"log_ratios": []}, {"log_ratios": "0.5"}, {"log_ratios": [0.5, float("nan")]},
+        {"log_ratios": [0.5, float("inf")]}, {"log_ratios": [0.5, "a"]}, {"log_ratios": [[0.5]]},
+        {"log_ratios": [True]}, {"log_ratios": {"0": 0.5}}, None,
+    ],
+)  # fmt: skip
+def test_weights_that_are_damaged_or_of_another_version_are_told(change, tmp_path):
+    named = Classifier("like", str(tmp_path))
+    (tmp_path / "classifier.json").write_text(json.dumps(WEIGHTS))
+    digest = check_classifier(named)
+    written = [WEIGHTS] if change is None else {**WEIGHTS, **change}
+    (tmp_path / "classifier.json").write_text(json.dumps(written))
+    assert find_files(named).sha256 != digest
+    with pytest.raises(UsageError, match=r"is damaged, or of another version"):
+        check_classifier(named)
+
+
+def test_weights_have_no_label(tmp_path):
+    (tmp_path / "classifier.json").write_text(json.dumps(WEIGHTS))
+    with pytest.raises(UsageError, match="gives a score and has no labels") as caught:
+        check_classifier(Classifier("like", str(tmp_path), label="positive"))
+    assert "leave 'label' out" in str(caught.value)
 
 
 def test_another_seed_is_another_model(files, tmp_path):
@@ -131,6 +212,22 @@ def test_measures_are_those_of_their_definitions():
     assert found["calibration"]["expected_error"] == pytest.approx(error, abs=1e-6)
     assert found["languages"]["de"]["roc_auc"] is None
     assert found["languages"]["en"]["texts"] == 4
+
+
+def test_a_log_ratio_is_measured_at_0_and_at_quantiles_and_by_word():
+    values = [1, 1, 1, 0, 0, 0]
+    scores = [30.0, 12.0, 1.0, 2.0, -40.0, -5.0]
+    words = [10, 2, 1, 4, 10, 5]
+    found = measure(scored_of(scores, values, ["en"] * 3 + ["de"] * 3, "log_ratio", 0.5, words))
+    assert found["threshold"] == 0
+    assert found["precision"]["share"] == 3 / 4
+    assert found["recall"]["share"] == 1
+    assert found["roc_auc"] == pytest.approx(8 / 9, abs=1e-6)  # one negative above one positive
+    assert found["roc_auc_per_word"] == 1.0  # 3, 6, 1 above 0.5, -4, -1
+    at = [row["threshold"] for row in found["thresholds"]]
+    assert at == [-22.5, -3.5, 0, 1.5, 9.5, 21]
+    assert [row["threshold"] for row in found["languages"]["de"]["thresholds"]] == at
+    assert "calibration" not in found
 
 
 def test_a_ridge_head_finds_the_line_that_made_the_labels():
@@ -204,6 +301,7 @@ def encoder_folder(folder: Path) -> Path:
     ("options", "says"),
     [
         ({"kind": "fasttext"}, "and --kind fasttext does not need it"),
+        ({"kind": "importance"}, "and --kind importance does not need it"),
         ({"embeddings": "words.vec"}, "and --embeddings does not need it"),
         ({"encoder": EncoderOptions("no-such-folder")}, "encoder: there is no model 'no-such"),
         ({"encoder": EncoderOptions("shop.txt")}, "encoder: 'shop.txt' is no transformer"),

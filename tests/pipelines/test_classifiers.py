@@ -7,6 +7,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import ClassVar
 
 import pyarrow.parquet as pq
@@ -14,11 +15,13 @@ import pytest
 
 from filters.classifier import one_line
 from filters.errors import UsageError
+from filters.importance import ImportanceScorer, count_ngrams, log_ratios, word_count
 from pipelines.assets import model_file
 from pipelines.audit.changes import Changes
 from pipelines.audit.ledger import open_ledger
 from pipelines.audit.whatif import whatif
 from pipelines.classifiers.fasttext_header import read_header
+from pipelines.classifiers.importance import plain_importance
 from pipelines.classifiers.signals import pinned
 from pipelines.classifiers.training import fasttext_trainer
 from pipelines.classifiers.training.fasttext_trainer import (
@@ -105,6 +108,41 @@ def test_the_model_is_part_of_manifest_recipe_and_fingerprint(scored, model, sma
     again = pq.read_schema(next((root / "ledger").glob("*.parquet"))).field("text.quality")
     assert field.metadata[b"fingerprint"] != again.metadata[b"fingerprint"]
     assert outcome.manifest["recipe"]["digest"] != manifest["recipe"]["digest"]
+
+
+def test_importance_weights_are_a_column_and_decide(base, small_crawl, tmp_path):
+    good, bad = rows(20)
+    grams = (count_ngrams((row["text"] for row in side), 1000) for side in (good, bad))
+    scorer = ImportanceScorer(log_ratios(*grams))
+    (tmp_path / "like").mkdir()
+    plain = {"format": 1, "labels": [], **plain_importance(scorer)}
+    (tmp_path / "like/classifier.json").write_text(json.dumps(plain))
+    root = base.copy(tmp_path / "run")
+    texts = {
+        (row["file_path"], row["record"]): row["text"]
+        for row in pq.read_table(root / "documents", partitioning=None).to_pylist()
+    }
+    bound = median(scorer(text) / word_count(text) for text in texts.values())
+    named = f"classifiers: {{like: {{model: {tmp_path / 'like'}}}}}\nstages:"
+    rule = f"    unlike: like / redpajama_raw_words < {bound}\n    top_2_gram: "
+    written = edited(edited(RECIPE, "stages:", named), "    top_2_gram: ", rule)
+    outcome = do_run(written, small_crawl, root)
+    digest = outcome.manifest["assets_sha256"]["classifier:like"]
+    assert digest in (root / "recipe.yaml").read_text()
+    judged = unlike = 0
+    for key, row in Finished(root).ledger().items():
+        if row["text.like"] is None:
+            continue
+        assert row["text.like"] == scorer(texts[key])
+        below = row["text.like"] / row["text.redpajama_raw_words"] < bound
+        judged, unlike = judged + 1, unlike + below
+        if row["stage"] == "quality":
+            assert below == (row["rule"] == "unlike")
+        else:
+            assert row["status"] == "dropped" or not below
+    assert judged > unlike > 5
+    answer = whatif(open_ledger(root), Changes(sets=(f"unlike={bound + 9}",)))
+    assert list(answer.lost["rule"]) == ["unlike"]
 
 
 @pytest.mark.slow

@@ -14,12 +14,17 @@ _HOW = {
     "2406.11794, section 4).",
     "embedding": "A linear head on the mean of static embeddings, in the manner of FineWeb-Edu's "
     "classifier (arXiv 2406.17557, section 4), which has a transformer's.",
+    "importance": "Importance weights of hashed words and pairs of words, as DSIR's are (arXiv "
+    "2302.03169).",
 }
 FEWEST = 20
 """Texts of a language that has a table of its own."""
 _GIVES = {
     "probability": "the probability that a text is one that is looked for",
     "score": "a score on the scale of its labels, 0 to 5; it may lie beyond either end",
+    "log_ratio": "the logarithm of how much likelier a text's words are in what is looked for than "
+    "in the rest. It is a sum over the words: it grows with the text, and as no probability it is "
+    "not calibrated",
 }
 
 
@@ -52,8 +57,9 @@ def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
         ],
     )  # fmt: skip
     yield from ("", "A site is never on both sides; a text without an address goes by its hash.")
-    options = {**metrics["options"], **metrics["options"]["fasttext"]}
-    del options["fasttext"]
+    yield from _counted(metrics.get("counted"))
+    options = dict(metrics["options"])
+    options |= options.pop("fasttext", {})
     yield from ("", f"Settings: {_listed(options)}.", "", "## On the held-out sites", "")
     yield f"Looked for: a label from {metrics['positive_from']:g}. Intervals are 95 % (Wilson)."
     yield from ("", *_measured(held))
@@ -68,6 +74,16 @@ def _lines(name: str, metrics: Mapping[str, Any]) -> Iterator[str]:
         f"here {held['positive']:,} of {held['texts']:,}: on a crawl both will be others. "
         "The held-out sites come from the same sources as those trained on."
     )
+
+
+def _counted(counted: Mapping[str, Any] | None) -> Iterator[str]:
+    if counted is not None:
+        parts = (
+            f"{part['ngrams']:,} n-grams of {what} texts, which leave {part['empty_buckets']:,} "
+            "buckets empty"
+            for what, part in counted.items()
+        )
+        yield from ("", f"Counted: {'; '.join(parts)}.")
 
 
 def _on_encoder(encoder: Mapping[str, Any]) -> str:
@@ -92,11 +108,18 @@ def parted(
     return many, {name: part["texts"] for name, part in languages.items() if name not in many}
 
 
+def beside_curve(part: Mapping[str, Any]) -> str:
+    """Return what is said of a classifier's scores beside the area under the curve."""
+    if "calibration" in part:
+        error = part["calibration"]["expected_error"]
+        return f", expected calibration error {_number(error)}"
+    return f", of score / redpajama_raw_words {_number(part['roc_auc_per_word'])}"
+
+
 def _measured(part: Mapping[str, Any]) -> Iterator[str]:
-    error = _number(part["calibration"]["expected_error"])
     yield (
         f"{part['texts']:,} texts, {part['positive']:,} positive; area under the ROC curve "
-        f"{_number(part['roc_auc'])}, expected calibration error {error}."
+        f"{_number(part['roc_auc'])}{beside_curve(part)}."
     )
     if "pearson" in part:
         yield (
@@ -111,12 +134,12 @@ def _measured(part: Mapping[str, Any]) -> Iterator[str]:
         for row in part["thresholds"]
     ]  # fmt: skip
     yield from _table(("score from", "precision", "recall", "F1", "kept"), rows)
-    yield ""
-    bins = [
-        (f"{row['from']:g}", row["texts"], _number(row["predicted"]), _number(row["true"]))
-        for row in part["calibration"]["bins"]
-    ]
-    yield from _table(("scores from", "texts", "mean score", "truth"), bins)
+    if "calibration" in part:
+        bins = [
+            (f"{row['from']:g}", row["texts"], _number(row["predicted"]), _number(row["true"]))
+            for row in part["calibration"]["bins"]
+        ]
+        yield from ("", *_table(("scores from", "texts", "mean score", "truth"), bins))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:

@@ -2,22 +2,25 @@
 
 Intervals are Wilson's, at 95 %. Calibration is the expected calibration error over ten bins of
 equal width (Guo et al. 2017, arXiv 1706.04599, section 2): of a probability against the share of
-positives, of a score from 0 to 5 against the mean label.
+positives, of a score from 0 to 5 against the mean label. A log ratio says nothing that could be
+calibrated: it is a sum over a text's words, as if none depended on another.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from filters.classifier import Gives
 from pipelines.cascade.loss import wilson
 
 Floats = npt.NDArray[np.float64]
 _BINS = 10
 _PROBABILITIES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 _SCORES = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _FEWEST = 2
 
 
@@ -28,21 +31,23 @@ class Scored:
     scores: Floats
     values: Floats
     languages: tuple[str | None, ...]
-    gives: Literal["probability", "score"]
+    gives: Gives
     positive_from: float
     """The label from which a text is one that is looked for."""
-
-    @property
-    def thresholds(self) -> tuple[float, ...]:
-        """Scores at which the tables look."""
-        return _PROBABILITIES if self.gives == "probability" else _SCORES
+    thresholds: tuple[float, ...]
+    """Scores at which the tables look."""
+    words: Floats | None = None
+    """Words of the texts, where a score is a sum over them."""
 
     @property
     def main_threshold(self) -> float:
         """Where a text is taken for positive: an even chance, or the score of the label.
 
-        A score is rounded half to even, as FineWeb-Edu's is: 3 begins above 2.5.
+        A score is rounded half to even, as FineWeb-Edu's is: 3 begins above 2.5. Above a log ratio
+        of 0 the words are likelier those of the positive texts.
         """
+        if self.gives == "log_ratio":
+            return 0.0
         return 0.5 if self.gives == "probability" else self.positive_from - 0.5
 
 
@@ -56,9 +61,9 @@ def measure(scored: Scored) -> dict[str, Any]:
 def _only(scored: Scored, language: str) -> Scored:
     chosen = np.array([each == language for each in scored.languages])
     among = tuple(each for each in scored.languages if each == language)
-    return Scored(
-        scored.scores[chosen], scored.values[chosen], among, scored.gives, scored.positive_from
-    )
+    words = None if scored.words is None else scored.words[chosen]
+    scores, values = scored.scores[chosen], scored.values[chosen]
+    return replace(scored, scores=scores, values=values, languages=among, words=words)
 
 
 def _measured(scored: Scored) -> dict[str, Any]:
@@ -69,11 +74,14 @@ def _measured(scored: Scored) -> dict[str, Any]:
         "threshold": scored.main_threshold,
         **_at(scored.scores, positive, scored.main_threshold),
         "roc_auc": _auc(scored.scores, positive),
-        "calibration": _calibration(scored),
         "thresholds": [
             {"threshold": each, **_at(scored.scores, positive, each)} for each in scored.thresholds
         ],
     }
+    if scored.words is None:
+        found["calibration"] = _calibration(scored)
+    else:
+        found["roc_auc_per_word"] = _auc(scored.scores / scored.words, positive)
     if scored.gives == "score":
         found |= _errors(scored)
     return found
@@ -158,8 +166,23 @@ def scored_of(
     scores: Sequence[float],
     values: Sequence[float],
     languages: Sequence[str | None],
-    gives: Literal["probability", "score"],
+    gives: Gives,
     positive_from: float,
+    words: Sequence[int] | None = None,
 ) -> Scored:
-    """Return scores and labels as they are measured."""
-    return Scored(np.array(scores), np.array(values), tuple(languages), gives, positive_from)
+    """Return scores and labels as they are measured; `words` of texts with log ratios."""
+    found = np.array(scores)
+    if gives == "log_ratio":
+        thresholds = _quantiles(found)
+    else:
+        thresholds = _PROBABILITIES if gives == "probability" else _SCORES
+    return Scored(
+        found, np.array(values), tuple(languages), gives, positive_from, thresholds,
+        None if words is None else np.array(words, float),
+    )  # fmt: skip
+
+
+def _quantiles(scores: Floats) -> tuple[float, ...]:
+    """Return 0 and quantiles of the scores, to four digits, in order."""
+    found = (float(f"{each:.4g}") for each in np.quantile(scores, _QUANTILES))
+    return tuple(sorted({0.0, *found}))

@@ -5,15 +5,17 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 
-from filters.classifier import Embed, Scorer
+from filters.classifier import Embed, Gives, Scorer
 from filters.errors import UsageError
+from filters.importance import BUCKETS, word_count
 from pipelines.classifiers.embeddings import keep_embeddings, open_embeddings
 from pipelines.classifiers.encoder import Pooling, chosen_encoder, keep_encoder, open_encoder
 from pipelines.classifiers.files import BESIDE, HEAD, find_files
+from pipelines.classifiers.importance import GIVES, IMPORTANCE, plain_importance
 from pipelines.classifiers.opened import ENCODER, FORMAT, open_classifier
 from pipelines.classifiers.training.card import write_model_card
 from pipelines.classifiers.training.fasttext_trainer import (
@@ -23,16 +25,18 @@ from pipelines.classifiers.training.fasttext_trainer import (
     train_vectors,
 )
 from pipelines.classifiers.training.head_trainer import embedded, plain_head, train_head
+from pipelines.classifiers.training.importance_trainer import train_importance
 from pipelines.classifiers.training.items import Labelled
 from pipelines.classifiers.training.metrics import measure, scored_of
 from pipelines.classifiers.training.split import site_of, split
 from pipelines.files import write_whole
 from pipelines.recipe.classifier import Classifier
 
-Gives: TypeAlias = Literal["probability", "score"]
 METRICS = "metrics.json"
 _MODEL, _VECTORS = "model.bin", "vectors.bin"
 _SCORED_FROM, _EVEN = 3.0, 0.5
+COUNTED = "counted"
+"""In classifier.json: the n-grams behind importance weights."""
 _FILES = (_MODEL, HEAD, METRICS, "README.md")
 
 
@@ -50,7 +54,7 @@ class EncoderOptions:
 class TrainOptions:
     """How a classifier is trained."""
 
-    kind: Literal["fasttext", "embedding"] = "fasttext"
+    kind: Literal["fasttext", "embedding", "importance"] = "fasttext"
     held_out: float = 0.2
     positive_from: float | None = None
     """Label from which a text is one that is looked for; None for 3 of scores, 0.5 of classes."""
@@ -59,6 +63,8 @@ class TrainOptions:
     encoder: EncoderOptions | None = None
     """A transformer whose embeddings a head is on, instead of static ones."""
     penalty: float = 0.001
+    buckets: int = BUCKETS
+    """Of importance weights."""
     fasttext: FastTextOptions = field(default_factory=FastTextOptions)
 
     @property
@@ -87,8 +93,8 @@ def train(items: Sequence[Labelled], options: TrainOptions, output: Path) -> Tra
     values = {item.value for item in items}
     scores = not values <= {0.0, 1.0}
     positive_from = options.positive_from or (_SCORED_FROM if scores else _EVEN)
-    _check_both(items, positive_from)
-    gives: Gives = "score" if scores and options.kind == "embedding" else "probability"
+    _check_both(trained_on, positive_from)
+    gives = _gives(options, scores=scores)
     output.mkdir(parents=True, exist_ok=True)
     classifier = _make(trained_on, options, gives, positive_from, output)
     scorer = open_classifier(classifier)
@@ -97,7 +103,7 @@ def train(items: Sequence[Labelled], options: TrainOptions, output: Path) -> Tra
         "gives": gives,
         "positive_from": positive_from,
         "options": _plain_options(options),
-        **_pin_in(output),
+        **_facts_in(output),
         "data": {"trained_on": _told(trained_on), "held_out": _told(held)},
         "held_out": evaluate(scorer, held, gives, positive_from),
         "model_sha256": find_files(classifier).sha256,
@@ -115,7 +121,8 @@ def evaluate(
     scores = [scorer(item.text) for item in items]
     values = [item.value for item in items]
     languages = [item.language for item in items]
-    return measure(scored_of(scores, values, languages, gives, positive_from))
+    words = [word_count(item.text) for item in items] if gives == GIVES else None
+    return measure(scored_of(scores, values, languages, gives, positive_from, words))
 
 
 def _check_output(output: Path) -> None:
@@ -135,9 +142,16 @@ def _check_output(output: Path) -> None:
 def _check_both(items: Sequence[Labelled], positive_from: float) -> None:
     if len({item.value >= positive_from for item in items}) == 1:
         raise UsageError(
-            f"every label lies on one side of {positive_from:g}, so there is one class only.\n"
+            f"every label to train on lies on one side of {positive_from:g}, so there is one "
+            "class only.\n"
             "  Say from which label on a text is looked for: --positive-from NUMBER"
         )
+
+
+def _gives(options: TrainOptions, *, scores: bool) -> Gives:
+    if options.kind == IMPORTANCE:
+        return GIVES
+    return "score" if scores and options.kind == "embedding" else "probability"
 
 
 def _make(
@@ -150,16 +164,24 @@ def _make(
     if options.kind == "fasttext":
         train_classifier(items, positive_from, options.fasttext, output / _MODEL)
         return Classifier("trained", str(output), file=_MODEL, label=POSITIVE)
+    if options.kind == IMPORTANCE:
+        weights, counted = train_importance(items, positive_from, options.buckets)
+        _write_head(output, {"labels": [], COUNTED: counted, **plain_importance(weights)})
+        return Classifier("trained", str(output))
     embed, pin = _embed(items, options, output)
     rows = embedded(items, embed)
     wanted = [item.value for item in items]
     if gives == "probability":
         wanted = [float(value >= positive_from) for value in wanted]
-    head = train_head(rows, np.array(wanted), gives, options.penalty)
+    scale: Literal["probability", "score"] = "probability" if gives == "probability" else "score"
+    head = train_head(rows, np.array(wanted), scale, options.penalty)
     labels = ["negative", "positive"] if gives == "probability" else []
-    data = {"format": FORMAT, "labels": labels, **pin, **plain_head(head)}
-    write_whole(output / HEAD, json.dumps(data).encode() + b"\n")
+    _write_head(output, {"labels": labels, **pin, **plain_head(head)})
     return Classifier("trained", str(output), label="positive" if labels else None)
+
+
+def _write_head(output: Path, facts: dict[str, Any]) -> None:
+    write_whole(output / HEAD, json.dumps({"format": FORMAT, **facts}).encode() + b"\n")
 
 
 def _embed(
@@ -185,7 +207,7 @@ def _check_options(options: TrainOptions) -> None:
     if options.encoder is None:
         return
     if options.kind != "embedding" or options.embeddings is not None:
-        other = "--kind fasttext" if options.kind != "embedding" else "--embeddings"
+        other = "--embeddings" if options.kind == "embedding" else f"--kind {options.kind}"
         raise UsageError(
             f"--encoder names what embeds the texts, and {other} does not need it.\n"
             "  For a head on a transformer: --kind embedding --encoder NAME"
@@ -208,17 +230,20 @@ def _told(items: Sequence[Labelled]) -> dict[str, Any]:
 
 def _plain_options(options: TrainOptions) -> dict[str, Any]:
     """Return the options as metrics.json has them, without paths of this machine."""
+    if options.kind == IMPORTANCE:
+        used = ("kind", "held_out", "positive_from", "buckets", "seed")
+        return {name: getattr(options, name) for name in used}
     name = Path(options.embeddings).name if options.embeddings else None
     plain = {**asdict(options), "embeddings": name}
-    del plain[ENCODER]
+    del plain[ENCODER], plain["buckets"]
     if options.encoder is not None:
         plain["encoder"] = Path(options.encoder.model).name
         plain["pooling"] = options.encoder.pooling
     return plain
 
 
-def _pin_in(output: Path) -> dict[str, Any]:
-    """Return which transformer the head in a folder is on, if it is on one."""
+def _facts_in(output: Path) -> dict[str, Any]:
+    """Return what classifier.json says of its making: a transformer, or what was counted."""
     path = output / HEAD
     head = json.loads(path.read_bytes()) if path.is_file() else {}
-    return {ENCODER: head[ENCODER]} if ENCODER in head else {}
+    return {name: head[name] for name in (ENCODER, COUNTED) if name in head}
