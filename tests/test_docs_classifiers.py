@@ -36,12 +36,13 @@ def test_every_command_of_the_page_works_in_its_order(desk: Path):
     write_rows(desk / "scored.jsonl", scored)
     lines = [line for block in blocks("sh") for line in block.splitlines()]
     typed = [line for line in lines if "--encoder" not in line]  # tests/trainers/test_docs.py
-    assert (len(lines), len(typed)) == (8, 7)
+    assert (len(lines), len(typed)) == (9, 8)
     for command in typed:
         assert shell(shortened(command), desk).strip() or ">" in command, command
     assert len((desk / "scores.jsonl").read_text().splitlines()) == 60
     metrics = json.loads((desk / "models/liked/metrics.json").read_bytes())
     assert metrics["data"]["held_out"]["texts"] == metrics["held_out"]["texts"]
     ledger = pq.read_table(desk / "runs/liked/ledger", partitioning=None)
-    assert {"c4_lines.liked", "c4_lines.liked_static"} <= set(ledger.column_names)
+    names = {"c4_lines.liked", "c4_lines.liked_static", "c4_lines.liked_words"}
+    assert names <= set(ledger.column_names)
     assert ledger.column("c4_lines.liked").drop_null().length() > 0
