@@ -153,7 +153,7 @@ def _read_head(classifier: Classifier, folder: Path) -> dict[str, Any]:
             raise ValueError("another format")  # noqa: TRY301  told as one
         _labels(head)
         (read_importance if is_importance(head) else _check_linear)(head)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(classifier, folder) from error
     return cast("dict[str, Any]", head)
 
