@@ -101,6 +101,7 @@ def load_manifest(root: Path) -> dict[str, Any]:
     )
 
 
+@cache
 def code_version() -> dict[str, str]:
     """Return the package's version and the digest of its sources."""
     digest = hashlib.sha256()

@@ -15,7 +15,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +273,8 @@ class CommitLog:
 
 
 def _written(commit: Commit) -> bytes:
-    data = asdict(commit)
+    data = {each.name: getattr(commit, each.name) for each in fields(commit)}
+    data["files"] = [asdict(item) for item in commit.files]
     if not commit.taken:  # as almost always: then earlier versions read the record, too
         del data["taken"]
     return json.dumps(data, indent=1).encode()

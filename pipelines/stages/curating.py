@@ -48,9 +48,10 @@ def curate_tasks(run: RunContext, tokenizer: Path | None) -> list[Task]:
         *(list(asdict(its).values()) for _, its in run.recipe.languages),
         *([BROKEN.name] if run.recipe.final_rules else []),
     ]
+    extracting = _extracting(run)
     tasks = []
     for file in number_parts(run):
-        extraction = _extraction(run, file, sha256)
+        extraction = _extraction(run, file, sha256, extracting)
         job = CurateJob(
             recipe=run.recipe,
             file=file,
@@ -63,28 +64,35 @@ def curate_tasks(run: RunContext, tokenizer: Path | None) -> list[Task]:
     return tasks
 
 
-def _extraction(run: RunContext, file: CrawlFile, tokenizer_sha256: str | None) -> str:
-    """Return the digest of what determines a file's text, gates and stored columns."""
+def _extracting(run: RunContext) -> list[Any]:
+    """Return what determines the text, gates and stored columns of all files alike."""
     recipe = run.recipe
     plain = recipe.resolved()
     keys = ("extract", "cascade", "language", "audit_fraction", "keep_text", "limits")
+    rules = (*recipe.url_gates, *recipe.optout_gates, *recipe.licence_gates, *recipe.text_gates)
+    assets = {
+        name: sha256
+        for name, sha256 in run.assets.items()
+        if not (name.startswith(PREFIX) or is_perplexity(name) or is_word_list(name))
+    }
+    return [{key: plain[key] for key in keys}, [[rule.name, str(rule)] for rule in rules], assets]
+
+
+def _extraction(
+    run: RunContext, file: CrawlFile, tokenizer_sha256: str | None, extracting: list[Any]
+) -> str:
+    """Return the digest of what determines a file's text, gates and stored columns."""
+    recipe = run.recipe
     text_input: list[Any] = []
     if file.format != "crawl":
         text_input = [asdict(recipe.read_columns), file.first_record]
     if file.layout != AUTO:
-        text_input += [plain["input_format"], list(recipe.imported)]
+        text_input += [recipe.input_format.plain(), list(recipe.imported)]
     if recipe.dataset.licence and not recipe.licence_gates:
         text_input.append("licence")  # measured of each page, though no rule reads it
-    rules = (*recipe.url_gates, *recipe.optout_gates, *recipe.licence_gates, *recipe.text_gates)
     return run.fingerprint(
         "curate",
-        {key: plain[key] for key in keys},
-        [[rule.name, str(rule)] for rule in rules],
-        {
-            name: sha256
-            for name, sha256 in run.assets.items()
-            if not (name.startswith(PREFIX) or is_perplexity(name) or is_word_list(name))
-        },
+        *extracting,
         tokenizer_sha256,
         run.limit,
         file.ordinal,
