@@ -8,7 +8,6 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -101,7 +100,6 @@ def load_manifest(root: Path) -> dict[str, Any]:
     )
 
 
-@cache
 def code_version() -> dict[str, str]:
     """Return the package's version and the digest of its sources."""
     digest = hashlib.sha256()
@@ -113,7 +111,6 @@ def code_version() -> dict[str, str]:
     return {"version": version("cuvee"), "sources_sha256": digest.hexdigest()}
 
 
-@cache
 def package_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that results depend on."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
