@@ -167,7 +167,8 @@ def _opened(found: Found, footer: pq.FileMetaData | None = None) -> Iterator[pq.
         return
     with (
         open_remote(found.uri, found.version, found.size, Traffic()) as stream,
-        pq.ParquetFile(stream, metadata=footer) as file,
+        # A thread that reads ahead may let go of its last piece while Python ends, which aborts.
+        pq.ParquetFile(stream, metadata=footer, pre_buffer=False) as file,
     ):
         yield file
 
