@@ -20,6 +20,17 @@ _BIN = Path(sys.executable).parent
 _SHELL = re.compile(r"[^\w\s./:@%+=,'\"{}-]")
 """What makes a line more than a program and its words."""
 
+_ENDING = "\nimport time\ntime.sleep(0.5)\n"
+
+
+def python(program: str, *arguments: str) -> list[str]:
+    """Return the command that runs a program which may read Parquet as a stream.
+
+    It ends a moment later: a thread of Arrow's that has read ahead lets go of Python's memory,
+    and where it does so while Python ends, the process aborts (pyarrow 26, seen on busy machines).
+    """
+    return [sys.executable, "-c", program + _ENDING, *arguments]
+
 
 def cuvee(
     *arguments: str | Path,

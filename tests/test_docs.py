@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tests.command import contents, shell, succeed
+from tests.command import contents, python, shell, succeed
 from tests.common_crawl import common_crawl
 from tests.hub.people import completed
 from tests.pipelines.hosts import Host
@@ -145,7 +145,7 @@ def test_the_python_of_the_readme_runs(desk: Path):
     programs = blocks("python")
     assert len(programs) == 2
     for program in programs:
-        assert "://" in shell([sys.executable, "-c", program], desk)
+        assert "://" in shell(python(program), desk)
 
 
 def test_links_lead_somewhere():

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from tests.command import python
 from tests.forked import run_forked
 from tests.hub.repository import Blob
 from tests.hub.server import Hub
@@ -38,7 +38,7 @@ def environment(hub: Hub, home: Path, **more: str) -> dict[str, str]:
 def run_program(program: str, *arguments: str, env: Mapping[str, str]) -> Any:
     """Run Python code in a process of its own and return the JSON that it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
+        python(program, *arguments),
         env=env, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

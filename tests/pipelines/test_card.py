@@ -4,7 +4,6 @@ import hashlib
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -24,7 +23,7 @@ from pipelines.files import sha256_of
 from pipelines.manifest import load_manifest, run_files
 from pipelines.picture import draw_funnel
 from pipelines.recipe import load_recipe
-from tests.command import cuvee, shell, succeed
+from tests.command import cuvee, python, shell, succeed
 from tests.pipelines.small_run import (
     RECIPE,
     REPOSITORY,
@@ -369,7 +368,7 @@ def test_the_programs_of_the_card_load_the_dataset(carded: Finished, tmp_path):
         given = f"{folder}/data" if name == "cuvee run" else str(folder)  # tables lie beside it
         here = program.replace(f"hf://datasets/{REPOSITORY}", given)
         here = here.replace(f'"{REPOSITORY}"', f'"{folder}"')
-        said[name] = shell(here if kind == "sh" else [sys.executable, "-c", here], tmp_path)
+        said[name] = shell(here if kind == "sh" else python(here), tmp_path)
     rows = manifest["rows"]
     assert said["load_dataset"].startswith(f"{rows} http://")
     assert "minhash_cluster_size" in said["pandas"] or "..." in said["pandas"]

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from filters.segment import segmenter
 from filters.text import Text
 from pipelines.files import sha256_of
 from pipelines.ledger import DATASET, LEDGER_FIELDS, TOKENS
-from tests.command import contents
+from tests.command import contents, python
 from tests.pipelines.small_run import Finished
 
 pytestmark = pytest.mark.slow
@@ -209,7 +208,7 @@ def test_datasets_loads_it_by_its_card(demo_run, manifest, tmp_path):
     )
     env = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", program, str(demo_run / "dataset")],
+        python(program, str(demo_run / "dataset")),
         capture_output=True, text=True, check=False, env=env,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from os import environ
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from filters.errors import UsageError
 from pipelines.crawl.text.hub import HubDataset, parse_address
-from tests.command import cuvee
+from tests.command import cuvee, python
 from tests.hub.server import COMMIT, Hub, serve
 from tests.pipelines.text_rows import LENIENT, ledger, lines, made_rows
 
@@ -111,7 +110,7 @@ def environment(hub: Hub, home: Path) -> dict[str, str]:
 
 
 def ask(hub: Hub, home: Path, *names: str) -> dict[str, list]:
-    command = [sys.executable, "-c", PROGRAM, *(f"hf://datasets/{name}" for name in names)]
+    command = python(PROGRAM, *(f"hf://datasets/{name}" for name in names))
     done = subprocess.run(
         command, env=environment(hub, home), capture_output=True, text=True, check=False
     )
