@@ -5,16 +5,17 @@ A test holds both against what this module returns.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from importlib import import_module
 from inspect import getdoc
 from typing import Any
 
 from filters.catalog import EDITS, GATE_SIGNALS, TEXT, resolve, text_signals
-from filters.contamination import gram_signal
+from filters.contamination import GramTable, gram_signal
 from filters.imported import CATALOGS
 from filters.rule import Rule
 from filters.signal import Signal
-from filters.word_list import word_signal
+from filters.word_list import WordList, word_signal
 from pipelines.recipe import LAYOUTS, describe_recipes, load_recipe
 from pipelines.recipe.extractors import EXTRACTORS
 from pipelines.recipe.keys import (
@@ -46,13 +47,14 @@ def signal_reference() -> str:
         for name, item in edit.signals.items()
     }
     brought = {name: item for its in CATALOGS.values() for name, item in its.items()}
-    grams = gram_signal("NAME", 13, {}, _of_a_recipe)
+    # Nothing is measured here: any items and words do for those that only a recipe names.
+    grams = gram_signal("NAME", 13, {}, partial(GramTable, (), (13,)))
     models = {
         item.name: item.signal()
         for name in describe_recipes()
         for item in load_recipe(name).perplexity
     }
-    words = word_signal("NAME", {"anywhere": False}, _of_a_recipe)
+    words = word_signal("NAME", {"anywhere": False}, partial(WordList, ("word",)))
     named = {item.name: item for item in (grams, words)}
     everything = {**GATE_SIGNALS, **text_signals(), **own, **brought, **models, **named}
     modules = dict.fromkeys(item.module for item in everything.values())
@@ -68,11 +70,6 @@ def signal_reference() -> str:
         its = {name: item for name, item in everything.items() if item.module == module}
         lines += _module_section(module, its, thresholds)
     return "\n".join(lines) + "\n"
-
-
-def _of_a_recipe() -> Any:
-    """Stand for the items or words that only a recipe names: nothing is measured here."""
-    raise NotImplementedError
 
 
 def _module_section(

@@ -127,3 +127,14 @@ def test_damaged_files_are_refused(identifier, file):
         damaged = bytearray(file)
         damaged[at] ^= value
         quick_predictor(identifier.model, bytes(damaged))  # None, or what matters not is damaged
+
+
+def test_more_words_than_are_remembered_change_nothing(identifier, quick):
+    rng = random.Random(7)
+    letters = "abcdefghijklmnopqrstuvwxyzäöüéèжщыяабвгде"
+    known = "This is a sentence that is written in English. Das ist ein Satz."
+    for _ in range(300):  # 150,000 words, several times what fits
+        words = ["".join(rng.choices(letters, k=rng.randrange(3, 15))) for _ in range(500)]
+        text = " ".join([*words, known, *words[:20], "x" * 100])
+        assert quick.predict(text) in (None, _told(identifier, text))
+        assert quick.predict(known) == _told(identifier, known)

@@ -81,3 +81,19 @@ def test_groups_may_follow_the_tables(attempt):
         for rows in (3, 2_000, 1):
             writer.add_table(table(rows))
     assert groups(attempt) == [3, 2_000, 1]
+
+
+@pytest.mark.parametrize(("rows", "codec"), [(20, "SNAPPY"), (3_000, "ZSTD")])
+def test_only_a_small_file_is_packed_quickly_where_that_is_asked_for(
+    attempt, rows, codec, monkeypatch
+):
+    monkeypatch.setattr("pipelines.tables._SMALL_BYTES", GROUP // 10)
+    with TableWriter(attempt, "out.parquet", SCHEMA, quick_if_small=True) as writer:
+        writer.add_table(table(rows))
+    with TableWriter(attempt, "usual.parquet", SCHEMA) as writer:
+        writer.add_table(table(rows))
+    packed = [
+        pq.ParquetFile(attempt.path(name)).metadata.row_group(0).column(0).compression
+        for name in ("out.parquet", "usual.parquet")
+    ]
+    assert packed == [codec, "ZSTD"]
